@@ -1,0 +1,27 @@
+//! Where logs are kept.
+//!
+//! A store is two traits. [`Catalog`] is small and linearizable: what must be unique or agreed on. [`Logs`] is
+//! everything else. No transaction spans both, so that each may live on another engine.
+
+mod catalog;
+mod logs;
+
+pub use catalog::{Catalog, Project};
+pub use logs::{After, Committed, Count, Cursor, LogFilter, Logs, Outcome, Page, Patch, Scope, Token, TraceSummary};
+
+use std::{future::Future, pin::Pin};
+
+/// What every operation of a store answers with; boxed, so that stores can be chosen at run time.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Why an operation failed. None of these is the caller's fault: what was asked is valid, and can be asked again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The store is shutting down and takes no more writes.
+    #[error("the store is closed")]
+    Closed,
+    /// The engine below failed: a full or read-only disk, a damaged file.
+    #[error("the store failed: {0}")]
+    Engine(String),
+}

@@ -1,0 +1,116 @@
+//! One instant, many spellings.
+
+use std::{fmt, str::FromStr};
+
+use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// An instant in UTC with microsecond precision.
+///
+/// Read from every form that Parea's clients and documents use: `2024-05-30 13:48:34`,
+/// `2024-04-15T22:19:13.381503+00:00`, `2024-04-15T22:19:13.381Z`, any other offset, any number of fractional
+/// digits; without an offset it is UTC. Digits beyond the microsecond are cut off.
+///
+/// Written in one: ISO 8601 with microseconds and `+00:00`, as the Python SDK does.
+///
+/// ```
+/// let read: parea_types::Timestamp = "2024-05-30 13:48:34".parse()?;
+/// assert_eq!(read.to_string(), "2024-05-30T13:48:34.000000+00:00");
+/// # Ok::<(), parea_types::ParseTimestampError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(DateTime<Utc>);
+
+impl Timestamp {
+    /// Microseconds since 1970-01-01T00:00:00Z; negative before it.
+    pub fn micros(self) -> i64 {
+        self.0.timestamp_micros()
+    }
+
+    /// The inverse of [`micros`](Self::micros). `None` beyond the years that `chrono` can hold (±262,000).
+    pub fn from_micros(micros: i64) -> Option<Self> {
+        DateTime::from_timestamp_micros(micros).map(Self)
+    }
+
+    /// The same instant for arithmetic and formatting.
+    pub fn as_datetime(self) -> DateTime<Utc> {
+        self.0
+    }
+
+    /// Seconds from `earlier` to `self`; negative when `earlier` is later.
+    pub fn seconds_since(self, earlier: Self) -> f64 {
+        (self.micros() - earlier.micros()) as f64 / 1e6
+    }
+}
+
+impl From<DateTime<Utc>> for Timestamp {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self(time.trunc_subsecs(6))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.format("%Y-%m-%dT%H:%M:%S%.6f+00:00"))
+    }
+}
+
+/// A text that is no time in any of the forms of [`Timestamp`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseTimestampError(String);
+
+impl fmt::Display for ParseTimestampError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown: String = self.0.chars().take(64).collect();
+        write!(f, "`{shown}` is not a time; write it as 2024-04-15T22:19:13.381503+00:00 or 2024-05-30 13:48:34 (UTC)")
+    }
+}
+
+impl std::error::Error for ParseTimestampError {}
+
+impl FromStr for Timestamp {
+    type Err = ParseTimestampError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let trimmed = text.trim();
+        if let Ok(time) = DateTime::parse_from_rfc3339(trimmed) {
+            return Ok(time.to_utc().into());
+        }
+        // RFC 3339 demands a colon in the offset and an offset at all; Parea's clients leave out either.
+        for form in ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f %#z"] {
+            if let Ok(time) = DateTime::parse_from_str(trimmed, form) {
+                return Ok(time.to_utc().into());
+            }
+        }
+        for form in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"] {
+            if let Ok(time) = NaiveDateTime::parse_from_str(trimmed, form) {
+                return Ok(time.and_utc().into());
+            }
+        }
+        Err(ParseTimestampError(text.to_owned()))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Timestamp;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time as text")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Visitor)
+    }
+}
