@@ -51,3 +51,62 @@ pub struct ErrorBody {
     /// A text in all answers of our own server.
     pub detail: Value,
 }
+
+impl ValidationError {
+    /// A fault of one member of the request's body.
+    pub fn in_body(name: &str, kind: &str, msg: impl Into<String>) -> Self {
+        Self { loc: vec!["body".into(), name.into()], msg: msg.into(), kind: kind.to_owned() }
+    }
+
+    /// The fault of a number outside `low..=high`, NaN included; nothing when it is unset or inside.
+    pub(crate) fn out_of_range(path: &[&str], value: Option<f64>, low: f64, high: f64) -> Vec<Self> {
+        let (kind, msg) = match value {
+            None => return Vec::new(),
+            Some(value) if (low..=high).contains(&value) => return Vec::new(),
+            Some(value) if value < low => {
+                ("greater_than_equal", format!("Input should be greater than or equal to {low}"))
+            }
+            Some(_) => ("less_than_equal", format!("Input should be less than or equal to {high}")),
+        };
+        let loc = std::iter::once("body").chain(path.iter().copied()).map(Location::from).collect();
+        vec![Self { loc, msg, kind: kind.to_owned() }]
+    }
+
+    /// A fault that serde reported, in FastAPI's words: `invalid type: string "x", expected a number` becomes
+    /// `float_type`, `Input should be a valid number, not string "x"`.
+    pub fn from_serde(loc: Vec<Location>, message: &str) -> Self {
+        // `invalid type: GOT, expected WHAT`, where GOT is a user's text and may hold anything.
+        let parts = message.rsplit_once(", expected ").map(|(before, expected)| {
+            let got = before.strip_prefix("invalid type: ").or_else(|| before.strip_prefix("invalid value: "));
+            (got, expected)
+        });
+        let fault = |kind: &str, msg: String| Self { loc, msg, kind: kind.to_owned() };
+        if message.starts_with("missing field ") {
+            return fault("missing", "Field required".to_owned());
+        }
+        if message.starts_with("unknown variant ") {
+            let choices = parts.map_or(message, |(_, expected)| expected.trim_start_matches("one of "));
+            return fault("enum", format!("Input should be {}", choices.replace('`', "'")));
+        }
+        if message.contains(" is not a time; ") {
+            return fault("datetime_parsing", message.to_owned());
+        }
+        // Untagged enums report only what they expect.
+        let (got, expected) = parts.unwrap_or((None, message));
+        let (kind, what) = match expected {
+            "a string" => ("string_type", "a valid string"),
+            "a time as text" => ("string_type", "a time as a string"),
+            "a number" | "f64" => ("float_type", "a valid number"),
+            "an integer" | "i64" | "u64" => ("int_type", "a valid integer"),
+            "a boolean" => ("bool_type", "a valid boolean"),
+            "a sequence" => ("list_type", "a valid list"),
+            "a map" => ("dict_type", "a valid dictionary"),
+            "text or an array of parts" => ("string_type", "a valid string or list"),
+            "text or an integer" => ("string_type", "a valid string or integer"),
+            object if object.starts_with("struct ") => ("model_attributes_type", "a valid dictionary or object"),
+            _ => return fault("value_error", message.to_owned()),
+        };
+        let got = got.map_or_else(String::new, |got| format!(", not {got}"));
+        fault(kind, format!("Input should be {what}{got}"))
+    }
+}

@@ -5,12 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Timestamp, null};
-
-/// `true` for what the wire leaves out because absent means the same.
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
+use crate::{EvaluationScore, Timestamp, null, score};
 
 /// One span as it is sent and stored (`TraceLogSchema`).
 ///
@@ -49,7 +44,7 @@ pub struct TraceLog {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub children_ids: Option<Vec<i64>>,
     /// Deprecated: once asked the server to fill `children`, which it now always does.
-    #[serde(default, deserialize_with = "null::as_default", skip_serializing_if = "is_default")]
+    #[serde(default, deserialize_with = "null::as_default", skip_serializing_if = "null::is_default")]
     pub fill_children: bool,
     /// Inputs by name, as JSON values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,13 +80,13 @@ pub struct TraceLog {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_to_first_token: Option<f64>,
     /// Whether the model's answer came from a cache.
-    #[serde(default, deserialize_with = "null::as_default", skip_serializing_if = "is_default")]
+    #[serde(default, deserialize_with = "null::as_default", skip_serializing_if = "null::is_default")]
     pub cache_hit: bool,
     /// The deployed prompt that was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployment_id: Option<String>,
-    /// Results of evaluations.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Results of evaluations. Non-finite ones are left out when the log is written.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "score::finite_only_if_set")]
     pub scores: Option<Vec<EvaluationScore>>,
     /// What evaluations on the server see in place of `output`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -147,17 +142,6 @@ pub struct TraceLog {
     /// Version of a log that is sent more than once: among logs of one id the newer wins, field by field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_updated_at: Option<Timestamp>,
-}
-
-/// A log with its descendants (`TraceLogTreeSchema`).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct TraceLogTree {
-    /// The log itself; on the wire its fields lie beside `children_logs`.
-    #[serde(flatten)]
-    pub log: TraceLog,
-    /// Its direct children, each with theirs.
-    #[serde(default, deserialize_with = "null::as_default")]
-    pub children_logs: Vec<TraceLogTree>,
 }
 
 /// How a span ended.
@@ -279,22 +263,6 @@ pub enum Role {
     Other(String),
 }
 
-/// The result of one evaluation.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct EvaluationScore {
-    /// The evaluation's name.
-    pub name: String,
-    /// Its verdict, most often 0 to 1. A boolean is read as 1 or 0.
-    #[serde(deserialize_with = "null::score")]
-    pub score: f64,
-    /// Set by the server for deployed evaluations.
-    #[serde(default, deserialize_with = "null::optional_integer", skip_serializing_if = "Option::is_none")]
-    pub evaluation_metric_id: Option<i64>,
-    /// Why.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
 /// An image that was part of a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceLogImage {
@@ -362,19 +330,4 @@ pub struct TraceLogAnnotation {
     /// The criterion's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotation_name: Option<String>,
-}
-
-/// The body of `PUT /trace_log` (`UpdateLogSchema`).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct UpdateLog {
-    /// The log to change; one that is not stored yet is completed when it comes.
-    pub trace_id: String,
-    /// Fields of [`TraceLog`] and their new values; null clears.
-    pub field_name_to_value_map: Map<String, Value>,
-    /// Root of the trace, where the client knows it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub root_trace_id: Option<String>,
-    /// Ours: maps merge, lists append, scores of one name are replaced, instead of whole fields.
-    #[serde(default, deserialize_with = "null::as_default", skip_serializing_if = "is_default")]
-    pub merge: bool,
 }
