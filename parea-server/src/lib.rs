@@ -1,1 +1,28 @@
-//! In the making.
+//! The server `parea serve`: the Parea v1 API and a web interface on one file.
+//!
+//! A program can hold one inside itself:
+//!
+//! ```no_run
+//! use parea_server::{Config, Server};
+//!
+//! # async fn example() -> Result<(), parea_server::ServeError> {
+//! let server = Server::bind(Config { listen: ([127, 0, 0, 1], 0).into(), ..Config::default() }).await?.spawn();
+//! println!("see {}", server.url());
+//! server.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod api;
+mod auth;
+mod body;
+mod error;
+mod ingest;
+mod pages;
+mod router;
+mod server;
+mod spool;
+mod state;
+
+pub use parea_store::OpenError;
+pub use server::{Config, Handle, ServeError, Server};

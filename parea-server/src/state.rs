@@ -8,15 +8,17 @@ use crate::auth::Key;
 
 /// What every handler can reach. Cheap to clone: axum does so for each request.
 #[derive(Clone)]
-pub struct AppState {
+pub(crate) struct AppState {
     /// Projects: what must be unique or agreed on.
-    pub catalog: Arc<dyn Catalog>,
+    pub(crate) catalog: Arc<dyn Catalog>,
     /// Logs and the traces that they form.
-    pub logs: Arc<dyn Logs>,
-    /// The data folder, to be named in messages.
-    pub data: Arc<Path>,
-    /// The key that requests must carry; `None` on loopback without one.
-    pub key: Option<Arc<Key>>,
+    pub(crate) logs: Arc<dyn Logs>,
+    /// The data folder.
+    pub(crate) data: Arc<Path>,
+    /// The key that requests must carry, if one is set.
+    pub(crate) key: Option<Key>,
     /// Largest body taken, in bytes, before and after decompression.
-    pub body_limit: usize,
+    pub(crate) body_limit: usize,
+    /// Whether each request is noted on stderr.
+    pub(crate) verbose: bool,
 }

@@ -1,0 +1,25 @@
+//! What clients had to drop: the header `x-parea-losses`.
+
+use axum::http::HeaderMap;
+
+/// Most reasons that are read.
+const MOST: usize = 32;
+
+/// The losses that a client reports, by reason: `queue_full=12, too_large=1`. What is not of that form is passed over,
+/// for a log is never refused for its statistics.
+pub(super) fn of(headers: &HeaderMap) -> Vec<(String, u64)> {
+    headers
+        .get_all("x-parea-losses")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|entry| {
+            let (reason, count) = entry.split_once('=')?;
+            let reason = reason.trim();
+            let named = (1..=64).contains(&reason.len());
+            let count = count.trim().parse().ok().filter(|&count| count > 0)?;
+            named.then(|| (reason.to_owned(), count))
+        })
+        .take(MOST)
+        .collect()
+}

@@ -1,0 +1,75 @@
+//! `POST /trace_log`, `PUT /trace_log`, `GET /trace_log/{trace_id}`
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, State, rejection::PathRejection},
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+use parea_store::{Outcome, Patch};
+use parea_types::UpdateLog;
+use serde::Serialize;
+
+use super::stream;
+use crate::{
+    body::{self, fault},
+    error::ApiError,
+    ingest,
+    state::AppState,
+};
+
+/// What became of the log. The API promises any JSON; clients look at the status only.
+#[derive(Serialize)]
+pub(super) struct Stored {
+    trace_id: String,
+    outcome: &'static str,
+}
+
+/// Stores a log, or merges it with what is known of it. Answers when it is on disk.
+pub(super) async fn create(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Stored>, ApiError> {
+    let bytes = body::receive(&state, &headers, body).await?;
+    let log = body::apart(bytes.len(), move || Ok(ingest::log(&bytes, &["body".into()])?)).await?;
+    let trace_id = log.trace_id.clone();
+    commit(&state, trace_id, Patch::Post(Box::new(log))).await
+}
+
+/// Changes fields of a log, which need not be stored yet.
+pub(super) async fn update(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Stored>, ApiError> {
+    let bytes = body::receive(&state, &headers, body).await?;
+    let update = body::apart(bytes.len(), move || Ok(body::parse::<UpdateLog>(&bytes, &["body".into()])?)).await?;
+    let trace_id = update.trace_id.clone();
+    commit(&state, trace_id, Patch::Put(update)).await
+}
+
+async fn commit(state: &AppState, trace_id: String, patch: Patch) -> Result<Json<Stored>, ApiError> {
+    let committed = state.logs.commit(vec![patch]).await?;
+    let outcome = match committed.outcomes.first() {
+        Some(Outcome::Created) => "created",
+        Some(Outcome::Merged) => "merged",
+        Some(Outcome::Unchanged) | None => "unchanged",
+    };
+    Ok(Json(Stored { trace_id, outcome }))
+}
+
+/// A log with all that lies below it; `null` when there is none.
+pub(super) async fn read(
+    State(state): State<AppState>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    let Path(trace_id) = path.map_err(|rejection| {
+        vec![fault(vec!["path".into(), "trace_id".into()], "string_unicode", rejection.body_text())]
+    })?;
+    Ok(match state.logs.tree(&trace_id).await? {
+        None => Json(()).into_response(),
+        Some(tree) => stream::json(move |out| Ok(tree.write_json(&mut out.text)?)),
+    })
+}

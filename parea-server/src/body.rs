@@ -1,0 +1,96 @@
+//! From the bytes of a request to values, or to a list of all that is wrong with them.
+
+mod compression;
+mod elements;
+mod parse;
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, HttpBody},
+    http::{HeaderMap, header},
+};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+
+pub(crate) use elements::{Element, elements};
+pub(crate) use parse::{Checked, at, fault, missing, parse};
+
+use crate::{body::compression::Compression, error::ApiError, state::AppState};
+
+/// How long a body may pause.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// How much of a refused body is still read, and for how long. Closing the connection with bytes unread would reset
+/// it, and the client would lose the answer that tells it why.
+const DRAIN_BYTES: usize = 256 << 20;
+const DRAIN_TIME: Duration = Duration::from_secs(20);
+
+/// From here on a body is worth a thread of its own, so that parsing does not hold up other connections.
+const LARGE: usize = 64 << 10;
+
+/// The whole body, decompressed, if it is not larger than the limit.
+pub(crate) async fn receive(state: &AppState, headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+    let limit = state.body_limit;
+    let compression = Compression::of(headers)?;
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit {
+        // A client that asks first has sent nothing yet, and sends nothing after this answer.
+        if !headers.contains_key(header::EXPECT) {
+            drain(body);
+        }
+        return Err(ApiError::TooLarge(limit));
+    }
+    let raw = collect(body, announced, limit).await?;
+    match compression {
+        None => Ok(raw.into()),
+        Some(compression) => apart(raw.len(), move || compression.undo(&raw, limit)).await.map(Bytes::from),
+    }
+}
+
+async fn collect(mut body: Body, announced: usize, limit: usize) -> Result<Vec<u8>, ApiError> {
+    let mut raw = Vec::with_capacity(announced);
+    loop {
+        let Ok(frame) = tokio::time::timeout(PAUSE, body.frame()).await else { return Err(ApiError::SlowBody) };
+        match frame {
+            None => return Ok(raw),
+            Some(Err(error)) => return Err(ApiError::BrokenBody(format!("the body broke off: {error}"))),
+            Some(Ok(frame)) => {
+                let Ok(data) = frame.into_data() else { continue };
+                if raw.len() + data.len() > limit {
+                    drain(body);
+                    return Err(ApiError::TooLarge(limit));
+                }
+                raw.extend_from_slice(&data);
+            }
+        }
+    }
+}
+
+/// Reads on beside the answer and forgets what comes.
+fn drain(mut body: Body) {
+    tokio::spawn(tokio::time::timeout(DRAIN_TIME, async move {
+        let mut left = DRAIN_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            let Some(rest) = left.checked_sub(length) else { break };
+            left = rest;
+        }
+    }));
+}
+
+/// Runs what takes time in proportion to `size`: at once when it is small, else on a thread for such work.
+pub(crate) async fn apart<T, F>(size: usize, work: F) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, ApiError> + Send + 'static,
+{
+    if size < LARGE {
+        return work();
+    }
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(ApiError::Store(parea_store::StoreError::Closed)),
+    }
+}

@@ -1,0 +1,104 @@
+//! Every answer that is not 200, in one place.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use parea_store::StoreError;
+use parea_types::{ErrorBody, HttpValidationError, ValidationError};
+
+use crate::body::fault;
+
+/// Why a request is refused or failed.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    /// 422: the body or the path does not fit.
+    Invalid(Vec<ValidationError>),
+    /// 401.
+    Unauthorized(&'static str),
+    /// 404: no such path.
+    UnknownPath(String),
+    /// 405: the path is known, the method is not; the router adds `Allow`.
+    Method(String),
+    /// 408: the body did not come in time.
+    SlowBody,
+    /// 413: the body is larger than this many bytes.
+    TooLarge(usize),
+    /// 415: a `Content-Encoding` that is not known.
+    Encoding(String),
+    /// 400: the body broke off or does not decompress.
+    BrokenBody(String),
+    /// 501: what is asked for is part of the API but not of this server yet.
+    NotOffered(String),
+    /// 500 or 503: the request is fine, the store is not.
+    Store(StoreError),
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Vec<ValidationError>> for ApiError {
+    fn from(detail: Vec<ValidationError>) -> Self {
+        Self::Invalid(detail)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, detail) = match self {
+            Self::Store(StoreError::Invalid(msg)) => {
+                let loc = vec!["body".into(), "field_name_to_value_map".into()];
+                return Self::Invalid(vec![fault(loc, "value_error", msg)]).into_response();
+            }
+            Self::Invalid(detail) => {
+                return (StatusCode::UNPROCESSABLE_ENTITY, Json(HttpValidationError { detail })).into_response();
+            }
+            Self::Unauthorized(detail) => (StatusCode::UNAUTHORIZED, detail.to_owned()),
+            Self::UnknownPath(path) => (StatusCode::NOT_FOUND, format!("there is nothing at {path}")),
+            Self::Method(method) => {
+                (StatusCode::METHOD_NOT_ALLOWED, format!("{method} is not offered here; see the header Allow"))
+            }
+            Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "the body did not come in time".to_owned()),
+            Self::TooLarge(limit) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!(
+                    "the body is larger than {limit} bytes, decompressed; send fewer or smaller logs at once, or raise \
+                     the limit with `parea serve --body-limit`"
+                ),
+            ),
+            Self::Encoding(encoding) => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                format!("the content encoding `{encoding}` is not known; send identity, gzip or zstd"),
+            ),
+            Self::BrokenBody(detail) => (StatusCode::BAD_REQUEST, detail),
+            Self::NotOffered(detail) => (StatusCode::NOT_IMPLEMENTED, detail),
+            Self::Store(error) => {
+                eprintln!("parea: {error}");
+                match error {
+                    StoreError::Closed => (StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down".to_owned()),
+                    other => (StatusCode::INTERNAL_SERVER_ERROR, other.to_string()),
+                }
+            }
+        };
+        let mut response = (status, Json(ErrorBody { detail: detail.into() })).into_response();
+        let headers = response.headers_mut();
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+                headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd, identity"));
+            }
+            // What is left of the body is not read as a next request.
+            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+        response
+    }
+}

@@ -1,0 +1,90 @@
+//! From a client's bytes to a patch: the one way by which single posts, batches and the spool reach the store.
+
+use parea_types::{
+    CreateGetProjectRequest, Location, QueryParamsPagination, RejectedLog, TraceLog, UpdateLog, ValidationError,
+};
+use serde::Deserialize;
+
+use crate::body::{self, Checked, Element, at, fault, missing};
+
+/// The log that `json` spells, or all that is wrong with it; `above` is the way to it.
+pub(crate) fn log(json: &[u8], above: &[Location]) -> Result<TraceLog, Vec<ValidationError>> {
+    body::parse(json, above)
+}
+
+/// One log of many, or the entry that names it among those refused.
+pub(crate) fn element(element: Element<'_>, index: usize) -> Result<TraceLog, Box<RejectedLog>> {
+    let above = [Location::from("body"), index.into()];
+    let broken = |msg: &str| vec![fault(above.to_vec(), "json_invalid", msg)];
+    let (json, result) = match element {
+        Element::Whole(json) => (json, log(json, &above)),
+        Element::CutOff => {
+            ([].as_slice(), Err(broken("The body ends before the array does; what is missing was not read")))
+        }
+        Element::Behind => ([].as_slice(), Err(broken("Unexpected text behind the end of the array"))),
+    };
+    result.map_err(|detail| Box::new(RejectedLog { index: index as u64, trace_id: trace_id(json), detail }))
+}
+
+/// The id of a log that is otherwise bad.
+fn trace_id(json: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Identified {
+        trace_id: String,
+    }
+    serde_json::from_slice::<Identified>(json).ok().map(|log| log.trace_id)
+}
+
+/// Longest id, in bytes.
+const LONGEST_ID: usize = 255;
+
+fn id_faults(id: &str, loc: Vec<Location>) -> Option<ValidationError> {
+    match id.len() {
+        0 => Some(fault(loc, "string_too_short", "String should have at least 1 character")),
+        length if length > LONGEST_ID => {
+            let msg = format!("String should have at most {LONGEST_ID} bytes, not {length}");
+            Some(fault(loc, "string_too_long", msg))
+        }
+        _ => None,
+    }
+}
+
+impl Checked for TraceLog {
+    fn faults(&self, above: &[Location]) -> Vec<ValidationError> {
+        let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+        let mut faults = Vec::from_iter(id_faults(&self.trace_id, at(above, "trace_id")));
+        for (name, id) in [("root_trace_id", &self.root_trace_id), ("parent_trace_id", &self.parent_trace_id)] {
+            // An empty one means the log itself.
+            if let Some(id) = id.as_deref().filter(|id| !id.is_empty()) {
+                faults.extend(id_faults(id, at(above, name)));
+            }
+        }
+        if !given(&self.project_uuid) && !given(&self.project_name) {
+            faults.push(missing(at(above, "project_name")));
+        }
+        faults
+    }
+}
+
+impl Checked for UpdateLog {
+    fn faults(&self, above: &[Location]) -> Vec<ValidationError> {
+        let mut faults = Vec::from_iter(id_faults(&self.trace_id, at(above, "trace_id")));
+        faults.extend(self.check());
+        faults
+    }
+}
+
+impl Checked for CreateGetProjectRequest {
+    fn faults(&self, above: &[Location]) -> Vec<ValidationError> {
+        let empty = self.name.is_empty();
+        Vec::from_iter(
+            empty.then(|| fault(at(above, "name"), "string_too_short", "String should have at least 1 character")),
+        )
+    }
+}
+
+impl Checked for QueryParamsPagination {
+    fn faults(&self, _: &[Location]) -> Vec<ValidationError> {
+        self.validate()
+    }
+}

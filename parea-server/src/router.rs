@@ -1,0 +1,35 @@
+//! Which path leads where.
+
+use std::time::Instant;
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::Response,
+};
+
+use crate::{api, auth, pages, state::AppState};
+
+/// Everything that the server answers.
+pub(crate) fn router(state: AppState) -> Router {
+    let api = api::router().layer(middleware::from_fn_with_state(state.clone(), auth::api));
+    let pages = pages::router().layer(middleware::from_fn_with_state(state.clone(), auth::page));
+    api.merge(pages)
+        .fallback(api::unknown)
+        .method_not_allowed_fallback(api::method)
+        .layer(middleware::from_fn_with_state(state.clone(), note))
+        .with_state(state)
+}
+
+/// Notes the request on stderr if the server was asked to.
+async fn note(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    if !state.verbose {
+        return next.run(request).await;
+    }
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let begun = Instant::now();
+    let response = next.run(request).await;
+    eprintln!("{method} {path} {} {:.1} ms", response.status().as_u16(), begun.elapsed().as_secs_f64() * 1e3);
+    response
+}

@@ -1,0 +1,254 @@
+//! One process, one folder, one address.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Router, body::Body};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use parea_store::{OpenError, SqliteStore};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::{JoinHandle, JoinSet},
+};
+use tower::ServiceExt;
+
+use crate::{auth::Key, router, spool::Spool, state::AppState};
+
+/// How long requests under way may take after the server was told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long a client may take to send the head of a request.
+const HEAD: Duration = Duration::from_secs(30);
+
+/// What a server is to do. Start from [`Config::default`].
+#[derive(Clone)]
+pub struct Config {
+    /// Where to listen; port 0 takes any free one. Default: 127.0.0.1:7273.
+    pub listen: SocketAddr,
+    /// The folder that holds everything, made when absent. Default: `.parea`.
+    pub data: PathBuf,
+    /// The key that requests must carry. Needed to listen beyond loopback.
+    pub api_key: Option<String>,
+    /// Largest request body in bytes, before and after decompression. Default: 32 MiB.
+    pub body_limit: usize,
+    /// Notes each request on stderr.
+    pub verbose: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7273)),
+            data: PathBuf::from(".parea"),
+            api_key: None,
+            body_limit: 32 << 20,
+            verbose: false,
+        }
+    }
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// Whoever reaches the address could read everything.
+    #[error(
+        "refusing to listen on {0}, which others can reach, without a key: set PAREA_API_KEY or --api-key, or listen on \
+         127.0.0.1"
+    )]
+    NeedsKey(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}{}", hint(.source, .address))]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The folder cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+fn hint(error: &io::Error, address: &SocketAddr) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "; another program has port {}, perhaps another `parea serve`: stop it, or choose a port with --listen {}:0",
+            address.port(),
+            address.ip()
+        ),
+        io::ErrorKind::PermissionDenied => "; choose a port above 1023".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "; this machine does not have that address".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// A server that holds its address and its folder. It answers once [`run`](Self::run) or [`spawn`](Self::spawn) is
+/// called; connections made before wait.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    store: SqliteStore,
+    state: AppState,
+}
+
+impl Server {
+    /// Takes the address and opens the folder.
+    pub async fn bind(config: Config) -> Result<Self, ServeError> {
+        let Config { listen, data, api_key, body_limit, verbose } = config;
+        let key = api_key.filter(|key| !key.is_empty()).map(|key| Key::new(&key));
+        if key.is_none() && !listen.ip().is_loopback() {
+            return Err(ServeError::NeedsKey(listen));
+        }
+        let listening = |source| ServeError::Listen { address: listen, source };
+        let listener = TcpListener::bind(listen).await.map_err(listening)?;
+        let address = listener.local_addr().map_err(listening)?;
+        let folder = data.clone();
+        let store = match tokio::task::spawn_blocking(move || SqliteStore::open(&folder)).await {
+            Ok(opened) => opened?,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        let state = AppState {
+            catalog: Arc::new(store.clone()),
+            logs: Arc::new(store.clone()),
+            data: data.into(),
+            key,
+            body_limit,
+            verbose,
+        };
+        Ok(Self { listener, address, store, state })
+    }
+
+    /// The address listened on, with the real port.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where a browser or a client on this machine finds the server: `http://127.0.0.1:7273`.
+    pub fn url(&self) -> String {
+        let mut reachable = self.address;
+        if reachable.ip().is_unspecified() {
+            reachable.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        format!("http://{reachable}")
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        &self.state.data
+    }
+
+    /// Serves until `shutdown` is ready; then takes no more connections, finishes the requests under way (those that
+    /// take longer than ten seconds are cut off) and closes the store. What was acknowledged is on disk.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { listener, store, state, .. } = self;
+        let spool = Spool::watch(&state);
+        let router = router::router(state);
+        let graceful = GracefulShutdown::new();
+        let mut connections = JoinSet::new();
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut shutdown => break,
+                accepted = listener.accept() => accepted,
+            };
+            while connections.try_join_next().is_some() {}
+            match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, router.clone(), &graceful));
+                }
+                // The client is gone already, or no file handle is free: the next may do better, but not at once.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    eprintln!("parea: cannot accept a connection: {error}");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            }
+        }
+        drop((listener, router));
+        let finished = async {
+            graceful.shutdown().await;
+            while connections.join_next().await.is_some() {}
+        };
+        if tokio::time::timeout(GRACE, finished).await.is_err() {
+            eprintln!("parea: some requests took longer than {} s and were cut off", GRACE.as_secs());
+            connections.shutdown().await;
+        }
+        spool.stop().await;
+        store.close().await;
+    }
+
+    /// [`run`](Self::run)s beside the caller, until the handle says otherwise.
+    pub fn spawn(self) -> Handle {
+        let (address, url) = (self.address, self.url());
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(self.run(async {
+            // An error means that the handle was dropped, which is a way to stop too.
+            let _ = stopped.await;
+        }));
+        Handle { address, url, stop, task }
+    }
+}
+
+fn connection(stream: TcpStream, router: Router, graceful: &GracefulShutdown) -> impl Future<Output = ()> + use<> {
+    // Answers are small and wanted at once. A socket that refuses is gone, as reading will tell.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let router = router.clone();
+        async move {
+            Ok::<_, Infallible>(router.oneshot(request.map(Body::new)).await.unwrap_or_else(|never| match never {}))
+        }
+    });
+    let serve = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    let serve = graceful.watch(serve);
+    async move {
+        // A client that goes away in the midst is its own affair.
+        let _ = serve.await;
+    }
+}
+
+/// A server that runs beside its maker. Dropping the handle stops the server without waiting for it.
+#[derive(Debug)]
+pub struct Handle {
+    address: SocketAddr,
+    url: String,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Handle {
+    /// The address listened on, with the real port.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where a browser or a client on this machine finds the server: `http://127.0.0.1:7273`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Stops the server as [`Server::run`] describes and waits until its store is closed.
+    pub async fn shutdown(self) {
+        drop(self.stop);
+        if let Err(error) = self.task.await
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Takes in what clients left in the data folder while no server answered.
+//!
+//! A client writes a batch to `spool/NAME.tmp`, one log a line, and renames it to `NAME.ndjson` when it is complete.
+//! Names sort by age. A file goes when what it holds is on disk; lines that are no log are kept in `spool/rejected/`.
+
+mod rejected;
+
+use std::{
+    collections::HashSet,
+    ffi::OsStr,
+    fs::{self, File},
+    io::{self, BufRead, BufReader},
+    mem,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use parea_store::{Logs, Patch, StoreError};
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval},
+};
+
+use crate::{body::Element, ingest, spool::rejected::Rejected, state::AppState};
+
+/// How often the folder is looked at.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// How many bytes of lines are committed together.
+const GROUP: usize = 4 << 20;
+
+/// Looks after the folder until it is stopped.
+pub(crate) struct Spool {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Spool {
+    /// Begins to look after `spool/` in the data folder: at once, and then every two seconds.
+    pub(crate) fn watch(state: &AppState) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let mut intake = Intake {
+            folder: state.data.join("spool"),
+            logs: Arc::clone(&state.logs),
+            runtime: Handle::current(),
+            stopped: stopped.clone(),
+            complained: HashSet::new(),
+        };
+        let task = tokio::spawn(async move {
+            let mut stopped = stopped;
+            let mut ticks = interval(EVERY);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = stopped.wait_for(|&stopped| stopped) => return,
+                    _ = ticks.tick() => {}
+                }
+                // Files are read and removed on a thread that may wait for the disk.
+                let taken = tokio::task::spawn_blocking(move || {
+                    intake.round();
+                    intake
+                });
+                match taken.await {
+                    Ok(back) => intake = back,
+                    Err(_) => return,
+                }
+            }
+        });
+        Self { stop, task }
+    }
+
+    /// Waits for the group of lines that is being stored; the rest is taken in by the next server.
+    pub(crate) async fn stop(self) {
+        self.stop.send_replace(true);
+        // A panic in there has been printed; nothing was deleted that is not stored.
+        let _ = self.task.await;
+    }
+}
+
+struct Intake {
+    folder: PathBuf,
+    logs: Arc<dyn Logs>,
+    runtime: Handle,
+    stopped: watch::Receiver<bool>,
+    /// Files of which a complaint has been printed, so that it is not printed every two seconds.
+    complained: HashSet<PathBuf>,
+}
+
+/// Why a file stays where it is.
+#[derive(Debug, thiserror::Error)]
+enum Stay {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the server is stopping")]
+    Stopped,
+}
+
+impl Intake {
+    /// Takes in all files that are complete, oldest name first.
+    fn round(&mut self) {
+        let files = match self.files() {
+            Ok(files) => files,
+            Err(error) => return self.complain(self.folder.clone(), &error),
+        };
+        for file in files {
+            match self.take_in(&file) {
+                Ok(()) => {
+                    self.complained.remove(&file);
+                }
+                Err(Stay::Stopped | Stay::Store(StoreError::Closed)) => return,
+                Err(error) => self.complain(file, &error),
+            }
+        }
+    }
+
+    fn complain(&mut self, path: PathBuf, error: &dyn std::error::Error) {
+        if !self.complained.contains(&path) {
+            eprintln!("parea: cannot take in {}: {error}; will try again", path.display());
+            self.complained.insert(path);
+        }
+    }
+
+    fn files(&self) -> io::Result<Vec<PathBuf>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut files = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            if entry.path().extension() == Some(OsStr::new("ndjson")) && entry.file_type()?.is_file() {
+                files.push(entry.path());
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    /// Stores what a file holds, then deletes it. If the server dies in between, the next one does all of it again,
+    /// which changes nothing.
+    fn take_in(&self, file: &Path) -> Result<(), Stay> {
+        let mut lines = BufReader::new(File::open(file)?);
+        let mut rejected = Rejected::default();
+        let mut group = Vec::new();
+        let mut size = 0;
+        let mut number = 0;
+        loop {
+            let mut line = Vec::new();
+            if lines.read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+            number += 1;
+            let json = line.trim_ascii();
+            if json.is_empty() {
+                continue;
+            }
+            match ingest::element(Element::Whole(json), number - 1) {
+                Ok(log) => group.push(Patch::Post(Box::new(log))),
+                Err(refused) => rejected.add(json, &refused),
+            }
+            size += line.len();
+            if size >= GROUP {
+                size = 0;
+                self.commit(mem::take(&mut group))?;
+            }
+        }
+        self.commit(group)?;
+        if let Some(kept) = rejected.keep(&self.folder, file)? {
+            eprintln!(
+                "parea: {} lines of {} are no logs; they are kept in {}",
+                kept.lines,
+                file.display(),
+                kept.path.display()
+            );
+        }
+        Ok(fs::remove_file(file)?)
+    }
+
+    fn commit(&self, group: Vec<Patch>) -> Result<(), Stay> {
+        if *self.stopped.borrow() {
+            return Err(Stay::Stopped);
+        }
+        if !group.is_empty() {
+            self.runtime.block_on(self.logs.commit(group))?;
+        }
+        Ok(())
+    }
+}
