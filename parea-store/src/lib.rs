@@ -5,16 +5,22 @@
 
 mod catalog;
 mod logs;
+mod merge;
+mod row;
+mod sqlite;
+mod tree;
 
 pub use catalog::{Catalog, Project};
 pub use logs::{After, Committed, Count, Cursor, LogFilter, Logs, Outcome, Page, Patch, Scope, Token, TraceSummary};
+
+pub use sqlite::{OpenError, SqliteStore};
 
 use std::{future::Future, pin::Pin};
 
 /// What every operation of a store answers with; boxed, so that stores can be chosen at run time.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// Why an operation failed. None of these is the caller's fault: what was asked is valid, and can be asked again.
+/// Why an operation failed. But for [`Invalid`](Self::Invalid), what was asked is fine and can be asked again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -24,4 +30,7 @@ pub enum StoreError {
     /// The engine below failed: a full or read-only disk, a damaged file.
     #[error("the store failed: {0}")]
     Engine(String),
+    /// A value in a [`Patch::Put`] is none of its field's. Nothing of the commit is stored.
+    #[error("{0}")]
+    Invalid(String),
 }

@@ -1,0 +1,115 @@
+//! What the fields of a log are made of.
+
+use parea_types::EvaluationScore;
+use serde_json::Value;
+
+/// How the values of a field combine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// One value; the newer replaces the older.
+    Scalar,
+    /// A group of parts by key. A `POST` replaces the group, a merging `PUT` its parts.
+    Map,
+    /// The same with a list, whose elements are their own keys.
+    Set,
+    /// A set to which a `POST` only ever adds.
+    Union,
+    /// A union keyed by the evaluation.
+    Scores,
+    /// A text to which a merging `PUT` adds another.
+    Error,
+}
+
+impl Shape {
+    pub(crate) fn of(field: &str) -> Self {
+        match field {
+            "metadata" | "inputs" | "configuration" | "annotations" => Self::Map,
+            "tags" | "images" | "comments" | "evaluation_metric_names" | "evaluation_metric_ids" => Self::Set,
+            "children" => Self::Union,
+            "scores" => Self::Scores,
+            "error" => Self::Error,
+            _ => Self::Scalar,
+        }
+    }
+
+    /// Whether the whole field in a `POST` hides the parts that older ones gave it.
+    pub(crate) fn post_replaces(self) -> bool {
+        !matches!(self, Self::Union | Self::Scores)
+    }
+
+    /// The key of an element of a list.
+    pub(crate) fn key(self, element: &Value) -> String {
+        match (self, element) {
+            (Self::Scores, Value::Object(score)) => {
+                let name = score.get("name").and_then(Value::as_str).unwrap_or_default();
+                score_key(name, score.get("evaluation_metric_id").and_then(Value::as_i64))
+            }
+            (_, Value::String(text)) => text.clone(),
+            (_, other) => other.to_string(),
+        }
+    }
+}
+
+/// Whether a `PUT` may change the field. The others say which log it is, or the server alone fills them.
+pub(crate) fn is_updatable(field: &str) -> bool {
+    matches!(
+        field,
+        "trace_name"
+            | "start_timestamp"
+            | "end_timestamp"
+            | "latency"
+            | "depth"
+            | "execution_order"
+            | "children"
+            | "inputs"
+            | "output"
+            | "target"
+            | "status"
+            | "error"
+            | "configuration"
+            | "input_tokens"
+            | "output_tokens"
+            | "total_tokens"
+            | "cost"
+            | "time_to_first_token"
+            | "cache_hit"
+            | "deployment_id"
+            | "scores"
+            | "output_for_eval_metrics"
+            | "evaluation_metric_names"
+            | "evaluation_metric_ids"
+            | "apply_eval_frac"
+            | "log_sample_rate"
+            | "feedback_score"
+            | "metadata"
+            | "tags"
+            | "end_user_identifier"
+            | "session_id"
+            | "experiment_uuid"
+            | "images"
+            | "comments"
+            | "annotations"
+            | "last_updated_at"
+    )
+}
+
+/// Whether a value is what a client writes that has nothing to say.
+pub(crate) fn is_default(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(truth) => !truth,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.is_empty(),
+    }
+}
+
+/// What makes two scores of a log the same one.
+pub(crate) fn key_of_score(score: &EvaluationScore) -> String {
+    score_key(&score.name, score.evaluation_metric_id)
+}
+
+fn score_key(name: &str, metric: Option<i64>) -> String {
+    metric.map_or_else(|| name.to_owned(), |id| format!("{name}\0{id}"))
+}

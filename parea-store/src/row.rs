@@ -1,0 +1,125 @@
+//! What of a log is looked for, summed or listed, apart from the log itself.
+
+use std::io;
+
+use parea_types::{Status, TraceLog};
+use serde::Serialize;
+
+/// Length of a preview in bytes.
+const PREVIEW: usize = 300;
+
+/// More tokens than any call has, and few enough that sums of them stay within 63 bits.
+const MOST_TOKENS: i64 = 1_000_000_000_000;
+
+/// The figures of a log that stand beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Row {
+    /// The parent, or the log itself when it is a root.
+    pub(crate) parent: String,
+    /// The root that the log names, if it names one or is its own.
+    pub(crate) root: Option<String>,
+    pub(crate) started: i64,
+    pub(crate) execution_order: i64,
+    pub(crate) status: Option<Status>,
+    pub(crate) input_tokens: i64,
+    pub(crate) output_tokens: i64,
+    pub(crate) total_tokens: i64,
+    pub(crate) cost: Option<f64>,
+    /// Its own scores as JSON, `None` without.
+    pub(crate) scores: Option<String>,
+}
+
+impl Row {
+    pub(crate) fn of(log: &TraceLog) -> Self {
+        let parent = log.parent_trace_id.clone().unwrap_or_else(|| log.trace_id.clone());
+        let is_root = parent == log.trace_id;
+        let tokens = |count: Option<i64>| count.unwrap_or_default().clamp(-MOST_TOKENS, MOST_TOKENS);
+        let (input_tokens, output_tokens) = (tokens(log.input_tokens), tokens(log.output_tokens));
+        Self {
+            root: log.root_trace_id.clone().or_else(|| is_root.then(|| log.trace_id.clone())),
+            parent,
+            started: log.start_timestamp.micros(),
+            execution_order: log.execution_order,
+            status: log.status,
+            input_tokens,
+            output_tokens,
+            // Some clients send the parts and leave the sum to us.
+            total_tokens: match tokens(log.total_tokens) {
+                0 => input_tokens + output_tokens,
+                total => total,
+            },
+            cost: log.cost,
+            scores: log.scores.as_ref().filter(|scores| !scores.is_empty()).map(json),
+        }
+    }
+}
+
+/// What a list of traces shows of a trace's root.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Head {
+    pub(crate) name: Option<String>,
+    pub(crate) latency: Option<f64>,
+    pub(crate) status: Option<Status>,
+    /// JSON, `None` without.
+    pub(crate) tags: Option<String>,
+    pub(crate) inputs_preview: Option<String>,
+    pub(crate) output_preview: Option<String>,
+    pub(crate) session_id: Option<String>,
+    pub(crate) end_user_identifier: Option<String>,
+}
+
+impl Head {
+    pub(crate) fn of(log: &TraceLog) -> Self {
+        Self {
+            name: log.trace_name.clone(),
+            latency: latency(log),
+            status: log.status,
+            tags: log.tags.as_ref().filter(|tags| !tags.is_empty()).map(json),
+            inputs_preview: log.inputs.as_ref().filter(|inputs| !inputs.is_empty()).map(preview_json),
+            output_preview: log.output.as_deref().map(|output| cut(output).to_owned()),
+            session_id: log.session_id.clone(),
+            end_user_identifier: log.end_user_identifier.clone(),
+        }
+    }
+}
+
+/// The latency as sent, else from the times. Told on reading, so that an end that comes later counts.
+pub(crate) fn latency(log: &TraceLog) -> Option<f64> {
+    let sent = log.latency.filter(|latency| *latency != 0.0);
+    let between =
+        || log.end_timestamp.map(|end| end.seconds_since(log.start_timestamp)).filter(|seconds| *seconds > 0.0);
+    sent.or_else(between).or(log.latency)
+}
+
+/// JSON of what our types hold, which always can be written: keys are text.
+pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// The beginning of a value's JSON, without writing the rest of what may be megabytes.
+fn preview_json<T: Serialize>(value: &T) -> String {
+    struct Beginning(Vec<u8>);
+    impl io::Write for Beginning {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.0.len() > PREVIEW {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            let room = PREVIEW + 4 - self.0.len();
+            self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut beginning = Beginning(Vec::with_capacity(PREVIEW + 4));
+    // It fails once there is enough.
+    let _ = serde_json::to_writer(&mut beginning, value);
+    cut(&String::from_utf8_lossy(&beginning.0)).to_owned()
+}
+
+/// The first bytes of a text, whole characters only.
+fn cut(text: &str) -> &str {
+    let end = (0..=PREVIEW.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or_default()]
+}

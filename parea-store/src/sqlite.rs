@@ -1,0 +1,198 @@
+//! The embedded engine: one SQLite file, one thread that writes, a few connections that read.
+
+mod ingest;
+mod job;
+mod links;
+mod lists;
+mod open;
+mod pending;
+mod projects;
+mod readers;
+mod rollup;
+mod schema;
+mod trees;
+mod writer;
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+};
+
+use parea_types::{TraceLog, TraceLogTree};
+use tokio::sync::{mpsc, oneshot};
+
+pub use self::open::OpenError;
+use self::{job::Work, open::Folder, readers::Readers};
+use crate::{
+    After, Answer, Catalog, Committed, Count, LogFilter, Logs, Page, Patch, Project, Scope, StoreError, TraceSummary,
+};
+
+/// Jobs that may wait for the writer; beyond it callers wait to hand theirs over.
+const QUEUE: usize = 1024;
+
+/// A store in a folder, in the file `parea.db`. Cheap to clone; all clones are one store.
+///
+/// Needs a Tokio runtime to be called from. When the last clone is dropped, what was handed over is still written,
+/// which blocks for a moment; [`close`](Self::close) does the same without blocking.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    readers: Arc<Readers>,
+    /// `None` once closed.
+    writer: Mutex<Option<Writer>>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    jobs: mpsc::Sender<Work>,
+    thread: JoinHandle<()>,
+}
+
+impl SqliteStore {
+    /// Opens the store in `dir`, which is made when absent, and holds the folder until the store is closed. Blocks
+    /// for some milliseconds, longer after a crash under load.
+    pub fn open(dir: &Path) -> Result<Self, OpenError> {
+        let folder = Folder::lock(dir)?;
+        let conn = open::writer(&folder.file)?;
+        let readers = Arc::new(Readers::new(folder.file.clone()));
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let path = folder.file.clone();
+        let thread = std::thread::Builder::new()
+            .name("parea-store".to_owned())
+            .spawn({
+                let readers = Arc::clone(&readers);
+                move || writer::run(conn, folder, &readers, queue)
+            })
+            .map_err(|error| OpenError::Engine { path, reason: error.to_string() })?;
+        let writer = Mutex::new(Some(Writer { jobs, thread }));
+        Ok(Self { shared: Arc::new(Shared { readers, writer }) })
+    }
+
+    /// Writes what was handed over, folds the write-ahead log into the file and gives the folder free. Every later
+    /// call answers [`StoreError::Closed`].
+    pub async fn close(&self) {
+        if let Some(writer) = self.shared.take_writer() {
+            drop(writer.jobs);
+            // Its end is all that matters; a writer that panicked has nothing more to write.
+            let _ = tokio::task::spawn_blocking(move || writer.thread.join()).await;
+        }
+    }
+
+    /// Transactions that were written since the store was opened; fewer than commits when callers share them.
+    pub fn transactions(&self) -> u64 {
+        self.shared.readers.commits()
+    }
+
+    async fn write<T>(
+        &self,
+        work: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Work,
+    ) -> Result<T, StoreError> {
+        let jobs = self.shared.lock().as_ref().map(|writer| writer.jobs.clone()).ok_or(StoreError::Closed)?;
+        let (reply, answer) = oneshot::channel();
+        jobs.send(work(reply)).await.map_err(|_| StoreError::Closed)?;
+        drop(jobs);
+        answer.await.map_err(|_| StoreError::Engine("the writer stopped".to_owned()))?
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        Arc::clone(&self.shared.readers).read(read).await
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Writer>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_writer(&self) -> Option<Writer> {
+        self.readers.close();
+        self.lock().take()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(writer) = self.take_writer() {
+            drop(writer.jobs);
+            let _ = writer.thread.join();
+        }
+    }
+}
+
+impl Catalog for SqliteStore {
+    fn project(&self, name: &str) -> Answer<'_, (Project, bool)> {
+        let name = name.to_owned();
+        Box::pin(async move {
+            if let Some(project) = self.find_project(&name).await? {
+                return Ok((project, false));
+            }
+            self.write(|reply| Work::Project { name, reply }).await
+        })
+    }
+
+    fn find_project(&self, name: &str) -> Answer<'_, Option<Project>> {
+        let name = name.to_owned();
+        Box::pin(self.read(move |conn| projects::by_name(conn, &name)))
+    }
+
+    fn projects(&self) -> Answer<'_, Vec<Project>> {
+        Box::pin(self.read(projects::all))
+    }
+}
+
+impl Logs for SqliteStore {
+    fn commit(&self, patches: Vec<Patch>) -> Answer<'_, Committed> {
+        Box::pin(async move {
+            let prepare = move || patches.into_iter().map(job::Prepared::of).collect::<Result<Vec<_>, _>>();
+            // Off the runtime's threads: logs may be megabytes. And off the writer's, which all wait for.
+            let prepared = tokio::task::spawn_blocking(prepare)
+                .await
+                .map_err(|error| StoreError::Engine(error.to_string()))?
+                .map_err(StoreError::Invalid)?;
+            self.write(|reply| Work::Commit { patches: prepared, reply }).await
+        })
+    }
+
+    fn page(&self, scope: &Scope, filter: &LogFilter, after: After, limit: u32) -> Answer<'_, Page<TraceLogTree>> {
+        let list = lists::List::new(lists::Kind::Logs, scope, filter);
+        Box::pin(self.read(move |conn| trees::page(conn, &list, &after, limit)))
+    }
+
+    fn count(&self, scope: &Scope, filter: &LogFilter, budget: u64) -> Answer<'_, Count> {
+        let list = lists::List::new(lists::Kind::Logs, scope, filter);
+        Box::pin(self.read(move |conn| list.count(conn, budget)))
+    }
+
+    fn traces(&self, scope: &Scope, filter: &LogFilter, after: After, limit: u32) -> Answer<'_, Page<TraceSummary>> {
+        let list = lists::List::new(lists::Kind::Traces, scope, filter);
+        Box::pin(self.read(move |conn| rollup::page(conn, &list, &after, limit)))
+    }
+
+    fn tree(&self, trace_id: &str) -> Answer<'_, Option<TraceLogTree>> {
+        let trace_id = trace_id.to_owned();
+        Box::pin(self.read(move |conn| trees::tree(conn, &trace_id)))
+    }
+
+    fn trace(&self, root_trace_id: &str) -> Answer<'_, Vec<TraceLog>> {
+        let root = root_trace_id.to_owned();
+        Box::pin(self.read(move |conn| trees::trace(conn, &root)))
+    }
+
+    fn add_losses(&self, project: &str, losses: &[(String, u64)]) -> Answer<'_, ()> {
+        let (project, losses) = (project.to_owned(), losses.to_vec());
+        Box::pin(self.write(|reply| Work::Losses { project, losses, reply }))
+    }
+
+    fn losses(&self, scope: &Scope) -> Answer<'_, Vec<(String, u64)>> {
+        let scope = scope.clone();
+        Box::pin(self.read(move |conn| projects::losses(conn, &scope)))
+    }
+}

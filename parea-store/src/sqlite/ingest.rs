@@ -1,0 +1,265 @@
+//! Patches into the file, inside one transaction.
+
+use std::collections::HashMap;
+
+use parea_types::{Status, TraceLog};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::{Map, Value};
+
+use super::{
+    job::{Post, Prepared},
+    pending,
+    rollup::Rollups,
+};
+use crate::{
+    Outcome, Token,
+    merge::{Cells, Form, Update},
+    row::{self, Row},
+};
+
+/// What the writer knows of the file without looking. Forgotten when a transaction fails.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// Whether the rest was read from the file.
+    is_loaded: bool,
+    arrivals: u64,
+    pub(super) pending: i64,
+    pub(super) projects_by_name: HashMap<String, i64>,
+    /// With whether the name is a placeholder.
+    pub(super) projects_by_uuid: HashMap<String, (i64, bool)>,
+}
+
+/// A transaction that takes patches.
+pub(super) struct Ingest<'a> {
+    pub(super) conn: &'a Connection,
+    pub(super) memory: &'a mut Memory,
+    pub(super) rollups: Rollups,
+}
+
+/// A log that is stored.
+struct Stored {
+    id: i64,
+    project: i64,
+    stamps: Option<String>,
+    json: String,
+}
+
+impl<'a> Ingest<'a> {
+    pub(super) fn new(conn: &'a Connection, memory: &'a mut Memory) -> rusqlite::Result<Self> {
+        if !memory.is_loaded {
+            memory.arrivals = conn.query_row("SELECT arrivals FROM history", [], |row| row.get(0))?;
+            memory.pending = pending::count(conn)?;
+            memory.is_loaded = true;
+        }
+        Ok(Self { conn, memory, rollups: Rollups::default() })
+    }
+
+    /// Writes what was put off to the end. The commit itself is the caller's.
+    pub(super) fn finish(self) -> rusqlite::Result<Token> {
+        self.rollups.write(self.conn)?;
+        let arrivals = self.memory.arrivals;
+        self.conn.prepare_cached("UPDATE history SET arrivals = ?1")?.execute([arrivals])?;
+        Ok(Token(arrivals))
+    }
+
+    pub(super) fn patch(&mut self, patch: &Prepared) -> rusqlite::Result<Outcome> {
+        self.memory.arrivals += 1;
+        let arrival = self.memory.arrivals;
+        match patch {
+            Prepared::Post(post) => self.post(post, arrival),
+            Prepared::Put(update) => self.put(update, arrival),
+        }
+    }
+
+    fn post(&mut self, post: &Post, arrival: u64) -> rusqlite::Result<Outcome> {
+        let project = self.project_of(post.project_uuid.as_deref(), post.project_name.as_deref())?;
+        let trace_id = &post.log.trace_id;
+        let stored = self
+            .conn
+            .prepare_cached(
+                "SELECT log.id, project, stamps, json FROM log JOIN doc USING (id)
+                 WHERE trace_id = ?1 AND project = ?2",
+            )?
+            .query_row(params![trace_id, project], Stored::read)
+            .optional()?;
+        let said = || {
+            let updated = post.log.last_updated_at.map(parea_types::Timestamp::micros);
+            fields(&post.json).map(|fields| Cells::of_post(fields, updated, arrival))
+        };
+        if let Some(stored) = stored {
+            // The usual repetition, told without reading it.
+            if stored.stamps.is_none() && stored.json == post.json {
+                return Ok(Outcome::Unchanged);
+            }
+            return self.merge(&stored, said()?);
+        }
+        match self.take_pending(trace_id)? {
+            None => {
+                self.insert(project, arrival, &post.log, &post.json, None)?;
+                Ok(Outcome::Created)
+            }
+            Some(mut cells) => {
+                cells.join(said()?);
+                let (log, form) = read(&cells, trace_id)?;
+                self.insert(project, arrival, &log, &row::json(&log), Some(&row::json(&form)))?;
+                Ok(Outcome::Merged)
+            }
+        }
+    }
+
+    fn put(&mut self, update: &Update, arrival: u64) -> rusqlite::Result<Outcome> {
+        let stored: Vec<Stored> = self
+            .conn
+            .prepare_cached("SELECT log.id, project, stamps, json FROM log JOIN doc USING (id) WHERE trace_id = ?1")?
+            .query_map([&update.trace_id], Stored::read)?
+            .collect::<Result<_, _>>()?;
+        let said = update.cells(arrival);
+        if stored.is_empty() {
+            return self.postpone(&update.trace_id, said, arrival);
+        }
+        let mut outcome = Outcome::Unchanged;
+        for stored in stored {
+            if self.merge(&stored, said.clone())? == Outcome::Merged {
+                outcome = Outcome::Merged;
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn merge(&mut self, stored: &Stored, said: Cells) -> rusqlite::Result<Outcome> {
+        let old: TraceLog = serde_json::from_str(&stored.json).map_err(damaged)?;
+        let once =
+            |log: &TraceLog| Form::of_post(log.last_updated_at.map(parea_types::Timestamp::micros), stored.id as u64);
+        let form = match &stored.stamps {
+            None => once(&old),
+            Some(stamps) => serde_json::from_str(stamps).map_err(damaged)?,
+        };
+        let before = form.cells(fields(&stored.json)?);
+        let mut cells = before.clone();
+        cells.join(said);
+        if cells.repeats(&before) {
+            return Ok(Outcome::Unchanged);
+        }
+        let (log, form) = read(&cells, &old.trace_id)?;
+        let stamps = (form != once(&log)).then(|| row::json(&form));
+        self.conn.prepare_cached("UPDATE doc SET stamps = ?2, json = ?3 WHERE id = ?1")?.execute(params![
+            stored.id,
+            stamps,
+            row::json(&log)
+        ])?;
+        self.replace(stored, &log, Row::of(&log) == Row::of(&old))?;
+        Ok(Outcome::Merged)
+    }
+
+    /// Adds a log that is not stored yet.
+    fn insert(
+        &mut self,
+        project: i64,
+        arrival: u64,
+        log: &TraceLog,
+        json: &str,
+        stamps: Option<&str>,
+    ) -> rusqlite::Result<()> {
+        let row = Row::of(log);
+        let root = self.root_of(project, &log.trace_id, &row, true)?;
+        self.conn
+            .prepare_cached(
+                "INSERT INTO log (id, project, trace_id, parent, root, root_said, started, execution_order, status,
+                    input_tokens, output_tokens, total_tokens, cost, scores)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            )?
+            .execute(params![
+                arrival,
+                project,
+                log.trace_id,
+                row.parent,
+                root,
+                row.root.is_some(),
+                row.started,
+                row.execution_order,
+                row.status.map(status_code),
+                row.input_tokens,
+                row.output_tokens,
+                row.total_tokens,
+                row.cost,
+                row.scores,
+            ])?;
+        self.conn
+            .prepare_cached("INSERT INTO doc (id, stamps, json) VALUES (?1, ?2, ?3)")?
+            .execute(params![arrival, stamps, json])?;
+        self.rollups.add(project, &root, log, &row);
+        self.hand_down(project, &log.trace_id, &root)
+    }
+
+    /// Brings what stands beside a log up to date with it.
+    fn replace(&mut self, stored: &Stored, log: &TraceLog, is_same_row: bool) -> rusqlite::Result<()> {
+        let old_root: String =
+            self.conn.prepare_cached("SELECT root FROM log WHERE id = ?1")?.query_row([stored.id], |row| row.get(0))?;
+        self.rollups.recount(stored.project, &old_root);
+        if is_same_row {
+            return Ok(());
+        }
+        let row = Row::of(log);
+        let root = self.root_of(stored.project, &log.trace_id, &row, false)?;
+        self.conn
+            .prepare_cached(
+                "UPDATE log SET parent = ?2, root = ?3, root_said = ?4, started = ?5, execution_order = ?6,
+                    status = ?7, input_tokens = ?8, output_tokens = ?9, total_tokens = ?10, cost = ?11, scores = ?12
+                 WHERE id = ?1",
+            )?
+            .execute(params![
+                stored.id,
+                row.parent,
+                root,
+                row.root.is_some(),
+                row.started,
+                row.execution_order,
+                row.status.map(status_code),
+                row.input_tokens,
+                row.output_tokens,
+                row.total_tokens,
+                row.cost,
+                row.scores,
+            ])?;
+        self.rollups.recount(stored.project, &root);
+        self.hand_down(stored.project, &log.trace_id, &root)
+    }
+}
+
+impl Stored {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { id: row.get(0)?, project: row.get(1)?, stamps: row.get(2)?, json: row.get(3)? })
+    }
+}
+
+/// A status as the file has it.
+pub(super) fn status_code(status: Status) -> i64 {
+    match status {
+        Status::Success => 1,
+        Status::Error => 2,
+    }
+}
+
+pub(super) fn status_of(code: Option<i64>) -> Option<Status> {
+    match code {
+        Some(1) => Some(Status::Success),
+        Some(2) => Some(Status::Error),
+        _ => None,
+    }
+}
+
+fn fields(json: &str) -> rusqlite::Result<Map<String, Value>> {
+    serde_json::from_str(json).map_err(damaged)
+}
+
+/// The log that the cells make.
+fn read(cells: &Cells, trace_id: &str) -> rusqlite::Result<(TraceLog, Form)> {
+    let mut fields = cells.fields();
+    fields.insert("trace_id".to_owned(), Value::String(trace_id.to_owned()));
+    Ok((serde_json::from_value(Value::Object(fields)).map_err(damaged)?, Form::of(cells)))
+}
+
+/// JSON of ours that cannot be read is a damaged file.
+pub(super) fn damaged(error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
+}

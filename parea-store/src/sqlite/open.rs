@@ -1,0 +1,170 @@
+//! From a folder to connections.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::schema;
+
+const FILE: &str = "parea.db";
+const LOCK: &str = "parea.lock";
+
+/// Why a folder could not be opened as a store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The folder could not be made or read.
+    #[error("cannot use the folder {}: {source}", path.display())]
+    Folder {
+        /// The folder, or the file in it that failed.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another store holds the folder, most likely another server.
+    #[error(
+        "the folder {} is in use by another parea process; stop that one or choose another folder for the data",
+        path.display()
+    )]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The file was written by a later version.
+    #[error(
+        "{} has schema version {found}, this parea knows versions up to {known}; use the newer parea that wrote it",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The file is no SQLite database, or that of another program.
+    #[error("{} is not a parea database; move it away or choose another folder for the data", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file can be read only.
+    #[error("{} cannot be written; check its permissions and those of its folder", path.display())]
+    NotWritable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The engine refused for another reason.
+    #[error("cannot open {}: {reason}", path.display())]
+    Engine {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// A folder that is ours until this is dropped.
+#[derive(Debug)]
+pub(super) struct Folder {
+    /// The database in it.
+    pub(super) file: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    pub(super) fn lock(path: &Path) -> Result<Self, OpenError> {
+        let fail = |path: &Path, source| OpenError::Folder { path: path.to_owned(), source };
+        make(path).map_err(|source| fail(path, source))?;
+        let lock_path = path.join(LOCK);
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path)
+            .map_err(|source| fail(&lock_path, source))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { file: path.join(FILE), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(fail(&lock_path, source)),
+        }
+    }
+}
+
+/// Makes the folder for the owner's eyes only: logs hold what users said.
+fn make(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// The connection that writes, with the schema brought up to date.
+pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
+    let fail = |error: rusqlite::Error| refusal(path, &error);
+    let mut conn = Connection::open(path).map_err(fail)?;
+    if conn.is_readonly("main").map_err(fail)? {
+        return Err(OpenError::NotWritable { path: path.to_owned() });
+    }
+    let version = schema::version(&conn).map_err(fail)?;
+    if version > schema::VERSION {
+        return Err(OpenError::Newer { path: path.to_owned(), found: version, known: schema::VERSION });
+    }
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
+    let owner: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(fail)?;
+    if (tables > 0 || version > 0) && owner != schema::APPLICATION {
+        return Err(OpenError::NotADatabase { path: path.to_owned() });
+    }
+    prepare(&conn).map_err(fail)?;
+    schema::migrate(&mut conn, version).map_err(fail)?;
+    Ok(conn)
+}
+
+fn prepare(conn: &Connection) -> rusqlite::Result<()> {
+    // Only a tool in someone's hand can hold the file besides us: wait for it rather than fail.
+    conn.busy_timeout(Duration::from_secs(5))?;
+    // Both count only before the first table. Space that retention frees can be handed back piece by piece;
+    // two or three typical logs share a page, and long ones need fewer pages in a chain.
+    conn.pragma_update(None, "page_size", 8192)?;
+    conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    // Readers never wait for the writer nor it for them.
+    conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    // Acknowledged means on disk: the log is synced in each commit, not only at checkpoints.
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    // Fewer, larger checkpoints than by default (4 MB): under load a page is copied back once, not many times.
+    conn.pragma_update(None, "wal_autocheckpoint", 4096)?;
+    // A burst leaves a large write-ahead log behind; after the next checkpoint it is cut down to this.
+    conn.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    // Ids are random in most indexes: keep their pages at hand (KiB, hence negative).
+    conn.pragma_update(None, "cache_size", -64 * 1024)?;
+    // Rows refer to projects only, which are never removed; checking would cost a look-up for each log.
+    conn.pragma_update(None, "foreign_keys", false)?;
+    // No `mmap_size`: an error of the disk would then be a signal that ends the process instead of an error.
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// A connection that reads, beside any number of others.
+pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.pragma_update(None, "cache_size", -16 * 1024)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(conn)
+}
+
+fn refusal(path: &Path, error: &rusqlite::Error) -> OpenError {
+    let path = path.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OpenError::NotWritable { path },
+        _ => OpenError::Engine { path, reason: error.to_string() },
+    }
+}

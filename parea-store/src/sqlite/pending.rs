@@ -1,0 +1,95 @@
+//! Updates of logs that are still to come.
+
+use parea_types::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::{Map, Value};
+
+use super::ingest::{Ingest, damaged};
+use crate::{
+    Outcome,
+    merge::{Cells, Form},
+    row,
+};
+
+/// How many logs may be waited for; the oldest are given up.
+const MOST: i64 = 10_000;
+
+/// How long, in microseconds: a week.
+const LONGEST: i64 = 7 * 24 * 3600 * 1_000_000;
+
+pub(super) fn count(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.query_row("SELECT count(*) FROM pending", [], |row| row.get(0))
+}
+
+impl Ingest<'_> {
+    /// Keeps what an update says until its log comes.
+    pub(super) fn postpone(&mut self, trace_id: &str, said: Cells, arrival: u64) -> rusqlite::Result<Outcome> {
+        let known = self.pending(trace_id)?;
+        let outcome = if known.is_some() { Outcome::Merged } else { Outcome::Created };
+        let cells = match known {
+            None => said,
+            Some(before) => {
+                let mut cells = before.clone();
+                cells.join(said);
+                if cells.repeats(&before) {
+                    return Ok(Outcome::Unchanged);
+                }
+                cells
+            }
+        };
+        let now = Timestamp::from(chrono::Utc::now()).micros();
+        self.conn
+            .prepare_cached(
+                "INSERT INTO pending (id, trace_id, received, stamps, fields) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (trace_id) DO UPDATE SET stamps = excluded.stamps, fields = excluded.fields",
+            )?
+            .execute(params![arrival, trace_id, now, row::json(&Form::of(&cells)), row::json(&cells.fields())])?;
+        if outcome == Outcome::Created {
+            self.memory.pending += 1;
+            self.forget(now)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Gives up the oldest. Rows are in order of arrival, so both looks are at the front only.
+    fn forget(&mut self, now: i64) -> rusqlite::Result<()> {
+        let surplus = (self.memory.pending - MOST).max(0);
+        let dropped = self
+            .conn
+            .prepare_cached("DELETE FROM pending WHERE id IN (SELECT id FROM pending ORDER BY id LIMIT ?1)")?
+            .execute([surplus])?;
+        let outdated = self
+            .conn
+            .prepare_cached(
+                "DELETE FROM pending WHERE id IN (SELECT id FROM pending ORDER BY id LIMIT 16) AND received < ?1",
+            )?
+            .execute([now - LONGEST])?;
+        self.memory.pending -= (dropped + outdated) as i64;
+        Ok(())
+    }
+
+    /// What was said of a log before it came; it is forgotten here, for the log takes it over.
+    pub(super) fn take_pending(&mut self, trace_id: &str) -> rusqlite::Result<Option<Cells>> {
+        if self.memory.pending == 0 {
+            return Ok(None);
+        }
+        let cells = self.pending(trace_id)?;
+        if cells.is_some() {
+            self.conn.prepare_cached("DELETE FROM pending WHERE trace_id = ?1")?.execute([trace_id])?;
+            self.memory.pending -= 1;
+        }
+        Ok(cells)
+    }
+
+    fn pending(&self, trace_id: &str) -> rusqlite::Result<Option<Cells>> {
+        let found: Option<(String, String)> = self
+            .conn
+            .prepare_cached("SELECT stamps, fields FROM pending WHERE trace_id = ?1")?
+            .query_row([trace_id], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((stamps, fields)) = found else { return Ok(None) };
+        let form: Form = serde_json::from_str(&stamps).map_err(damaged)?;
+        let fields: Map<String, Value> = serde_json::from_str(&fields).map_err(damaged)?;
+        Ok(Some(form.cells(fields)))
+    }
+}

@@ -1,0 +1,82 @@
+//! Connections that read, each a consistent view of the last commit.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::Semaphore;
+
+use super::open;
+use crate::StoreError;
+
+/// A pool of them. They are opened when first needed and used on blocking threads.
+#[derive(Debug)]
+pub(super) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    /// One permit for each connection that there may be; closed with the store.
+    permits: Arc<Semaphore>,
+    /// Transactions that the writer began.
+    commits: AtomicU64,
+}
+
+impl Readers {
+    pub(super) fn new(path: PathBuf) -> Self {
+        let count = thread::available_parallelism().map_or(4, usize::from).clamp(4, 16);
+        let permits = Arc::new(Semaphore::new(count));
+        Self { path, idle: Mutex::default(), permits, commits: AtomicU64::new(0) }
+    }
+
+    /// Runs `read` in a transaction of its own, so that all its statements see one state.
+    pub(super) async fn read<T: Send + 'static>(
+        self: Arc<Self>,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let task = tokio::task::spawn_blocking(move || {
+            // Held until the connection is back, also when the caller stops waiting.
+            let _permit = permit;
+            self.run(read)
+        });
+        match task.await {
+            Ok(answer) => answer.map_err(|error| StoreError::Engine(error.to_string())),
+            Err(error) => Err(StoreError::Engine(error.to_string())),
+        }
+    }
+
+    fn run<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let idle = self.idle().pop();
+        let mut conn = idle.map_or_else(|| open::reader(&self.path), Ok)?;
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        let answer = read(&tx)?;
+        tx.finish()?;
+        if !self.permits.is_closed() {
+            self.idle().push(conn);
+        }
+        Ok(answer)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses further reads and lets go of idle connections.
+    pub(super) fn close(&self) {
+        self.permits.close();
+        self.idle().clear();
+    }
+
+    pub(super) fn count_commit(&self) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,87 @@
+//! The one thread that writes: it takes all that waits, writes it in one transaction and answers when that is on
+//! disk, so that many callers share one sync.
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::mpsc;
+
+use super::{
+    ingest::{Ingest, Memory},
+    job::{Done, Work},
+    open::Folder,
+    readers::Readers,
+};
+use crate::{StoreError, Token};
+
+/// Where a group ends although more waits, so that the first of it is not kept waiting.
+const GROUP_PATCHES: usize = 4096;
+const GROUP_BYTES: usize = 16 * 1024 * 1024;
+
+/// Serves the queue until all its senders are gone, then leaves the file in order. The folder is ours until then.
+pub(super) fn run(conn: Connection, folder: Folder, readers: &Readers, mut queue: mpsc::Receiver<Work>) {
+    let mut writer = Writer { conn, memory: Memory::default() };
+    while let Some(first) = queue.blocking_recv() {
+        let (mut patches, mut bytes) = first.size();
+        let mut group = vec![first];
+        while patches < GROUP_PATCHES
+            && bytes < GROUP_BYTES
+            && let Ok(work) = queue.try_recv()
+        {
+            let size = work.size();
+            patches += size.0;
+            bytes += size.1;
+            group.push(work);
+        }
+        writer.commit(group, readers);
+    }
+    // What fails here is made good when the file is opened again: the write-ahead log holds everything.
+    let _ = writer.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    drop(writer);
+    drop(folder);
+}
+
+struct Writer {
+    conn: Connection,
+    memory: Memory,
+}
+
+impl Writer {
+    fn commit(&mut self, group: Vec<Work>, readers: &Readers) {
+        readers.count_commit();
+        match self.transact(&group) {
+            Ok((done, token)) => {
+                for (work, done) in group.into_iter().zip(done) {
+                    work.answer(Ok(done), token);
+                }
+            }
+            Err(error) if group.len() == 1 => {
+                for work in group {
+                    work.answer(Err(StoreError::Engine(error.to_string())), Token::default());
+                }
+            }
+            // One of them spoils it for all. Find out which; this is rare enough to be slow.
+            Err(_) => {
+                for work in group {
+                    self.commit(vec![work], readers);
+                }
+            }
+        }
+    }
+
+    fn transact(&mut self, group: &[Work]) -> rusqlite::Result<(Vec<Done>, Token)> {
+        let result = self.attempt(group);
+        if result.is_err() {
+            // It was rolled back: what we believe to be in the file may not be.
+            self.memory = Memory::default();
+        }
+        result
+    }
+
+    fn attempt(&mut self, group: &[Work]) -> rusqlite::Result<(Vec<Done>, Token)> {
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut ingest = Ingest::new(&tx, &mut self.memory)?;
+        let done = group.iter().map(|work| work.apply(&mut ingest)).collect::<Result<_, _>>()?;
+        let token = ingest.finish()?;
+        tx.commit()?;
+        Ok((done, token))
+    }
+}
