@@ -1,1 +1,32 @@
-//! In the making.
+//! Capture, span stack, batching and delivery behind `#[parea::trace]`. Use it through the crate `parea`, which
+//! re-exports what is public here.
+
+#[cfg(feature = "http")]
+mod api;
+mod client;
+mod clock;
+mod context;
+mod current;
+mod exporter;
+#[doc(hidden)]
+pub mod hooks;
+mod id;
+mod ladder;
+mod queue;
+mod record;
+mod report;
+mod settings;
+mod sink;
+mod span;
+pub mod testing;
+mod transport;
+pub mod tree;
+
+#[cfg(feature = "http")]
+pub use api::{ApiClient, ApiError};
+pub use client::{Builder, Guard, InitError, builder, flush, init};
+pub use context::{Context, InCurrentSpan, WithContext, spawn};
+pub use current::{CurrentSpan, ScoreValue, current};
+pub use report::{DropReason, FlushReport};
+
+pub use parea_types as types;

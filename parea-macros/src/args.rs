@@ -1,0 +1,206 @@
+//! The options in the parentheses.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens as _;
+use syn::{
+    Error, Expr, LitStr, Path, Result, Token, ext::IdentExt as _, parenthesized, parse::ParseStream, parse::Parser as _,
+    punctuated::Punctuated,
+};
+
+use crate::{suggest, validate::Errors};
+
+/// What the user asked for.
+#[derive(Default)]
+pub(crate) struct Options {
+    /// Path of the crate `parea` where it is renamed or re-exported.
+    pub(crate) krate: Option<Path>,
+    pub(crate) name: Option<LitStr>,
+    pub(crate) tags: Vec<Expr>,
+    pub(crate) metadata: Vec<(String, Expr)>,
+    pub(crate) session_id: Option<Expr>,
+    pub(crate) end_user_identifier: Option<Expr>,
+    pub(crate) target: Option<Expr>,
+    pub(crate) skip: Vec<Ident>,
+    pub(crate) log_omit_inputs: bool,
+    pub(crate) log_omit_outputs: bool,
+}
+
+impl Options {
+    /// The option expressions, which are evaluated in the closure of a live span.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expr> {
+        self.tags
+            .iter()
+            .chain(self.metadata.iter().map(|(_, value)| value))
+            .chain(&self.session_id)
+            .chain(&self.end_user_identifier)
+            .chain(&self.target)
+    }
+
+    /// Whether an option mentions the name, if only in the text of a format string.
+    pub(crate) fn name_in_expression(&self, name: &Ident) -> bool {
+        let name = name.to_string();
+        self.expressions().any(|expression| {
+            let tokens = expression.to_token_stream().to_string();
+            tokens.split(|letter: char| !letter.is_alphanumeric() && letter != '_' && letter != '#').any(|word| word == name)
+        })
+    }
+}
+
+/// How one option is read, by its name. The one table from which parsing, duplicates and suggestions follow.
+type Read = fn(&mut Options, &Ident, ParseStream<'_>) -> Result<()>;
+
+const OPTIONS: &[(&str, Read)] = &[
+    ("crate", |options, _, input| {
+        input.parse::<Token![=]>()?;
+        options.krate = Some(input.call(Path::parse_mod_style)?);
+        Ok(())
+    }),
+    ("name", |options, _, input| {
+        input.parse::<Token![=]>()?;
+        let expression: Expr = input.parse()?;
+        match &expression {
+            Expr::Lit(literal) if let syn::Lit::Str(name) = &literal.lit => {
+                options.name = Some(name.clone());
+                Ok(())
+            }
+            other => Err(Error::new_spanned(other, "`name` is a string literal: `name = \"…\"`")),
+        }
+    }),
+    ("tags", |options, _, input| {
+        input.parse::<Token![=]>()?;
+        match input.parse()? {
+            Expr::Array(tags) => options.tags.extend(tags.elems),
+            other => {
+                return Err(Error::new_spanned(other, "`tags` is an array of texts: `tags = [\"beta\", tier]`"));
+            }
+        }
+        Ok(())
+    }),
+    ("metadata", |options, name, input| {
+        let content = list(name, input, "metadata(key = value, \"other key\" = value)")?;
+        let pairs = Punctuated::<Pair, Token![,]>::parse_terminated.parse2(content)?;
+        options.metadata.extend(pairs.into_iter().map(|pair| (pair.key, pair.value)));
+        Ok(())
+    }),
+    ("session_id", |options, _, input| value(&mut options.session_id, input)),
+    ("end_user_identifier", |options, _, input| value(&mut options.end_user_identifier, input)),
+    ("target", |options, _, input| value(&mut options.target, input)),
+    ("skip", |options, name, input| {
+        let content = list(name, input, "skip(argument, other)")?;
+        let names = Punctuated::<Ident, Token![,]>::parse_terminated_with;
+        let names = (|input: ParseStream<'_>| names(input, Ident::parse_any)).parse2(content)?;
+        options.skip.extend(names);
+        Ok(())
+    }),
+    ("log_omit_inputs", |options, name, input| flag(&mut options.log_omit_inputs, name, input)),
+    ("log_omit_outputs", |options, name, input| flag(&mut options.log_omit_outputs, name, input)),
+];
+
+/// Reads all options; after an error reading goes on behind the next comma.
+pub(crate) fn parse(args: TokenStream) -> Result<Options> {
+    let read = |input: ParseStream<'_>| {
+        let mut options = Options::default();
+        let mut errors = Errors::default();
+        let mut seen: Vec<Ident> = Vec::new();
+        while !input.is_empty() {
+            if let Err(error) = one(&mut options, &mut seen, input) {
+                errors.push(error);
+                skip_to_comma(input)?;
+            }
+            if !input.is_empty() && input.parse::<Token![,]>().is_err() {
+                errors.push(input.error("expected `,` between options"));
+                skip_to_comma(input)?;
+                input.parse::<Option<Token![,]>>()?;
+            }
+        }
+        errors.or(options)
+    };
+    read.parse2(args)
+}
+
+fn one(options: &mut Options, seen: &mut Vec<Ident>, input: ParseStream<'_>) -> Result<()> {
+    let name = input
+        .call(Ident::parse_any)
+        .map_err(|error| Error::new(error.span(), "expected an option, such as `name = \"…\"` or `skip(argument)`"))?;
+    let Some((_, read)) = OPTIONS.iter().find(|(known, _)| name == known) else {
+        return Err(unknown(&name));
+    };
+    if seen.contains(&name) {
+        return Err(Error::new_spanned(&name, format!("option `{name}` is given twice")));
+    }
+    seen.push(name.clone());
+    read(options, &name, input)
+}
+
+fn unknown(name: &Ident) -> Error {
+    let written = name.to_string();
+    let message = match suggest::nearest(&written, OPTIONS.iter().map(|(known, _)| *known)) {
+        Some(meant) => format!("unknown option `{written}`: did you mean `{meant}`?"),
+        None => {
+            let known: Vec<_> = OPTIONS.iter().map(|(known, _)| format!("`{known}`")).collect();
+            format!("unknown option `{written}`; there are {}", known.join(", "))
+        }
+    };
+    Error::new_spanned(name, message)
+}
+
+/// `= expression`
+fn value(into: &mut Option<Expr>, input: ParseStream<'_>) -> Result<()> {
+    input.parse::<Token![=]>()?;
+    *into = Some(input.parse()?);
+    Ok(())
+}
+
+/// The option alone, or with `= true` or `= false` as the SDKs of other languages have it.
+fn flag(into: &mut bool, name: &Ident, input: ParseStream<'_>) -> Result<()> {
+    *into = if input.parse::<Option<Token![=]>>()?.is_some() {
+        let written: Expr = input.parse()?;
+        match &written {
+            Expr::Lit(literal) if let syn::Lit::Bool(truth) = &literal.lit => truth.value,
+            other => return Err(Error::new_spanned(other, format!("`{name}` is `true` or `false`"))),
+        }
+    } else {
+        true
+    };
+    Ok(())
+}
+
+/// `(…)`
+fn list(name: &Ident, input: ParseStream<'_>, form: &str) -> Result<TokenStream> {
+    if !input.peek(syn::token::Paren) {
+        return Err(Error::new_spanned(name, format!("`{name}` takes a list: `{form}`")));
+    }
+    let content;
+    parenthesized!(content in input);
+    content.parse()
+}
+
+fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
+}
+
+/// `key = value` or `"key" = value`
+struct Pair {
+    key: String,
+    value: Expr,
+}
+
+impl syn::parse::Parse for Pair {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let key = if input.peek(LitStr) {
+            input.parse::<LitStr>()?.value()
+        } else {
+            input
+                .call(Ident::parse_any)
+                .map_err(|error| Error::new(error.span(), "expected a key: `key = value` or `\"key\" = value`"))?
+                .unraw()
+                .to_string()
+        };
+        input.parse::<Token![=]>()?;
+        let value: Expr = input.parse()?;
+        Ok(Self { key, value })
+    }
+}

@@ -1,0 +1,260 @@
+//! From a valid function to its annotated form: one static, and one call to a hook around the body.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::{Attribute, Expr, Signature, ext::IdentExt as _, parse_quote, spanned::Spanned as _};
+
+use crate::{
+    args::Options,
+    item::{Argument, Function, has_impl_trait, has_never},
+};
+
+pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
+    let hooks = match &options.krate {
+        Some(path) => quote!(#path::__private),
+        None => quote!(::parea::__private),
+    };
+    let site = call_site(options, function, &hooks);
+    let body = body(options, function, &hooks);
+    let outcome = match function.output() {
+        // What never comes cannot be looked at.
+        Some(output) if has_never(output) => quote!(|_, _| {}),
+        Some(_) | None => outcome(options, &hooks),
+    };
+    if function.sig.asyncness.is_none() {
+        // Passed directly to an `FnOnce` parameter: bound to a name first, the closure would be inferred as `FnMut`
+        // and could not return a borrow of its captures.
+        let returns = match function.output() {
+            Some(output) if has_impl_trait(output) => TokenStream::new(),
+            Some(output) => quote!(-> #output),
+            None => quote!(-> ()),
+        };
+        let call = quote!(#hooks::drive_sync(&__PAREA_SITE, move || #returns { #body }, #outcome));
+        return item(function, &function.sig, &quote!(#site #call));
+    }
+    let drive = quote!(#hooks::drive(&__PAREA_SITE, async move { #body }, #outcome));
+    if keeps_async_fn(function) {
+        return item(function, &function.sig, &quote!(#site #drive.await));
+    }
+    // The future is returned as it is: one level less to nest than inside an `async fn`, and smaller by a copy of
+    // the arguments.
+    let mut sig = function.sig.clone();
+    sig.asyncness = None;
+    let output = function.output().map_or_else(|| quote!(()), |output| quote!(#output));
+    sig.output = parse_quote!(-> impl ::core::future::Future<Output = #output>);
+    let traced = item(function, &sig, &quote!(#site #drive));
+    // Documentation shows the function as it was written.
+    let written = item(function, &function.sig, &quote!(loop {}));
+    quote! {
+        #[cfg(doc)]
+        #written
+        #[cfg(not(doc))]
+        #[allow(clippy::manual_async_fn, refining_impl_trait)]
+        #traced
+    }
+}
+
+/// Whether returning `impl Future` would change what the function means to others.
+fn keeps_async_fn(function: &Function) -> bool {
+    /// Built-in attributes that mean the same on both forms. Not `must_use`, which on `impl Future` is about the
+    /// future; and any other may be a macro that looks for `async`.
+    const INERT: &[&str] = &[
+        "allow", "cfg", "clippy", "cold", "deny", "deprecated", "diagnostic", "doc", "expect", "forbid", "inline",
+        "rustfmt", "track_caller", "warn",
+    ];
+    let is_inert = |attribute: &Attribute| {
+        let path = attribute.path();
+        path.segments.first().is_some_and(|first| INERT.iter().any(|name| first.ident == name))
+    };
+    // `!` is no type outside of a function's return position.
+    !function.attrs.iter().all(is_inert) || function.output().is_some_and(has_never)
+}
+
+/// The function around another body, on the user's own braces: what the compiler says of it points there.
+fn item(function: &Function, sig: &Signature, body: &TokenStream) -> TokenStream {
+    let Function { attrs, vis, .. } = function;
+    let mut tokens = quote!(#(#attrs)* #vis #sig);
+    function.block.brace_token.surround(&mut tokens, |block| body.to_tokens(block));
+    tokens
+}
+
+/// All that is known at compile time. Literals only: a static can name neither `Self` nor a type parameter.
+fn call_site(options: &Options, function: &Function, hooks: &TokenStream) -> TokenStream {
+    let ident = function.sig.ident.unraw().to_string();
+    let name = options.name.as_ref().map_or_else(|| quote!(#ident), |name| quote!(#name));
+    let line = quote_spanned!(function.sig.ident.span().resolved_at(Span::call_site())=> ::core::line!());
+    quote! {
+        static __PAREA_SITE: #hooks::CallSite =
+            #hooks::CallSite::new(#name, #ident, ::core::module_path!(), ::core::file!(), #line);
+    }
+}
+
+/// The user's statements, behind what captures the inputs and moves the arguments in.
+fn body(options: &Options, function: &Function, hooks: &TokenStream) -> TokenStream {
+    let edge = return_edge(function);
+    let record = record(options, function, hooks);
+    let arguments = function.arguments.iter().map(|argument| rebind(options, argument));
+    let statements = &function.block.stmts;
+    quote!(#edge #record #(#arguments)* #(#statements)*)
+}
+
+/// A return that never runs. With it the type of an async body is the written one from its first statement on, so
+/// that coercions work and a mismatch is reported where it is. A closure has its return type written instead.
+fn return_edge(function: &Function) -> Option<TokenStream> {
+    function.sig.asyncness?;
+    let output = match function.output() {
+        Some(output) if has_impl_trait(output) || has_never(output) => return None,
+        Some(output) => quote!(#output),
+        None => quote!(()),
+    };
+    let never = local("never");
+    Some(quote! {
+        #[allow(unreachable_code, clippy::all, clippy::pedantic, clippy::nursery)]
+        if let ::core::option::Option::Some(#never) = ::core::option::Option::None::<#output> {
+            return #never;
+        }
+    })
+}
+
+/// Binds an argument again, inside: it is moved in even if the body never names it, and is dropped in the order and
+/// at the time of a plain function.
+fn rebind(options: &Options, argument: &Argument) -> TokenStream {
+    let Argument { cfg, outer, pattern, plain, names } = argument;
+    // The moved whole comes first, so that what the pattern leaves of it is dropped at the end.
+    let whole = (!plain).then(|| quote!(#(#cfg)* let #outer = #outer;));
+    // An argument that only an option names is used all the same.
+    let used = names.iter().filter(|name| options.name_in_expression(name)).map(|name| quote!(#(#cfg)* let _ = &#name;));
+    let used = quote!(#(#used)*);
+    quote!(#whole #(#cfg)* let #pattern = #outer; #used)
+}
+
+/// Captures inputs and options, if the span is live.
+fn record(options: &Options, function: &Function, hooks: &TokenStream) -> TokenStream {
+    let recorder = local("recorder");
+    let skipped = |name: &Ident| {
+        options.log_omit_inputs || options.skip.iter().any(|skip| skip.unraw() == name.unraw())
+    };
+    let mut moved_in = TokenStream::new();
+    let mut statements = TokenStream::new();
+    if let Some(receiver) = &function.receiver {
+        let (cfg, this) = (&receiver.cfg, &receiver.token);
+        if skipped(this) {
+            // Named once, so that it is moved in.
+            moved_in = quote!(#(#cfg)* let _ = &#this;);
+        } else {
+            let capture = input(this, &quote!(&#this), &recorder, hooks);
+            statements.extend(quote!(#(#cfg)* { #capture }));
+        }
+    }
+    for argument in &function.arguments {
+        let captures: Vec<_> = argument.names.iter().filter(|name| !skipped(name)).collect();
+        if captures.is_empty() {
+            continue;
+        }
+        let Argument { cfg, outer, .. } = argument;
+        if argument.plain {
+            let captures = captures.iter().map(|name| input(name, &quote!(&#name), &recorder, hooks));
+            statements.extend(quote!(#(#cfg)* { #(#captures)* }));
+        } else {
+            // A look at the parts where they are, before the body's own pattern takes them.
+            let look = argument.look(&skipped);
+            let captures = captures.iter().map(|name| input(name, &name.to_token_stream(), &recorder, hooks));
+            statements.extend(quote!(#(#cfg)* { let #look = &#outer; #(#captures)* }));
+        }
+    }
+    statements.extend(settings(options, &recorder, hooks));
+    if statements.is_empty() && options.log_omit_inputs {
+        return moved_in;
+    }
+    quote! {
+        #moved_in
+        #hooks::record(&__PAREA_SITE, |#recorder| {
+            #[allow(unused_imports)]
+            use #hooks::{
+                DebugKind as _, DebugLockKind as _, NameKind as _, OpaqueLockKind as _, SerializeDebugKind as _,
+                SerializeKind as _,
+            };
+            #statements
+        });
+    }
+}
+
+fn input(name: &Ident, reference: &TokenStream, recorder: &Ident, hooks: &TokenStream) -> TokenStream {
+    // An identifier needs no escapes in JSON.
+    let key = format!("\"{}\":", name.unraw());
+    let value = local("value");
+    let capture = capture(&value, &quote!(#recorder.input(#key)), hooks);
+    quote!({ let #value = #reference; #capture })
+}
+
+/// Writes the value behind a reference into a slot, by the ladder of its type.
+fn capture(value: &Ident, slot: &TokenStream, hooks: &TokenStream) -> TokenStream {
+    // One reference more than the first rung has.
+    quote!((&&&&&&#hooks::Wrap(#value)).parea_value().write(#value, #slot);)
+}
+
+fn settings(options: &Options, recorder: &Ident, hooks: &TokenStream) -> TokenStream {
+    let mut statements = TokenStream::new();
+    // On the expression's span: if its type does not fit, that is where the error belongs.
+    let mut plain = |method: &str, expression: &Expr| {
+        let method = Ident::new(method, expression.span().resolved_at(Span::mixed_site()));
+        statements.extend(quote!(#recorder.#method(#expression);));
+    };
+    for tag in &options.tags {
+        plain("tag", tag);
+    }
+    if let Some(session) = &options.session_id {
+        plain("session_id", session);
+    }
+    if let Some(user) = &options.end_user_identifier {
+        plain("end_user_identifier", user);
+    }
+    for (key, expression) in &options.metadata {
+        let write = writer(expression, hooks);
+        statements.extend(quote!(#recorder.metadata(#key, #write);));
+    }
+    if let Some(target) = &options.target {
+        let write = writer(target, hooks);
+        statements.extend(quote!(#recorder.target(#write);));
+    }
+    statements
+}
+
+fn writer(expression: &Expr, hooks: &TokenStream) -> TokenStream {
+    let (value, slot) = (local("value"), local("slot"));
+    let capture = capture(&value, &slot.to_token_stream(), hooks);
+    // A match keeps what the expression borrows alive.
+    quote!(|#slot| match &(#expression) { #value => { #capture } })
+}
+
+/// Tells success from failure by the type, and captures either.
+fn outcome(options: &Options, hooks: &TokenStream) -> TokenStream {
+    let (output, end, value, error) = (local("output"), local("end"), local("value"), local("error"));
+    let success = if options.log_omit_outputs {
+        quote!(_)
+    } else {
+        quote!(#value)
+    };
+    let captured = (!options.log_omit_outputs).then(|| capture(&value, &quote!(#end.output()), hooks));
+    quote! {
+        |#output, #end| {
+            #[allow(unused_imports)]
+            use #hooks::{
+                DebugErrorKind as _, DebugKind as _, DebugLockKind as _, DerefErrorKind as _, DisplayErrorKind as _,
+                ErrorKind as _, NameErrorKind as _, NameKind as _, OpaqueLockKind as _, ResultKind as _,
+                SerializeDebugKind as _, SerializeErrorKind as _, SerializeKind as _, ValueKind as _,
+            };
+            match (&&#hooks::Wrap(#output)).parea_outcome().split(#output) {
+                ::core::result::Result::Ok(#success) => { #captured }
+                ::core::result::Result::Err(#error) => {
+                    (&&&&&&#hooks::Wrap(#error)).parea_error().write(#error, #end.error());
+                }
+            }
+        }
+    }
+}
+
+/// A local of ours, which no name of the user's can be or see.
+fn local(name: &str) -> Ident {
+    Ident::new(&format!("__parea_{name}"), Span::mixed_site())
+}

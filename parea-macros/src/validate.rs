@@ -1,0 +1,103 @@
+//! All rules that options and function must meet together.
+
+use quote::ToTokens;
+use syn::{Error, Result, ext::IdentExt as _, visit::Visit};
+
+use crate::{args::Options, item::Function, suggest};
+
+/// Errors as they are found, to be shown all at once.
+#[derive(Default)]
+pub(crate) struct Errors(Option<Error>);
+
+impl Errors {
+    pub(crate) fn push(&mut self, error: Error) {
+        match &mut self.0 {
+            Some(first) => first.combine(error),
+            None => self.0 = Some(error),
+        }
+    }
+
+    fn at(&mut self, tokens: impl ToTokens, message: impl std::fmt::Display) {
+        self.push(Error::new_spanned(tokens, message));
+    }
+
+    /// The value, if nothing was found.
+    pub(crate) fn or<T>(self, value: T) -> Result<T> {
+        self.0.map_or(Ok(value), Err)
+    }
+}
+
+/// Both, or the errors of both.
+pub(crate) fn both<A, B>(one: Result<A>, other: Result<B>) -> Result<(A, B)> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(mut errors), Err(more)) => {
+            errors.combine(more);
+            Err(errors)
+        }
+        (Err(errors), Ok(_)) | (Ok(_), Err(errors)) => Err(errors),
+    }
+}
+
+pub(crate) fn check(options: &Options, function: Function) -> Result<Function> {
+    let mut errors = Errors::default();
+    if let Some(token) = function.sig.constness {
+        errors.at(token, "`#[trace]` cannot trace a `const fn`: a span has a clock and an id; remove `const` or `#[trace]`");
+    }
+    if let Some(token) = &function.sig.variadic {
+        errors.at(token, "`#[trace]` cannot trace a function with C variadic arguments");
+    }
+    for name in &options.skip {
+        if !function.input_names().any(|input| input.unraw() == name.unraw()) {
+            let written = name.to_string();
+            let inputs: Vec<String> = function.input_names().map(ToString::to_string).collect();
+            let hint = match suggest::nearest(&written, inputs.iter().map(String::as_str)) {
+                Some(meant) => format!(": did you mean `{meant}`?"),
+                None if inputs.is_empty() => "; the function has no arguments".to_owned(),
+                None => format!("; there are `{}`", inputs.join("`, `")),
+            };
+            errors.at(name, format!("no argument `{written}` to skip{hint}"));
+        }
+    }
+    if options.log_omit_inputs
+        && let Some(name) = options.skip.first()
+    {
+        errors.at(name, "`skip` has nothing to leave out beside `log_omit_inputs`; remove one of them");
+    }
+    for expression in options.expressions() {
+        Escapes(&mut errors).visit_expr(expression);
+    }
+    errors.or(function)
+}
+
+/// Finds what would leave the closure in which an option's expression is evaluated.
+struct Escapes<'a>(&'a mut Errors);
+
+impl Escapes<'_> {
+    fn refuse(&mut self, tokens: impl ToTokens, what: &str) {
+        let message =
+            format!("`{what}` cannot be used in an option: its value is computed aside from the function; compute it in the body and use `parea::current()`");
+        self.0.at(tokens, message);
+    }
+}
+
+impl<'ast> Visit<'ast> for Escapes<'_> {
+    fn visit_expr_return(&mut self, expression: &'ast syn::ExprReturn) {
+        self.refuse(expression.return_token, "return");
+    }
+
+    fn visit_expr_try(&mut self, expression: &'ast syn::ExprTry) {
+        self.refuse(expression.question_token, "?");
+        syn::visit::visit_expr_try(self, expression);
+    }
+
+    fn visit_expr_await(&mut self, expression: &'ast syn::ExprAwait) {
+        self.refuse(expression.await_token, ".await");
+        syn::visit::visit_expr_await(self, expression);
+    }
+
+    // These have their own flow of control.
+    fn visit_expr_closure(&mut self, _: &'ast syn::ExprClosure) {}
+    fn visit_expr_async(&mut self, _: &'ast syn::ExprAsync) {}
+    fn visit_item(&mut self, _: &'ast syn::Item) {}
+}

@@ -1,0 +1,243 @@
+//! Which span the running code is in: one cell per thread, and ways to carry it along.
+
+use std::{
+    cell::RefCell,
+    mem,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{self, Poll},
+};
+
+use pin_project_lite::pin_project;
+
+use crate::{
+    hooks::CallSite,
+    sink::{Capture, Sink},
+    span::Span,
+};
+
+thread_local! {
+    static CURRENT: RefCell<Context> = const { RefCell::new(Context(Place::Outside)) };
+}
+
+/// How many parties want records: the exporter, and each running capture. At 0 an annotated call costs one load.
+static LISTENERS: AtomicUsize = AtomicUsize::new(0);
+
+/// A place in a trace, to be carried to another thread or task.
+///
+/// Spans that start while it is entered become children of the span that was open where [`Context::current`] was
+/// called. It may outlive that span.
+///
+/// ```
+/// let here = parea::Context::current();
+/// std::thread::spawn(move || here.enter(|| { /* as if called there */ })).join().unwrap();
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Context(Place);
+
+#[derive(Clone, Debug, Default)]
+enum Place {
+    #[default]
+    Outside,
+    /// Outside any span, but in a test that wants whatever starts here.
+    Captured(Arc<Capture>),
+    Inside(Arc<Span>),
+}
+
+impl Context {
+    /// Where the running code is.
+    pub fn current() -> Self {
+        CURRENT.try_with(|current| current.borrow().clone()).unwrap_or_default()
+    }
+
+    /// Runs `body` as if it were called where this context was taken.
+    pub fn enter<R>(&self, body: impl FnOnce() -> R) -> R {
+        let _entered = Entered::new(self.clone());
+        body()
+    }
+
+    /// A closure that runs in this context wherever it is called: for threads, pools and callbacks.
+    pub fn wrap<A, R>(self, body: impl FnOnce(A) -> R) -> impl FnOnce(A) -> R {
+        move |argument| {
+            let _entered = Entered::new(self);
+            body(argument)
+        }
+    }
+
+    /// A context whose traces go to `capture`.
+    pub(crate) fn captured(capture: Arc<Capture>) -> Self {
+        Self(Place::Captured(capture))
+    }
+
+    pub(crate) fn inside(span: Arc<Span>) -> Self {
+        Self(Place::Inside(span))
+    }
+
+    pub(crate) fn span(&self) -> Option<&Arc<Span>> {
+        match &self.0 {
+            Place::Inside(span) => Some(span),
+            Place::Outside | Place::Captured(_) => None,
+        }
+    }
+}
+
+/// Puts a context in force on this thread until it is dropped. Private: user code gets closures and futures only,
+/// so that no guard of an entered span can be held across an `.await`.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    previous: Context,
+}
+
+impl Entered {
+    pub(crate) fn new(context: Context) -> Self {
+        Self { previous: replace(context) }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        replace(mem::take(&mut self.previous));
+    }
+}
+
+fn replace(context: Context) -> Context {
+    // A thread whose locals are gone already is outside of everything.
+    CURRENT
+        .try_with(|current| match current.try_borrow_mut() {
+            Ok(mut current) => mem::replace(&mut *current, context),
+            Err(_) => Context::default(),
+        })
+        .unwrap_or_default()
+}
+
+/// Starts a span at the current place, if anybody wants it.
+#[inline]
+pub(crate) fn begin(site: &'static CallSite) -> Option<Arc<Span>> {
+    if LISTENERS.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    begin_recorded(site)
+}
+
+#[cold]
+fn begin_recorded(site: &'static CallSite) -> Option<Arc<Span>> {
+    CURRENT
+        .try_with(|current| match &current.try_borrow().ok()?.0 {
+            Place::Inside(parent) => Some(Span::child(parent, site)),
+            Place::Captured(capture) => Some(Span::root(site, Sink::Capture(Arc::clone(capture)))),
+            Place::Outside => crate::client::queue().map(|queue| Span::root(site, Sink::Queue(queue))),
+        })
+        .ok()
+        .flatten()
+}
+
+/// Looks at the span in force without counting a reference.
+pub(crate) fn with_current<R>(look: impl FnOnce(&Arc<Span>) -> R) -> Option<R> {
+    if LISTENERS.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    let span = Context::current().span().map(Arc::clone)?;
+    Some(look(&span))
+}
+
+/// One party that wants records, for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Listener(());
+
+impl Listener {
+    pub(crate) fn new() -> Self {
+        LISTENERS.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        LISTENERS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+pin_project! {
+    /// A future that runs in the context where it was made. See [`InCurrentSpan`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct WithContext<F> {
+        context: Context,
+        #[pin]
+        future: Option<F>,
+    }
+
+    impl<F> PinnedDrop for WithContext<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            // What the future drops may start spans too.
+            let _entered = Entered::new(mem::take(this.context));
+            this.future.set(None);
+        }
+    }
+}
+
+impl<F: Future> Future for WithContext<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _entered = Entered::new(this.context.clone());
+        match this.future.as_pin_mut() {
+            Some(future) => future.poll(task),
+            // Taken only by drop.
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// Carries the current span into a future that another task polls.
+///
+/// ```
+/// use parea::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// #[parea::trace]
+/// async fn child() {}
+///
+/// #[parea::trace]
+/// async fn parent() {
+///     let mut tasks = tokio::task::JoinSet::new();
+///     tasks.spawn(child().in_current_span());
+///     tasks.join_all().await;
+/// }
+///
+/// let (_, traces) = parea::testing::capture_async(parent()).await;
+/// assert_eq!(traces.tree(), "parent (ok)\n└─ child (ok)\n");
+/// # }
+/// ```
+pub trait InCurrentSpan: Future + Sized {
+    /// Runs this future in the span that is open now, whoever polls it.
+    fn in_current_span(self) -> WithContext<Self> {
+        self.in_context(Context::current())
+    }
+
+    /// Runs this future in a context taken elsewhere.
+    fn in_context(self, context: Context) -> WithContext<Self> {
+        WithContext { context, future: Some(self) }
+    }
+}
+
+impl<F: Future> InCurrentSpan for F {}
+
+/// [`tokio::spawn`] with the current span carried along.
+///
+/// # Panics
+///
+/// Outside of a Tokio runtime, as `tokio::spawn` does.
+#[track_caller]
+pub fn spawn<F>(future: F) -> tokio::task::JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    tokio::spawn(future.in_current_span())
+}

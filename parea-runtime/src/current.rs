@@ -1,0 +1,152 @@
+//! The innermost open span, from anywhere below it.
+
+use std::{borrow::Cow, sync::Arc};
+
+use parea_types::EvaluationScore;
+use serde::Serialize;
+
+use crate::{
+    context::Context,
+    span::{Draft, Span},
+};
+
+/// The innermost open span, or nothing when there is none or tracing is off; then every method does nothing.
+///
+/// Methods return `&Self`, so that calls can be chained:
+///
+/// ```
+/// # #[parea::trace]
+/// # fn answer() {
+/// parea::current().score("accuracy", 0.8).tag("beta").metadata("shard", 3);
+/// # }
+/// # let (_, traces) = parea::testing::capture(answer);
+/// # assert_eq!(traces.logs()[0].scores.as_ref().unwrap()[0].score, 0.8);
+/// ```
+#[derive(Clone, Debug)]
+pub struct CurrentSpan(Option<Arc<Span>>);
+
+/// The innermost span that is open where this is called.
+pub fn current() -> CurrentSpan {
+    CurrentSpan(Context::current().span().cloned())
+}
+
+impl CurrentSpan {
+    /// Id of the span's log, by which the server finds it; `None` outside of a span.
+    pub fn trace_id(&self) -> Option<String> {
+        self.0.as_ref().map(|span| span.id.to_string())
+    }
+
+    /// Id of the trace: that of its root's log.
+    pub fn root_trace_id(&self) -> Option<String> {
+        self.0.as_ref().map(|span| span.trace.root_id.to_string())
+    }
+
+    /// Attaches a score; a later one of the same name replaces it. Booleans count as 1 and 0.
+    ///
+    /// A score that is not finite is no JSON and spoils every mean: it is left out, and metadata `score_refused`
+    /// says so.
+    pub fn score(&self, name: impl Into<String>, score: impl Into<ScoreValue>) -> &Self {
+        self.put_score(name.into(), score.into().0, None)
+    }
+
+    /// [`score`](Self::score) with the reason for it.
+    pub fn score_with_reason(
+        &self,
+        name: impl Into<String>,
+        score: impl Into<ScoreValue>,
+        reason: impl Into<String>,
+    ) -> &Self {
+        self.put_score(name.into(), score.into().0, Some(reason.into()))
+    }
+
+    fn put_score(&self, name: String, score: f64, reason: Option<String>) -> &Self {
+        self.update(|draft| {
+            if !score.is_finite() {
+                draft.metadata.insert("score_refused".to_owned(), format!("{name} = {score}").into());
+                return;
+            }
+            draft.scores.retain(|old| old.name != name);
+            draft.scores.push(EvaluationScore { name, score, reason, ..EvaluationScore::default() });
+        })
+    }
+
+    /// Sets a key of the metadata: a text as it is, anything else as JSON text. A value that cannot be serialised
+    /// is replaced by the reason.
+    pub fn metadata(&self, key: impl Into<String>, value: impl Serialize) -> &Self {
+        if self.0.is_some() {
+            let text = to_text(&value);
+            self.update(|draft| {
+                draft.metadata.insert(key.into(), text.into());
+            });
+        }
+        self
+    }
+
+    /// Adds a tag, once.
+    pub fn tag(&self, tag: impl Into<Cow<'static, str>>) -> &Self {
+        let tag = tag.into();
+        self.update(|draft| {
+            if !draft.tags.iter().any(|old| *old == tag) {
+                draft.tags.push(tag.into_owned());
+            }
+        })
+    }
+
+    /// Sets the session, which groups traces such as those of one chat. Set it on the root: children do not inherit.
+    pub fn session(&self, session_id: impl Into<String>) -> &Self {
+        self.update(|draft| draft.session_id = Some(session_id.into()))
+    }
+
+    /// Sets the end user on whose behalf the span runs. Set it on the root: children do not inherit.
+    pub fn end_user(&self, end_user_identifier: impl Into<String>) -> &Self {
+        self.update(|draft| draft.end_user_identifier = Some(end_user_identifier.into()))
+    }
+
+    /// Sets the expected output: a text as it is, anything else as JSON text. Children that start later inherit it.
+    pub fn target(&self, target: impl Serialize) -> &Self {
+        if let Some(span) = &self.0 {
+            span.set_target(to_text(&target).into());
+        }
+        self
+    }
+
+    /// Marks the span as failed, whatever it returns. Several errors are kept as a JSON array.
+    pub fn error(&self, error: impl std::fmt::Display) -> &Self {
+        if self.0.is_some() {
+            let error = error.to_string();
+            self.update(|draft| draft.errors.push(error));
+        }
+        self
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Draft)) -> &Self {
+        if let Some(span) = &self.0 {
+            span.update(change);
+        }
+        self
+    }
+}
+
+fn to_text(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        Ok(other) => other.to_string(),
+        Err(error) => format!("<not serialisable: {error}>"),
+    }
+}
+
+/// What counts as a score: numbers, and booleans as 1 and 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ScoreValue(f64);
+
+macro_rules! scores {
+    ($($number:ty),+) => {$(
+        impl From<$number> for ScoreValue {
+            fn from(score: $number) -> Self {
+                Self(f64::from(score))
+            }
+        }
+    )+};
+}
+
+scores!(f64, f32, i32, u32, i16, u16, i8, u8, bool);

@@ -1,0 +1,353 @@
+//! How a value is captured without a bound on its type.
+//!
+//! Method look-up tries more references before fewer. Each rung is a trait that is implemented for [`Wrap`] behind
+//! one reference less than the rung above it, so that the first rung whose bound the type meets is taken, at compile
+//! time and without a word in the user's signature. The rungs return a tag, and the tag has the code: one copy for
+//! each type, not for each function.
+//!
+//! For values: locks, `Serialize` with `Debug` behind it, `Serialize`, `Debug`, the type's name.
+//! For errors: `Error` with its sources, what dereferences to an error (`Box<dyn Error>`, the reports of anyhow and
+//! eyre), `Display`, then as values.
+
+use std::{
+    any::type_name,
+    convert::Infallible,
+    error::Error,
+    fmt::{self, Debug, Display},
+    ops::Deref,
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    sync::{Arc, Mutex, RwLock},
+};
+
+use serde::Serialize;
+
+/// The value on the ladder. A newtype, since the rungs would be ambiguous on bare references.
+#[derive(Debug)]
+pub struct Wrap<'a, T: ?Sized>(pub &'a T);
+
+/// Room for one JSON value.
+#[derive(Debug)]
+pub struct Slot<'a> {
+    buffer: &'a mut Vec<u8>,
+    start: usize,
+}
+
+impl<'a> Slot<'a> {
+    pub(crate) fn new(buffer: &'a mut Vec<u8>) -> Self {
+        let start = buffer.len();
+        Self { buffer, start }
+    }
+
+    /// Runs `write`; if it fails or panics, the slot is as before and says why.
+    fn attempt(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), String>) -> Result<(), String> {
+        let written = catch_unwind(AssertUnwindSafe(|| write(self.buffer)));
+        let failure = match written {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(failure)) => failure,
+            Err(payload) => format!("panicked: {}", crate::hooks::panic_text(&*payload)),
+        };
+        self.buffer.truncate(self.start);
+        Err(failure)
+    }
+
+    fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), String> {
+        self.attempt(|buffer| serde_json::to_writer(buffer, value).map_err(|error| error.to_string()))
+    }
+
+    fn debug<T: Debug + ?Sized>(&mut self, value: &T) -> Result<(), String> {
+        self.attempt(|buffer| text(buffer, &format!("{value:?}")))
+    }
+
+    /// The last resort, and it cannot fail.
+    fn name<T: ?Sized>(&mut self, failure: Option<&str>) {
+        let mut shown = String::from("<");
+        short_name(type_name::<T>(), &mut shown);
+        if let Some(failure) = failure {
+            shown.push_str(": ");
+            shown.push_str(failure);
+        }
+        shown.push('>');
+        // Writing text to memory does not fail; if it did, the slot must still hold a value.
+        if text(self.buffer, &shown).is_err() {
+            self.buffer.truncate(self.start);
+            self.buffer.extend_from_slice(b"null");
+        }
+    }
+}
+
+fn text(buffer: &mut Vec<u8>, text: &str) -> Result<(), String> {
+    serde_json::to_writer(buffer, text).map_err(|error| error.to_string())
+}
+
+/// `Vec<String>` for `alloc::vec::Vec<alloc::string::String>`.
+fn short_name(full: &str, shown: &mut String) {
+    let mut word_start = 0;
+    for (at, letter) in full.char_indices() {
+        if letter.is_alphanumeric() || letter == '_' {
+            continue;
+        }
+        if letter == ':' {
+            word_start = at + 1;
+            continue;
+        }
+        shown.push_str(&full[word_start..at]);
+        shown.push(letter);
+        word_start = at + letter.len_utf8();
+    }
+    shown.push_str(&full[word_start..]);
+}
+
+/// A rung: its trait, its tag, the references before `Wrap` and the bound.
+macro_rules! rungs {
+    ($method:ident: $($(#[$doc:meta])* $kind:ident -> $tag:ident for [$($ref:tt)*] $([$($bound:tt)+])?;)+) => {$(
+        $(#[$doc])*
+        pub trait $kind {
+            /// The tag that has this rung's code.
+            fn $method(&self) -> $tag {
+                $tag
+            }
+        }
+        impl<T: ?Sized $(+ $($bound)+)?> $kind for $($ref)* Wrap<'_, T> {}
+    )+};
+}
+
+/// The tags: one for each way to capture.
+macro_rules! tags {
+    ($($tag:ident)+) => {$(
+        /// Code of the rungs that answer with it.
+        #[derive(Clone, Copy, Debug)]
+        pub struct $tag;
+    )+};
+}
+
+tags! { DebugLockTag OpaqueLockTag SerializeDebugTag SerializeTag DebugTag NameTag }
+tags! { ResultTag ValueTag }
+tags! { ErrorTag DerefErrorTag DisplayTag }
+
+rungs! { parea_value:
+    /// A lock whose content can be shown.
+    DebugLockKind -> DebugLockTag for [&&&&&] [DebugLock];
+    /// A lock whose content cannot.
+    OpaqueLockKind -> OpaqueLockTag for [&&&&] [Lock];
+    /// JSON, and text where that fails.
+    SerializeDebugKind -> SerializeDebugTag for [&&&] [Serialize + Debug];
+    /// JSON.
+    SerializeKind -> SerializeTag for [&&] [Serialize];
+    /// Text.
+    DebugKind -> DebugTag for [&] [Debug];
+    /// Nothing is known of the type but its name.
+    NameKind -> NameTag for [];
+}
+
+impl DebugLockTag {
+    /// Writes the value.
+    pub fn write<T: DebugLock + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
+        if let Err(failure) = slot.attempt(|buffer| {
+            let mut shown = String::new();
+            value.show(&mut shown).map_err(|error| error.to_string())?;
+            text(buffer, &shown)
+        }) {
+            slot.name::<T>(Some(&failure));
+        }
+    }
+}
+
+impl OpaqueLockTag {
+    /// Writes the value.
+    pub fn write<T: ?Sized>(self, _value: &T, mut slot: Slot<'_>) {
+        slot.name::<T>(None);
+    }
+}
+
+impl SerializeDebugTag {
+    /// Writes the value.
+    pub fn write<T: Serialize + Debug + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
+        if slot.json(value).is_err()
+            && let Err(failure) = slot.debug(value)
+        {
+            slot.name::<T>(Some(&failure));
+        }
+    }
+}
+
+impl SerializeTag {
+    /// Writes the value.
+    pub fn write<T: Serialize + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
+        if let Err(failure) = slot.json(value) {
+            slot.name::<T>(Some(&failure));
+        }
+    }
+}
+
+impl DebugTag {
+    /// Writes the value.
+    pub fn write<T: Debug + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
+        if let Err(failure) = slot.debug(value) {
+            slot.name::<T>(Some(&failure));
+        }
+    }
+}
+
+impl NameTag {
+    /// Writes the type's name.
+    pub fn write<T: ?Sized>(self, _value: &T, mut slot: Slot<'_>) {
+        slot.name::<T>(None);
+    }
+}
+
+/// A lock of the standard library, or a pointer to one. `Serialize` of a lock waits for it, which could hang the
+/// user's program; its `Debug` only tries.
+pub trait Lock {}
+
+impl<T: ?Sized> Lock for Mutex<T> {}
+impl<T: ?Sized> Lock for RwLock<T> {}
+
+/// A [`Lock`] whose content has `Debug`.
+pub trait DebugLock {
+    /// Shows the content, or that the lock is taken, without waiting.
+    fn show(&self, into: &mut dyn fmt::Write) -> fmt::Result;
+}
+
+impl<T: Debug + ?Sized> DebugLock for Mutex<T> {
+    fn show(&self, into: &mut dyn fmt::Write) -> fmt::Result {
+        write!(into, "{self:?}")
+    }
+}
+
+impl<T: Debug + ?Sized> DebugLock for RwLock<T> {
+    fn show(&self, into: &mut dyn fmt::Write) -> fmt::Result {
+        write!(into, "{self:?}")
+    }
+}
+
+macro_rules! through_pointers {
+    ($($pointer:ty),+) => {$(
+        impl<L: Lock + ?Sized> Lock for $pointer {}
+
+        impl<L: DebugLock + ?Sized> DebugLock for $pointer {
+            fn show(&self, into: &mut dyn fmt::Write) -> fmt::Result {
+                (**self).show(into)
+            }
+        }
+    )+};
+}
+
+through_pointers!(&L, &mut L, Box<L>, Rc<L>, Arc<L>);
+
+// Whether a function returned a `Result` is told by its type, so that aliases count and other types of that name do
+// not.
+rungs! { parea_outcome:
+    /// Anything but a `Result`.
+    ValueKind -> ValueTag for [];
+}
+
+/// A `Result`, under whatever name.
+pub trait ResultKind {
+    /// The tag that has this rung's code.
+    fn parea_outcome(&self) -> ResultTag {
+        ResultTag
+    }
+}
+
+impl<T, E> ResultKind for &Wrap<'_, Result<T, E>> {}
+
+impl ResultTag {
+    /// Parts the result before it is captured, so that each part keeps its own bounds.
+    pub fn split<T, E>(self, result: &Result<T, E>) -> Result<&T, &E> {
+        result.as_ref()
+    }
+}
+
+impl ValueTag {
+    /// A value is always a success.
+    pub fn split<T: ?Sized>(self, value: &T) -> Result<&T, &Infallible> {
+        Ok(value)
+    }
+}
+
+rungs! { parea_error:
+    /// An error with its sources.
+    ErrorKind -> ErrorTag for [&&&&&] [Error];
+    /// A box or a report with an error inside.
+    DerefErrorKind -> DerefErrorTag for [&&&&] [Deref<Target: AnyError>];
+    /// What has a text for people.
+    DisplayErrorKind -> DisplayTag for [&&&] [Display];
+    /// What has a text for programmers.
+    DebugErrorKind -> DebugTag for [&&] [Debug];
+    /// What has only JSON.
+    SerializeErrorKind -> SerializeTag for [&] [Serialize];
+    /// Nothing is known of the type but its name.
+    NameErrorKind -> NameTag for [];
+}
+
+impl ErrorTag {
+    /// Writes the error and its sources.
+    pub fn write<E: Error + ?Sized>(self, error: &E, mut slot: Slot<'_>) {
+        if let Err(failure) = slot.attempt(|buffer| text(buffer, &chain(error.to_string(), error.source()))) {
+            slot.name::<E>(Some(&failure));
+        }
+    }
+}
+
+impl DerefErrorTag {
+    /// Writes the error and its sources.
+    pub fn write<E: Deref<Target: AnyError> + ?Sized>(self, error: &E, mut slot: Slot<'_>) {
+        if let Err(failure) = slot.attempt(|buffer| {
+            let error = error.deref().as_error();
+            text(buffer, &chain(error.to_string(), error.source()))
+        }) {
+            slot.name::<E>(Some(&failure));
+        }
+    }
+}
+
+impl DisplayTag {
+    /// Writes the text.
+    pub fn write<E: Display + ?Sized>(self, error: &E, mut slot: Slot<'_>) {
+        if let Err(failure) = slot.attempt(|buffer| text(buffer, &error.to_string())) {
+            slot.name::<E>(Some(&failure));
+        }
+    }
+}
+
+/// The error's text, then a line for each source whose text the line above does not already end with.
+fn chain(first: String, mut source: Option<&(dyn Error + 'static)>) -> String {
+    /// A chain that is longer than this goes in circles.
+    const LONGEST: usize = 64;
+    let mut whole = first;
+    for _ in 0..LONGEST {
+        let Some(error) = source else { break };
+        let line = error.to_string();
+        if !whole.ends_with(&line) {
+            whole.push_str("\ncaused by: ");
+            whole.push_str(&line);
+        }
+        source = error.source();
+    }
+    whole
+}
+
+/// The trait objects that boxes and reports dereference to; they have no `Error` of their own.
+pub trait AnyError {
+    /// The error inside.
+    fn as_error(&self) -> &(dyn Error + 'static);
+}
+
+impl AnyError for dyn Error + 'static {
+    fn as_error(&self) -> &(dyn Error + 'static) {
+        self
+    }
+}
+
+impl AnyError for dyn Error + Send + 'static {
+    fn as_error(&self) -> &(dyn Error + 'static) {
+        self
+    }
+}
+
+impl AnyError for dyn Error + Send + Sync + 'static {
+    fn as_error(&self) -> &(dyn Error + 'static) {
+        self
+    }
+}

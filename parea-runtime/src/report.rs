@@ -1,0 +1,94 @@
+//! What became of the logs.
+
+use std::{collections::BTreeMap, fmt};
+
+/// Why a log was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// The queue was at its cap of bytes when the span ended.
+    QueueFull,
+    /// The log alone is larger than the queue's cap, or than the server takes in one request.
+    TooLarge,
+    /// The server refused this log as invalid (422).
+    Rejected,
+    /// The server refuses the key (401, 403).
+    Unauthorized,
+    /// The log could not be encoded, or the spool folder could not be written or is full.
+    SpoolFailed,
+}
+
+impl DropReason {
+    /// The reason's name in reports and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::TooLarge => "too_large",
+            Self::Rejected => "rejected",
+            Self::Unauthorized => "unauthorized",
+            Self::SpoolFailed => "spool_failed",
+        }
+    }
+}
+
+/// Where all finished spans of this process are now.
+///
+/// `delivered + spooled + dropped + pending` is the number of spans that ended; `open` stands apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FlushReport {
+    /// Acknowledged by the server.
+    pub delivered: u64,
+    /// Written to the spool folder, which `parea serve` takes in.
+    pub spooled: u64,
+    /// Given up, by reason. Reasons without a log are left out.
+    pub dropped: BTreeMap<DropReason, u64>,
+    /// Ended, and still waiting to be delivered.
+    pub pending: u64,
+    /// Started and not ended yet.
+    pub open: u64,
+    /// What the last attempt to deliver failed with, if it failed.
+    pub last_error: Option<String>,
+}
+
+impl FlushReport {
+    /// Number of logs that were given up for any reason.
+    pub fn total_dropped(&self) -> u64 {
+        self.dropped.values().sum()
+    }
+
+    /// Number of spans that ended.
+    pub fn finished(&self) -> u64 {
+        self.delivered + self.spooled + self.total_dropped() + self.pending
+    }
+
+    /// Whether every span that ended is at the server or in the spool.
+    pub fn is_complete(&self) -> bool {
+        self.pending == 0 && self.dropped.is_empty()
+    }
+}
+
+impl fmt::Display for FlushReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} delivered", self.delivered)?;
+        if self.spooled > 0 {
+            write!(f, ", {} spooled", self.spooled)?;
+        }
+        if self.pending > 0 {
+            write!(f, ", {} pending", self.pending)?;
+        }
+        if !self.dropped.is_empty() {
+            write!(f, ", {} dropped (", self.total_dropped())?;
+            for (index, (reason, count)) in self.dropped.iter().enumerate() {
+                write!(f, "{}{}={count}", if index == 0 { "" } else { ", " }, reason.as_str())?;
+            }
+            f.write_str(")")?;
+        }
+        if self.open > 0 {
+            write!(f, ", {} still open", self.open)?;
+        }
+        if let Some(error) = &self.last_error {
+            write!(f, "; {error}")?;
+        }
+        Ok(())
+    }
+}

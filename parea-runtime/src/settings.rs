@@ -1,0 +1,43 @@
+//! What the environment and the builder say, in one place.
+
+use std::{env, path::PathBuf, time::Duration};
+
+/// Where `parea serve` listens unless told otherwise.
+#[cfg(feature = "http")]
+pub(crate) const LOCAL_SERVER: &str = "http://127.0.0.1:7273";
+
+/// The data folder of `parea serve` unless told otherwise.
+const LOCAL_FOLDER: &str = ".parea";
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) project: String,
+    pub(crate) api_key: Option<String>,
+    pub(crate) base_url: Option<String>,
+    pub(crate) deadline: Duration,
+    pub(crate) queue_bytes: usize,
+    pub(crate) folder: PathBuf,
+    /// Nothing is recorded.
+    pub(crate) off: bool,
+}
+
+impl Settings {
+    /// Variables that are set but empty count as not set.
+    pub(crate) fn from_env() -> Self {
+        let variable = |name| env::var(name).ok().filter(|value| !value.trim().is_empty());
+        Self {
+            project: "default".to_owned(),
+            api_key: variable("PAREA_API_KEY"),
+            base_url: variable("PAREA_BASE_URL"),
+            deadline: Duration::from_secs(5),
+            queue_bytes: 64 * 1024 * 1024,
+            folder: PathBuf::from(LOCAL_FOLDER),
+            off: variable("TURN_OFF_PAREA_LOGGING").is_some_and(|value| is_true(&value)),
+        }
+    }
+}
+
+/// The words that the Python SDK takes for yes.
+fn is_true(value: &str) -> bool {
+    ["yes", "true", "t", "1"].contains(&value.trim().to_ascii_lowercase().as_str())
+}

@@ -1,0 +1,153 @@
+//! One open span: who it is, what was learned of it so far, and how it ends.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use parea_types::EvaluationScore;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{
+    clock::Start,
+    hooks::CallSite,
+    id,
+    record::{Outcome, Record},
+    sink::Sink,
+};
+
+/// What all spans of one trace share.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    pub(crate) root_id: Uuid,
+    /// Number of the next span in order of start; the root took 0.
+    next_order: AtomicU32,
+    /// Where finished spans go: decided by the root, so that a trace is never split.
+    sink: Sink,
+}
+
+/// A span from its start to its end. Shared by everything that runs inside it.
+#[derive(Debug)]
+pub(crate) struct Span {
+    pub(crate) site: &'static CallSite,
+    pub(crate) id: Uuid,
+    pub(crate) parent_id: Uuid,
+    pub(crate) trace: Arc<Trace>,
+    pub(crate) depth: u32,
+    pub(crate) order: u32,
+    pub(crate) start: Start,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `None` once the span has ended.
+    draft: Option<Draft>,
+    /// Outlives the draft: children that start later inherit it too.
+    target: Option<Arc<str>>,
+}
+
+/// What is known of a span while it is open.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    pub(crate) children: Vec<Uuid>,
+    /// A JSON object, or nothing yet.
+    pub(crate) inputs: Vec<u8>,
+    pub(crate) errors: Vec<String>,
+    pub(crate) scores: Vec<EvaluationScore>,
+    pub(crate) metadata: Map<String, Value>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) session_id: Option<String>,
+    pub(crate) end_user_identifier: Option<String>,
+}
+
+impl Span {
+    /// The first span of a trace.
+    pub(crate) fn root(site: &'static CallSite, sink: Sink) -> Arc<Self> {
+        let start = Start::now();
+        let id = id::fresh(start);
+        sink.opened();
+        let trace = Arc::new(Trace { root_id: id, next_order: AtomicU32::new(1), sink });
+        Arc::new(Self {
+            site,
+            id,
+            parent_id: id,
+            trace,
+            depth: 0,
+            order: 0,
+            start,
+            state: State::new(None),
+        })
+    }
+
+    /// A span inside another. One that outlives its parent keeps the trace all the same.
+    pub(crate) fn child(parent: &Self, site: &'static CallSite) -> Arc<Self> {
+        let start = Start::now();
+        let id = id::fresh(start);
+        parent.trace.sink.opened();
+        // The parent's lock is held while the number is taken, so that `children` is in the order of the numbers.
+        let (order, target) = {
+            let mut state = parent.lock();
+            if let Some(draft) = state.draft.as_mut() {
+                draft.children.push(id);
+            }
+            (parent.trace.next_order.fetch_add(1, Ordering::Relaxed), state.target.clone())
+        };
+        Arc::new(Self {
+            site,
+            id,
+            parent_id: parent.id,
+            trace: Arc::clone(&parent.trace),
+            depth: parent.depth + 1,
+            order,
+            start,
+            state: State::new(target),
+        })
+    }
+
+    /// Changes what is known of the span; does nothing once it has ended. Never call user code in `change`: it
+    /// may come back here.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Draft)) {
+        if let Some(draft) = self.lock().draft.as_mut() {
+            change(draft);
+        }
+    }
+
+    /// Sets the expected output of this span and of those that start inside it from now on.
+    pub(crate) fn set_target(&self, target: Arc<str>) {
+        let mut state = self.lock();
+        if state.draft.is_some() {
+            state.target = Some(target);
+        }
+    }
+
+    /// Whether nothing was captured yet, so that a call that is not recorded cannot write into its caller's span.
+    pub(crate) fn awaits_inputs_of(&self, site: &'static CallSite) -> bool {
+        std::ptr::eq(self.site, site) && self.lock().draft.as_ref().is_some_and(|draft| draft.inputs.is_empty())
+    }
+
+    /// Ends the span and hands its record over. The second call does nothing.
+    pub(crate) fn finish(self: &Arc<Self>, outcome: Outcome) {
+        let latency = self.start.elapsed();
+        let (draft, target) = {
+            let mut state = self.lock();
+            (state.draft.take(), state.target.clone())
+        };
+        let Some(draft) = draft else { return };
+        self.trace.sink.finished(Record { span: Arc::clone(self), latency, draft, target, outcome });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while the lock is held; if it did, a half-made record is still better than none.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn new(target: Option<Arc<str>>) -> Mutex<Self> {
+        Mutex::new(Self { draft: Some(Draft::default()), target })
+    }
+}

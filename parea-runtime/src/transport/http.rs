@@ -1,0 +1,206 @@
+//! Logs to a Parea server: in batches where it takes them, one by one elsewhere.
+
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+
+use reqwest::Method;
+use serde::Deserialize;
+use tokio::task::JoinSet;
+
+use super::Line;
+use crate::{
+    api::{ApiClient, ApiError},
+    report::DropReason,
+};
+
+/// Single posts under way at once.
+const CONCURRENT_POSTS: usize = 16;
+
+/// One server.
+#[derive(Debug)]
+pub(crate) struct Http {
+    client: ApiClient,
+    /// Cleared once the server said that it has no batch operation.
+    batches: bool,
+}
+
+/// What the server said of some logs that were sent together.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) delivered: u64,
+    pub(crate) dropped: BTreeMap<DropReason, u64>,
+    /// What one of the dropped was refused for.
+    pub(crate) complaint: Option<String>,
+    /// Logs to send again, and why.
+    pub(crate) again: Vec<Line>,
+    pub(crate) failure: Option<ApiError>,
+    /// Whether the server took the account of losses that went along.
+    pub(crate) losses_taken: bool,
+}
+
+impl Answer {
+    fn drop_log(&mut self, reason: DropReason, complaint: impl Into<String>) {
+        *self.dropped.entry(reason).or_default() += 1;
+        self.complaint.get_or_insert_with(|| complaint.into());
+    }
+
+    fn retry(&mut self, lines: impl IntoIterator<Item = Line>, failure: ApiError) {
+        self.again.extend(lines);
+        self.failure = Some(failure);
+    }
+}
+
+/// Answer of the batch operation.
+#[derive(Deserialize)]
+struct Accepted {
+    accepted: u64,
+    #[serde(default)]
+    rejected: Vec<Rejected>,
+}
+
+#[derive(Deserialize)]
+struct Rejected {
+    #[serde(default)]
+    detail: serde_json::Value,
+}
+
+impl Http {
+    pub(crate) fn new(client: ApiClient) -> Self {
+        Self { client, batches: true }
+    }
+
+    pub(crate) fn client(&self) -> &ApiClient {
+        &self.client
+    }
+
+    /// Sends the logs once. Whatever is to be tried again is in the answer.
+    pub(crate) async fn send(&mut self, lines: Vec<Line>, losses: &BTreeMap<DropReason, u64>) -> Answer {
+        let mut answer = Answer::default();
+        // Parts of a batch that was too large are sent in order.
+        let mut parts = vec![lines];
+        while let Some(part) = parts.pop() {
+            if self.batches {
+                self.send_batch(part, losses, &mut answer, &mut parts).await;
+            } else {
+                self.send_singly(part, &mut answer).await;
+            }
+        }
+        answer
+    }
+
+    async fn send_batch(
+        &mut self,
+        lines: Vec<Line>,
+        losses: &BTreeMap<DropReason, u64>,
+        answer: &mut Answer,
+        parts: &mut Vec<Vec<Line>>,
+    ) {
+        if answer.failure.is_some() {
+            // The server is in trouble: the rest waits for the next attempt, in order.
+            answer.again.extend(lines);
+            return;
+        }
+        let mut headers = Vec::new();
+        if !losses.is_empty() && !answer.losses_taken {
+            headers.push(("x-parea-losses", losses_header(losses)));
+        }
+        let body = lines.iter().fold(Vec::new(), |mut body, line| {
+            body.extend_from_slice(line);
+            body.push(b'\n');
+            body
+        });
+        let sent = self.client.send(Method::POST, "/trace_logs", "application/x-ndjson", &headers, body).await;
+        match sent.map(|body| serde_json::from_slice::<Accepted>(&body)) {
+            Ok(Ok(Accepted { accepted, rejected })) if accepted + rejected.len() as u64 == lines.len() as u64 => {
+                answer.losses_taken |= !headers.is_empty();
+                answer.delivered += accepted;
+                for log in rejected {
+                    answer.drop_log(DropReason::Rejected, log.detail.to_string());
+                }
+            }
+            // Not offered, or a success of something that does not know the operation or lost count. A log that is
+            // sent twice is stored once, so nothing is taken on trust.
+            Ok(_) | Err(ApiError::Status { status: 404 | 405 | 501, .. }) => {
+                self.batches = false;
+                parts.push(lines);
+            }
+            Err(ApiError::Status { status: 413, detail, .. }) => {
+                if lines.len() == 1 {
+                    answer.drop_log(DropReason::TooLarge, detail);
+                } else {
+                    let mut first = lines;
+                    let second = first.split_off(first.len() / 2);
+                    parts.push(second);
+                    parts.push(first);
+                }
+            }
+            // Refused as a whole: one by one, the good ones are taken and the bad ones named.
+            Err(ApiError::Status { status: 400 | 415 | 422, .. }) if lines.len() > 1 => {
+                self.send_singly(lines, answer).await;
+            }
+            Err(error) => refuse(error, lines, answer),
+        }
+    }
+
+    async fn send_singly(&mut self, lines: Vec<Line>, answer: &mut Answer) {
+        let mut waiting = lines.into_iter();
+        let mut posts = JoinSet::new();
+        loop {
+            while posts.len() < CONCURRENT_POSTS && answer.failure.is_none() {
+                let Some(line) = waiting.next() else { break };
+                let client = self.client.clone();
+                posts.spawn(async move {
+                    let body = line.to_vec();
+                    let sent = client.send(Method::POST, "/trace_log", "application/json", &[], body).await;
+                    (line, sent)
+                });
+            }
+            match posts.join_next().await {
+                Some(Ok((_, Ok(_)))) => answer.delivered += 1,
+                Some(Ok((_, Err(ApiError::Status { status: 413, detail, .. })))) => {
+                    answer.drop_log(DropReason::TooLarge, detail);
+                }
+                Some(Ok((line, Err(error)))) => refuse(error, vec![line], answer),
+                // A post that panicked would be a fault of ours; its log was moved into it.
+                Some(Err(error)) => answer.drop_log(DropReason::Rejected, error.to_string()),
+                None => break,
+            }
+        }
+        answer.again.extend(waiting);
+    }
+}
+
+/// Sorts an error: to be tried again, or final.
+fn refuse(error: ApiError, lines: Vec<Line>, answer: &mut Answer) {
+    if error.is_transient() {
+        return answer.retry(lines, error);
+    }
+    let reason = match &error {
+        ApiError::Status { status: 401 | 403, .. } => DropReason::Unauthorized,
+        _ => DropReason::Rejected,
+    };
+    let complaint = error.to_string();
+    for _ in lines {
+        answer.drop_log(reason, complaint.as_str());
+    }
+}
+
+fn losses_header(losses: &BTreeMap<DropReason, u64>) -> String {
+    losses.iter().fold(String::new(), |mut header, (reason, count)| {
+        let separator = if header.is_empty() { "" } else { ", " };
+        // Writing to a string does not fail.
+        let _ = write!(header, "{separator}{}={count}", reason.as_str());
+        header
+    })
+}
+
+/// How long to wait before the attempt after `failures` failed ones: doubling from 100 ms to 10 s, at random between
+/// half and all of it, so that many clients of one server do not come back together. A server's own wish counts up
+/// to a minute.
+pub(crate) fn backoff(failures: u32, asked: Option<Duration>) -> Duration {
+    const FIRST: Duration = Duration::from_millis(100);
+    const LONGEST: Duration = Duration::from_secs(10);
+    const LONGEST_ASKED: Duration = Duration::from_secs(60);
+    let doubled = FIRST.saturating_mul(1 << failures.min(10)).min(LONGEST);
+    let spread = doubled.mul_f64(0.5 + fastrand::f64() / 2.0);
+    spread.max(asked.unwrap_or_default().min(LONGEST_ASKED))
+}

@@ -1,0 +1,8 @@
+//! Ways out of the process.
+
+#[cfg(feature = "http")]
+pub(crate) mod http;
+pub(crate) mod spool;
+
+/// One log in its form on the wire, shared with the request that carries it.
+pub(crate) type Line = std::sync::Arc<Vec<u8>>;
