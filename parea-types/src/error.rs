@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::null;
+
 /// One step of the way to the value that is wrong: a field's name or an element's index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -10,7 +12,7 @@ pub enum Location {
     /// A member of an object, or `body`, `path`, `query` at the start.
     Name(String),
     /// An element of an array, or a byte offset in a body that is no JSON.
-    Index(u64),
+    Index(i64),
 }
 
 impl From<&str> for Location {
@@ -21,7 +23,7 @@ impl From<&str> for Location {
 
 impl From<usize> for Location {
     fn from(index: usize) -> Self {
-        Self::Index(index as u64)
+        Self::Index(index as i64)
     }
 }
 
@@ -41,7 +43,7 @@ pub struct ValidationError {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpValidationError {
     /// Everything that is wrong, not only the first.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null::as_default")]
     pub detail: Vec<ValidationError>,
 }
 

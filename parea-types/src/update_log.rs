@@ -1,6 +1,6 @@
 //! Changes of single fields of a log.
 
-use std::fmt;
+use std::cell::Cell;
 
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -42,10 +42,10 @@ impl UpdateLog {
 impl TraceLog {
     /// The names of all its fields as the wire has them.
     pub fn field_names() -> &'static [&'static str] {
-        match Self::deserialize(AskForFields) {
-            Err(FieldNames(names)) => names,
-            Ok(_) => &[],
-        }
+        let asked = Cell::new([].as_slice());
+        // Always an error: there is no data.
+        let _ = Self::deserialize(AskForFields(&asked));
+        asked.get()
     }
 
     /// Whether a field says which log it is, so that an update may not name it.
@@ -90,45 +90,29 @@ fn read_alone(name: &str, value: &Value) -> serde_json::Result<TraceLog> {
     TraceLog::deserialize(MapDeserializer::new(required.chain([(name, value)])))
 }
 
-/// A source of data that a struct asks for its fields, and which keeps the question in place of an answer. So no list
+/// A source of data that a struct asks for its fields, and which notes the question in place of an answer. So no list
 /// of names has to be kept beside the struct.
-struct AskForFields;
+struct AskForFields<'a>(&'a Cell<&'static [&'static str]>);
 
-#[derive(Debug)]
-struct FieldNames(&'static [&'static str]);
-
-impl<'de> Deserializer<'de> for AskForFields {
-    type Error = FieldNames;
+impl<'de> Deserializer<'de> for AskForFields<'_> {
+    type Error = de::value::Error;
 
     fn deserialize_struct<V: de::Visitor<'de>>(
         self,
         _: &'static str,
         fields: &'static [&'static str],
-        _: V,
-    ) -> Result<V::Value, FieldNames> {
-        Err(FieldNames(fields))
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.0.set(fields);
+        self.deserialize_any(visitor)
     }
 
-    fn deserialize_any<V: de::Visitor<'de>>(self, _: V) -> Result<V::Value, FieldNames> {
-        Err(FieldNames(&[]))
+    fn deserialize_any<V: de::Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(de::Error::custom("there is no data"))
     }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
         newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-    }
-}
-
-impl fmt::Display for FieldNames {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.join(", "))
-    }
-}
-
-impl std::error::Error for FieldNames {}
-
-impl de::Error for FieldNames {
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        Self(&[])
     }
 }
