@@ -7,6 +7,7 @@ mod catalog;
 mod logs;
 mod merge;
 mod row;
+mod sampling;
 mod sqlite;
 mod tree;
 

@@ -23,7 +23,7 @@ pub enum Outcome {
     Created,
     /// Merged into what was there.
     Merged,
-    /// A repeat that changed nothing.
+    /// A repeat that changed nothing, or a log that sampling left out.
     Unchanged,
 }
 

@@ -9,6 +9,8 @@ mod field;
 mod form;
 mod patch;
 mod stamp;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use cells::Cells;
 

@@ -27,6 +27,9 @@ pub(crate) struct Row {
     pub(crate) cost: Option<f64>,
     /// Its own scores as JSON, `None` without.
     pub(crate) scores: Option<String>,
+    pub(crate) experiment: Option<String>,
+    /// The chance that its trace is kept, if less than 1. Experiments are always kept.
+    pub(crate) sample_rate: Option<f64>,
 }
 
 impl Row {
@@ -35,6 +38,7 @@ impl Row {
         let is_root = parent == log.trace_id;
         let tokens = |count: Option<i64>| count.unwrap_or_default().clamp(-MOST_TOKENS, MOST_TOKENS);
         let (input_tokens, output_tokens) = (tokens(log.input_tokens), tokens(log.output_tokens));
+        let experiment = log.experiment_uuid.clone().filter(|experiment| !experiment.is_empty());
         Self {
             root: log.root_trace_id.clone().or_else(|| is_root.then(|| log.trace_id.clone())),
             parent,
@@ -50,6 +54,8 @@ impl Row {
             },
             cost: log.cost,
             scores: log.scores.as_ref().filter(|scores| !scores.is_empty()).map(json),
+            sample_rate: log.log_sample_rate.filter(|rate| *rate < 1.0 && experiment.is_none()),
+            experiment,
         }
     }
 }

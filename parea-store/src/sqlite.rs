@@ -9,6 +9,7 @@ mod pending;
 mod projects;
 mod readers;
 mod rollup;
+mod sampling;
 mod schema;
 mod trees;
 mod writer;

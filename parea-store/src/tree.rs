@@ -14,10 +14,12 @@ pub(crate) fn in_order(a: &TraceLog, b: &TraceLog) -> std::cmp::Ordering {
 /// The number by which the API names a child: the upper 53 bits of the FNV-1a hash (64 bits) of its id's bytes, so
 /// that JavaScript reads it exactly.
 pub(crate) fn child_id(trace_id: &str) -> i64 {
-    let hash = trace_id
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    (hash >> 11) as i64
+    (fnv(trace_id) >> 11) as i64
+}
+
+/// The FNV-1a hash of a text, 64 bits.
+pub(crate) fn fnv(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Builds the tree below the log named `top`, filling in what reads promise: children by links as well as by what was

@@ -1,5 +1,7 @@
 //! What any store does, told through the public traits alone.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use parea_store::{After, Catalog, Count, LogFilter, Logs, Outcome, Patch, Scope, SqliteStore};
 use parea_types::{Status, TraceLog, TraceLogTree, UpdateLog};
 use serde_json::{Value, json};
@@ -27,12 +29,12 @@ fn span(id: &str, parent: &str, order: u32) -> Value {
     })
 }
 
-fn put(id: &str, fields: Value, merge: bool) -> Patch {
+fn put(id: &str, fields: &Value, merge: bool) -> Patch {
     let field_name_to_value_map = fields.as_object().unwrap().clone();
     Patch::Put(UpdateLog { trace_id: id.to_owned(), field_name_to_value_map, root_trace_id: None, merge })
 }
 
-fn with(mut log: Value, more: Value) -> Value {
+fn with(mut log: Value, more: &Value) -> Value {
     log.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     log
 }
@@ -54,7 +56,7 @@ fn shape(tree: &TraceLogTree) -> String {
 async fn children_before_their_parent_form_a_tree() {
     let (_folder, store) = fresh();
     let scored = |id: &str, parent: &str, order, name: &str, score: f64| {
-        with(span(id, parent, order), json!({"scores": [{"name": name, "score": score}]}))
+        with(span(id, parent, order), &json!({"scores": [{"name": name, "score": score}]}))
     };
     commit(&store, [post(scored("d", "b", 2, "accuracy", 0.5)), post(scored("c", "a", 3, "tone", 0.25))]).await;
     assert_eq!(store.tree("a").await.unwrap(), None, "the root is still to come");
@@ -75,10 +77,10 @@ async fn children_before_their_parent_form_a_tree() {
 #[tokio::test]
 async fn an_update_may_come_first() {
     let (_folder, store) = fresh();
-    let early = put("a", json!({"output": "late", "cost": 2.0, "status": null}), false);
+    let early = put("a", &json!({"output": "late", "cost": 2.0, "status": null}), false);
     assert_eq!(commit(&store, [early]).await, [Outcome::Created]);
     assert_eq!(store.tree("a").await.unwrap(), None);
-    let sent = with(span("a", "a", 0), json!({"output": "early", "cost": 1.0, "target": "t"}));
+    let sent = with(span("a", "a", 0), &json!({"output": "early", "cost": 1.0, "target": "t"}));
     assert_eq!(commit(&store, [post(sent.clone())]).await, [Outcome::Merged]);
     let read = store.tree("a").await.unwrap().unwrap().log.clone();
     assert_eq!((read.output.as_deref(), read.cost, read.status), (Some("late"), Some(2.0), None));
@@ -92,7 +94,7 @@ async fn lists_are_newest_first_and_know_their_next_page() {
     let one = |n: u32| {
         let id = format!("t{n}");
         let status = if n % 3 == 0 { "error" } else { "success" };
-        post(with(span(&id, &id, n), json!({"root_trace_id": id, "status": status, "input_tokens": n})))
+        post(with(span(&id, &id, n), &json!({"root_trace_id": id, "status": status, "input_tokens": n})))
     };
     commit(&store, (0..10).map(one)).await;
     let (project, is_new) = store.project("p").await.unwrap();

@@ -60,7 +60,8 @@ impl Cells {
         }
     }
 
-    /// Whether both read the same and will go on to, so that one need not be written over the other.
+    /// Whether both read the same, but for the order in lists, and will go on to whatever comes: then one need not be
+    /// written over the other.
     pub(crate) fn repeats(&self, other: &Self) -> bool {
         self.scalars.len() == other.scalars.len()
             && self.groups.len() == other.groups.len()

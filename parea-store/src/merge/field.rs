@@ -1,6 +1,6 @@
 //! What the fields of a log are made of.
 
-use parea_types::EvaluationScore;
+use parea_types::{EvaluationScore, TraceLog};
 use serde_json::Value;
 
 /// How the values of a field combine.
@@ -52,45 +52,9 @@ impl Shape {
 
 /// Whether a `PUT` may change the field. The others say which log it is, or the server alone fills them.
 pub(crate) fn is_updatable(field: &str) -> bool {
-    matches!(
-        field,
-        "trace_name"
-            | "start_timestamp"
-            | "end_timestamp"
-            | "latency"
-            | "depth"
-            | "execution_order"
-            | "children"
-            | "inputs"
-            | "output"
-            | "target"
-            | "status"
-            | "error"
-            | "configuration"
-            | "input_tokens"
-            | "output_tokens"
-            | "total_tokens"
-            | "cost"
-            | "time_to_first_token"
-            | "cache_hit"
-            | "deployment_id"
-            | "scores"
-            | "output_for_eval_metrics"
-            | "evaluation_metric_names"
-            | "evaluation_metric_ids"
-            | "apply_eval_frac"
-            | "log_sample_rate"
-            | "feedback_score"
-            | "metadata"
-            | "tags"
-            | "end_user_identifier"
-            | "session_id"
-            | "experiment_uuid"
-            | "images"
-            | "comments"
-            | "annotations"
-            | "last_updated_at"
-    )
+    TraceLog::field_names().contains(&field)
+        && !TraceLog::is_identity_field(field)
+        && !matches!(field, "project_name" | "project_uuid" | "children_ids" | "fill_children")
 }
 
 /// Whether a value is what a client writes that has nothing to say.

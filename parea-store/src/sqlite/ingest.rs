@@ -10,6 +10,7 @@ use super::{
     job::{Post, Prepared},
     pending,
     rollup::Rollups,
+    sampling,
 };
 use crate::{
     Outcome, Token,
@@ -24,6 +25,7 @@ pub(super) struct Memory {
     is_loaded: bool,
     arrivals: u64,
     pub(super) pending: i64,
+    pub(super) unsampled: i64,
     pub(super) projects_by_name: HashMap<String, i64>,
     /// With whether the name is a placeholder.
     pub(super) projects_by_uuid: HashMap<String, (i64, bool)>,
@@ -49,13 +51,15 @@ impl<'a> Ingest<'a> {
         if !memory.is_loaded {
             memory.arrivals = conn.query_row("SELECT arrivals FROM history", [], |row| row.get(0))?;
             memory.pending = pending::count(conn)?;
+            memory.unsampled = sampling::count(conn)?;
             memory.is_loaded = true;
         }
         Ok(Self { conn, memory, rollups: Rollups::default() })
     }
 
     /// Writes what was put off to the end. The commit itself is the caller's.
-    pub(super) fn finish(self) -> rusqlite::Result<Token> {
+    pub(super) fn finish(mut self) -> rusqlite::Result<Token> {
+        self.leave_out()?;
         self.rollups.write(self.conn)?;
         let arrivals = self.memory.arrivals;
         self.conn.prepare_cached("UPDATE history SET arrivals = ?1")?.execute([arrivals])?;
@@ -92,6 +96,10 @@ impl<'a> Ingest<'a> {
                 return Ok(Outcome::Unchanged);
             }
             return self.merge(&stored, said()?);
+        }
+        if self.is_left_out(project, &post.log)? {
+            self.take_pending(trace_id)?;
+            return Ok(Outcome::Unchanged);
         }
         match self.take_pending(trace_id)? {
             None => {
@@ -165,8 +173,8 @@ impl<'a> Ingest<'a> {
         self.conn
             .prepare_cached(
                 "INSERT INTO log (id, project, trace_id, parent, root, root_said, started, execution_order, status,
-                    input_tokens, output_tokens, total_tokens, cost, scores)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                    input_tokens, output_tokens, total_tokens, cost, scores, experiment, sample_rate)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             )?
             .execute(params![
                 arrival,
@@ -183,6 +191,8 @@ impl<'a> Ingest<'a> {
                 row.total_tokens,
                 row.cost,
                 row.scores,
+                row.experiment,
+                row.sample_rate,
             ])?;
         self.conn
             .prepare_cached("INSERT INTO doc (id, stamps, json) VALUES (?1, ?2, ?3)")?
@@ -195,16 +205,18 @@ impl<'a> Ingest<'a> {
     fn replace(&mut self, stored: &Stored, log: &TraceLog, is_same_row: bool) -> rusqlite::Result<()> {
         let old_root: String =
             self.conn.prepare_cached("SELECT root FROM log WHERE id = ?1")?.query_row([stored.id], |row| row.get(0))?;
-        self.rollups.recount(stored.project, &old_root);
         if is_same_row {
+            self.rollups.change(stored.project, &old_root, log);
             return Ok(());
         }
+        self.rollups.recount(stored.project, &old_root);
         let row = Row::of(log);
         let root = self.root_of(stored.project, &log.trace_id, &row, false)?;
         self.conn
             .prepare_cached(
                 "UPDATE log SET parent = ?2, root = ?3, root_said = ?4, started = ?5, execution_order = ?6,
-                    status = ?7, input_tokens = ?8, output_tokens = ?9, total_tokens = ?10, cost = ?11, scores = ?12
+                    status = ?7, input_tokens = ?8, output_tokens = ?9, total_tokens = ?10, cost = ?11, scores = ?12,
+                    experiment = ?13, sample_rate = ?14
                  WHERE id = ?1",
             )?
             .execute(params![
@@ -220,6 +232,8 @@ impl<'a> Ingest<'a> {
                 row.total_tokens,
                 row.cost,
                 row.scores,
+                row.experiment,
+                row.sample_rate,
             ])?;
         self.rollups.recount(stored.project, &root);
         self.hand_down(stored.project, &log.trace_id, &root)

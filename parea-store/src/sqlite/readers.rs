@@ -56,8 +56,10 @@ impl Readers {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
         let answer = read(&tx)?;
         tx.finish()?;
+        let mut idle = self.idle();
+        // Asked under the lock: `close` empties the list after it closed the permits.
         if !self.permits.is_closed() {
-            self.idle().push(conn);
+            idle.push(conn);
         }
         Ok(answer)
     }

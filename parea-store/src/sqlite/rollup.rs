@@ -35,15 +35,10 @@ struct Sums {
     head: Option<Head>,
 }
 
-impl Rollups {
-    /// A new log.
-    pub(super) fn add(&mut self, project: i64, root: &str, log: &TraceLog, row: &Row) {
-        let key = (project, root.to_owned());
-        if self.recounted.contains(&key) {
-            return;
-        }
-        let sums = self.added.entry(key).or_insert(Sums {
-            started: row.started,
+impl Sums {
+    fn from(started: i64) -> Self {
+        Self {
+            started,
             spans: 0,
             errors: 0,
             input_tokens: 0,
@@ -51,19 +46,54 @@ impl Rollups {
             total_tokens: 0,
             cost: None,
             head: None,
-        });
-        sums.started = sums.started.min(row.started);
-        sums.spans += 1;
-        sums.errors += i64::from(row.status == Some(Status::Error));
-        sums.input_tokens = sums.input_tokens.saturating_add(row.input_tokens);
-        sums.output_tokens = sums.output_tokens.saturating_add(row.output_tokens);
-        sums.total_tokens = sums.total_tokens.saturating_add(row.total_tokens);
-        if let Some(cost) = row.cost {
-            *sums.cost.get_or_insert(0.0) += cost;
         }
-        if log.trace_id == root {
+    }
+
+    fn add(&mut self, row: &Row) {
+        self.started = self.started.min(row.started);
+        self.spans += 1;
+        self.errors += i64::from(row.status == Some(Status::Error));
+        self.input_tokens += row.input_tokens;
+        self.output_tokens += row.output_tokens;
+        self.total_tokens += row.total_tokens;
+        if let Some(cost) = row.cost {
+            *self.cost.get_or_insert(0.0) += cost;
+        }
+    }
+}
+
+impl Rollups {
+    /// A new log.
+    pub(super) fn add(&mut self, project: i64, root: &str, log: &TraceLog, row: &Row) {
+        if let Some(sums) = self.sums(project, root, row.started) {
+            sums.add(row);
+            if log.trace_id == root {
+                sums.head = Some(Head::of(log));
+            }
+        }
+    }
+
+    /// A log that changed in nothing that is summed up.
+    pub(super) fn change(&mut self, project: i64, root: &str, log: &TraceLog) {
+        if log.trace_id == root
+            && let Some(sums) = self.sums(project, root, log.start_timestamp.micros())
+        {
             sums.head = Some(Head::of(log));
         }
+    }
+
+    /// What is added to a trace; `None` when it is counted anew anyway.
+    fn sums(&mut self, project: i64, root: &str, started: i64) -> Option<&mut Sums> {
+        let key = (project, root.to_owned());
+        if self.recounted.contains(&key) {
+            return None;
+        }
+        Some(self.added.entry(key).or_insert_with(|| Sums::from(started)))
+    }
+
+    /// The traces that changed.
+    pub(super) fn touched(&self) -> Vec<(i64, String)> {
+        self.added.keys().chain(&self.recounted).cloned().collect()
     }
 
     /// A trace of which a log changed, came from elsewhere or went there.
@@ -75,26 +105,28 @@ impl Rollups {
 
     pub(super) fn write(self, conn: &Connection) -> rusqlite::Result<()> {
         for ((project, root), sums) in &self.added {
-            merge(conn, *project, root, sums)?;
+            merge(conn, None, *project, root, sums)?;
         }
         for (project, root) in &self.recounted {
-            conn.prepare_cached("DELETE FROM trace WHERE project = ?1 AND root = ?2")?
-                .execute(params![project, root])?;
+            let id = conn
+                .prepare_cached("DELETE FROM trace WHERE project = ?1 AND root = ?2 RETURNING id")?
+                .query_row(params![project, root], |row| row.get(0))
+                .optional()?;
             if let Some(sums) = count(conn, *project, root)? {
-                merge(conn, *project, root, &sums)?;
+                merge(conn, id, *project, root, &sums)?;
             }
         }
         Ok(())
     }
 }
 
-/// Adds to the row of a trace, or makes it.
-fn merge(conn: &Connection, project: i64, root: &str, sums: &Sums) -> rusqlite::Result<()> {
+/// Adds to the row of a trace, or makes it, with that row id if it had one.
+fn merge(conn: &Connection, id: Option<i64>, project: i64, root: &str, sums: &Sums) -> rusqlite::Result<()> {
     let head = sums.head.as_ref();
     conn.prepare_cached(
         "INSERT INTO trace (project, root, started, spans, errors, input_tokens, output_tokens, total_tokens, cost,
-            has_root, status, latency, name, session_id, end_user_identifier, tags, inputs_preview, output_preview)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+            has_root, status, latency, name, session_id, end_user_identifier, tags, inputs_preview, output_preview, id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
          ON CONFLICT (root, project) DO UPDATE SET
             started = min(started, excluded.started),
             spans = spans + excluded.spans,
@@ -132,6 +164,7 @@ fn merge(conn: &Connection, project: i64, root: &str, sums: &Sums) -> rusqlite::
         head.and_then(|head| head.tags.as_deref()),
         head.and_then(|head| head.inputs_preview.as_deref()),
         head.and_then(|head| head.output_preview.as_deref()),
+        id,
     ])?;
     Ok(())
 }

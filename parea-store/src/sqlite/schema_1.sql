@@ -14,6 +14,7 @@ INSERT INTO history VALUES (0);
 -- What of a log is looked for, listed or summed. Rows are narrow, so that counting reads little.
 -- `id` is the arrival of the log's first word. Parent and root are the resolved ones; `root_said` is 0 where the root
 -- follows from the parent. Status: 1 success, 2 error. Times in microseconds.
+-- `sample_rate` is null where it keeps everything.
 CREATE TABLE log (
     id INTEGER PRIMARY KEY,
     project INTEGER NOT NULL,
@@ -28,7 +29,9 @@ CREATE TABLE log (
     output_tokens INTEGER NOT NULL,
     total_tokens INTEGER NOT NULL,
     cost REAL,
-    scores TEXT
+    scores TEXT,
+    experiment TEXT,
+    sample_rate REAL
 );
 -- A log by its id, with or without its project.
 CREATE UNIQUE INDEX log_by_id ON log (trace_id, project);
@@ -40,6 +43,8 @@ CREATE INDEX log_by_root ON log (project, root);
 CREATE INDEX log_rootless ON log (project, parent) WHERE root_said = 0;
 -- The scores of a trace.
 CREATE INDEX log_scored ON log (project, root) WHERE scores IS NOT NULL;
+-- The lowest rate of a trace that is sampled.
+CREATE INDEX log_sampled ON log (project, root, sample_rate) WHERE sample_rate IS NOT NULL;
 -- Logs newest first, in one project or in all, by status too without a look at the row.
 CREATE INDEX log_newest ON log (project, started, trace_id, status);
 CREATE INDEX log_newest_of_all ON log (started, trace_id, status);
@@ -83,6 +88,14 @@ CREATE INDEX trace_newest ON trace (project, started, root, status);
 CREATE INDEX trace_newest_of_all ON trace (started, root, status);
 CREATE INDEX trace_failed ON trace (project, started, root) WHERE status = 2;
 CREATE INDEX trace_failed_of_all ON trace (started, root) WHERE status = 2;
+
+-- Traces that sampling left out, so that what comes of them later is left out too. `id` grows with arrival.
+CREATE TABLE unsampled (
+    id INTEGER PRIMARY KEY,
+    project INTEGER NOT NULL,
+    root TEXT NOT NULL
+);
+CREATE UNIQUE INDEX unsampled_by_root ON unsampled (root, project);
 
 -- Updates of logs that are still to come, merged. `id` grows with arrival.
 CREATE TABLE pending (

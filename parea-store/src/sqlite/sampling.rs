@@ -1,0 +1,88 @@
+//! Leaving out the traces that sampling does not keep.
+
+use parea_types::TraceLog;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::ingest::Ingest;
+use crate::{row::Row, sampling::is_kept};
+
+/// How many traces left out are remembered. Logs of one trace carry the same rate as a rule, which decides without.
+const MOST: i64 = 1_000_000;
+
+pub(super) fn count(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.query_row("SELECT count(*) FROM unsampled", [], |row| row.get(0))
+}
+
+impl Ingest<'_> {
+    /// Tells of a new log that it need not be stored. Where that is not plain yet [`leave_out`](Self::leave_out) will
+    /// tell.
+    pub(super) fn is_left_out(&mut self, project: i64, log: &TraceLog) -> rusqlite::Result<bool> {
+        let row = Row::of(log);
+        let Some(root) = row.root.filter(|_| row.experiment.is_none()) else { return Ok(false) };
+        if row.sample_rate.is_some_and(|rate| !is_kept(&root, rate)) {
+            if !self.is_unsampled(project, &root)? {
+                self.remember(project, &root)?;
+                // What came before goes at the end.
+                self.rollups.recount(project, &root);
+            }
+            return Ok(true);
+        }
+        self.is_unsampled(project, &root)
+    }
+
+    /// Removes what came of traces that are not kept, but for logs of experiments. A log that names no root has no say,
+    /// for its root may not be known yet.
+    pub(super) fn leave_out(&mut self) -> rusqlite::Result<()> {
+        for (project, root) in self.rollups.touched() {
+            let lowest: Option<f64> = self
+                .conn
+                .prepare_cached(
+                    "SELECT min(sample_rate) FROM log WHERE project = ?1 AND root = ?2 AND sample_rate IS NOT NULL
+                        AND root_said = 1",
+                )?
+                .query_row(params![project, root], |row| row.get(0))?;
+            let known = self.is_unsampled(project, &root)?;
+            if !known && lowest.is_none_or(|rate| is_kept(&root, rate)) {
+                continue;
+            }
+            if !known {
+                self.remember(project, &root)?;
+            }
+            let unwanted = "SELECT id FROM log WHERE project = ?1 AND root = ?2 AND experiment IS NULL";
+            self.conn
+                .prepare_cached(&format!("DELETE FROM doc WHERE id IN ({unwanted})"))?
+                .execute(params![project, root])?;
+            self.conn
+                .prepare_cached("DELETE FROM log WHERE project = ?1 AND root = ?2 AND experiment IS NULL")?
+                .execute(params![project, root])?;
+            self.rollups.recount(project, &root);
+        }
+        Ok(())
+    }
+
+    fn is_unsampled(&self, project: i64, root: &str) -> rusqlite::Result<bool> {
+        if self.memory.unsampled == 0 {
+            return Ok(false);
+        }
+        let found = self
+            .conn
+            .prepare_cached("SELECT 1 FROM unsampled WHERE root = ?2 AND project = ?1")?
+            .query_row(params![project, root], |_| Ok(()))
+            .optional()?;
+        Ok(found.is_some())
+    }
+
+    fn remember(&mut self, project: i64, root: &str) -> rusqlite::Result<()> {
+        self.conn
+            .prepare_cached("INSERT INTO unsampled (project, root) VALUES (?1, ?2)")?
+            .execute(params![project, root])?;
+        self.memory.unsampled += 1;
+        if self.memory.unsampled > MOST {
+            self.memory.unsampled -= self
+                .conn
+                .prepare_cached("DELETE FROM unsampled WHERE id = (SELECT min(id) FROM unsampled)")?
+                .execute([])? as i64;
+        }
+        Ok(())
+    }
+}
