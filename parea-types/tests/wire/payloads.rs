@@ -1,10 +1,12 @@
 //! What real clients send, with all the oddities that were seen.
 
 use parea_types::{
-    BatchResponse, Completions, CreateTestCases, FeedbackRequest, FinishExperimentRequest, ListExperimentsRequest,
-    QueryParamsPagination, Status, TimeRange, TraceLog, TraceLogTree,
+    BatchResponse, Completions, CreateTestCases, ExperimentWithStats, FeedbackRequest, FinishExperimentRequest,
+    GetTestCaseResponse, HttpValidationError, ListExperimentsRequest, Message, QueryParamsPagination, Status, TestCase,
+    TimeRange, TraceLog, TraceLogAnnotation, TraceLogTree, TraceStats,
 };
-use serde_json::json;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 
 /// The Python SDK sends every field, with nulls, and a `history` that logs do not have.
 const PYTHON_LOG: &str = r#"{"configuration":{"model":null,"provider":null,"model_params":{"temp":1.0,"top_p":1.0,
@@ -143,6 +145,35 @@ fn other_bodies_of_both_sdks() {
     )
     .unwrap();
     assert_eq!((batch.accepted, batch.rejected[0].index), (510, 3));
+}
+
+/// Other servers send null for lists; the Python SDK fails on it, so that ours never does.
+#[test]
+fn lists_that_are_never_null_are_read_from_null_and_written_empty() {
+    fn check<T: Serialize + DeserializeOwned>(mut json: Value, list: &str) {
+        json[list] = Value::Null;
+        let value: T = serde_json::from_value(json).unwrap_or_else(|error| panic!("{list}: {error}"));
+        assert_eq!(serde_json::to_value(value).unwrap()[list], json!([]), "{list}");
+    }
+    let time = "2024-05-30 13:48:34";
+    let run = json!({"name": "e", "project_uuid": "p", "uuid": "u", "created_at": time, "status": "pending"});
+    check::<ExperimentWithStats>(run.clone(), "pinned_stats");
+    check::<TraceStats>(json!({"trace_id": "t"}), "scores");
+    check::<TestCase>(json!({"inputs": {}}), "tags");
+    check::<GetTestCaseResponse>(json!({"inputs": {}, "id": 1, "test_case_collection_id": 1}), "tags");
+    check::<TraceLogTree>(json!({"trace_id": "t", "start_timestamp": time}), "children_logs");
+    check::<HttpValidationError>(json!({}), "detail");
+    check::<BatchResponse>(json!({"accepted": 0}), "rejected");
+
+    // Keys that must be there, whatever is in them.
+    let run: ExperimentWithStats = serde_json::from_value(run).unwrap();
+    assert_eq!(serde_json::to_value(run).unwrap().get("run_name"), Some(&Value::Null));
+    let verdict: TraceLogAnnotation = serde_json::from_value(
+        json!({"trace_id": "t", "defined_annotation_id": 1, "created_at": time, "user_id": "u"}),
+    )
+    .unwrap();
+    assert_eq!(serde_json::to_value(verdict).unwrap().get("score"), Some(&Value::Null));
+    assert_eq!(serde_json::to_value(Message::default()).unwrap(), json!({"content": "", "role": "user"}));
 }
 
 #[test]
