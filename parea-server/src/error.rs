@@ -17,6 +17,8 @@ pub(crate) enum ApiError {
     Invalid(Vec<ValidationError>),
     /// 401.
     Unauthorized(&'static str),
+    /// 403.
+    Forbidden(String),
     /// 404: no such path.
     UnknownPath(String),
     /// 405: the path is known, the method is not; the router adds `Allow`.
@@ -58,6 +60,7 @@ impl IntoResponse for ApiError {
                 return (StatusCode::UNPROCESSABLE_ENTITY, Json(HttpValidationError { detail })).into_response();
             }
             Self::Unauthorized(detail) => (StatusCode::UNAUTHORIZED, detail.to_owned()),
+            Self::Forbidden(detail) => (StatusCode::FORBIDDEN, detail),
             Self::UnknownPath(path) => (StatusCode::NOT_FOUND, format!("there is nothing at {path}")),
             Self::Method(method) => {
                 (StatusCode::METHOD_NOT_ALLOWED, format!("{method} is not offered here; see the header Allow"))

@@ -21,6 +21,7 @@ mod ingest;
 mod pages;
 mod router;
 mod server;
+mod site;
 mod spool;
 mod state;
 

@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 
-use crate::{api, auth, pages, state::AppState};
+use crate::{api, auth, pages, site, state::AppState};
 
 /// Everything that the server answers.
 pub(crate) fn router(state: AppState) -> Router {
@@ -18,6 +18,7 @@ pub(crate) fn router(state: AppState) -> Router {
     api.merge(pages)
         .fallback(api::unknown)
         .method_not_allowed_fallback(api::method)
+        .layer(middleware::from_fn_with_state(state.clone(), site::own))
         .layer(middleware::from_fn_with_state(state.clone(), note))
         .with_state(state)
 }

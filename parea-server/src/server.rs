@@ -78,8 +78,15 @@ pub enum ServeError {
         source: io::Error,
     },
     /// The folder cannot be used.
-    #[error(transparent)]
+    #[error("{0}{hint}", hint = folder_hint(.0))]
     Open(#[from] OpenError),
+}
+
+fn folder_hint(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::Folder { .. } => "; make it usable or choose another with --data DIR",
+        _ => "",
+    }
 }
 
 fn hint(error: &io::Error, address: &SocketAddr) -> String {

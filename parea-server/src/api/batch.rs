@@ -29,26 +29,16 @@ pub(super) async fn create(
     }
     let losses = losses::of(&headers);
     if !losses.is_empty() {
-        let project = match project {
-            Some(Project::Uuid(uuid)) => uuid,
-            Some(Project::Name(name)) => state.catalog.project(&name).await?.0.uuid,
-            None => state.catalog.project(DEFAULT_PROJECT).await?.0.uuid,
-        };
-        state.logs.add_losses(&project, &losses).await?;
+        state.logs.add_losses(project.as_deref().unwrap_or(DEFAULT_PROJECT), &losses).await?;
     }
     Ok(Json(BatchResponse { accepted, rejected }))
-}
-
-enum Project {
-    Uuid(String),
-    Name(String),
 }
 
 struct Batch {
     patches: Vec<Patch>,
     rejected: Vec<RejectedLog>,
-    /// Of the first good log.
-    project: Option<Project>,
+    /// Uuid or name of the first good log's.
+    project: Option<String>,
 }
 
 impl Batch {
@@ -62,8 +52,8 @@ impl Batch {
             match ingest::element(element, index) {
                 Ok(log) => {
                     if batch.project.is_none() {
-                        let uuid = log.project_uuid.clone().filter(|uuid| !uuid.is_empty()).map(Project::Uuid);
-                        batch.project = uuid.or_else(|| log.project_name.clone().map(Project::Name));
+                        let uuid = log.project_uuid.clone().filter(|uuid| !uuid.is_empty());
+                        batch.project = uuid.or_else(|| log.project_name.clone());
                     }
                     batch.patches.push(Patch::Post(Box::new(log)));
                 }

@@ -37,7 +37,8 @@ fn array(inner: &[u8]) -> Vec<Element<'_>> {
         match byte {
             b'"' => index = string_end(inner, index),
             b'{' | b'[' => open.push(byte),
-            b',' if open.is_empty() => {
+            b',' if open.is_empty() || (open.innermost() == Some(b'{') && begins_object(inner, index + 1)) => {
+                open = Brackets::default();
                 found.push(Element::Whole(piece(start, index)));
                 start = index + 1;
             }
@@ -79,6 +80,10 @@ impl Brackets {
         self.stack.is_empty()
     }
 
+    fn innermost(&self) -> Option<u8> {
+        self.stack.last().copied()
+    }
+
     fn push(&mut self, opening: u8) {
         self.square += usize::from(opening == b'[');
         self.stack.push(opening);
@@ -100,6 +105,12 @@ impl Brackets {
             }
         }
     }
+}
+
+/// Whether an object comes next. Behind a comma inside an object there is a name, so that such a comma stands between
+/// two elements, and a bracket is missing in the one before it.
+fn begins_object(text: &[u8], from: usize) -> bool {
+    text.get(from..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"{"))
 }
 
 /// The quote that ends the string begun at `start`, or the end.
@@ -130,6 +141,8 @@ mod tests {
             (r#"[{"a":"]},[\""},{}]"#, whole(&[r#"{"a":"]},[\""}"#, "{}"])),
             ("[{]},{}]", whole(&["{]}", "{}"])),
             ("[{[},{}]", whole(&["{[}", "{}"])),
+            ("[{,{},{\"a\":{1 , {}]", whole(&["{", "{}", "{\"a\":{1", "{}"])),
+            (r#"[{"a":[{},{}],"b":{}},{}]"#, whole(&[r#"{"a":[{},{}],"b":{}}"#, "{}"])),
             ("[nonsense,{}]", whole(&["nonsense", "{}"])),
             ("[{}", [whole(&["{}"]), vec![CutOff]].concat()),
             ("[{},", [whole(&["{}"]), vec![CutOff]].concat()),

@@ -104,8 +104,11 @@ fn mend<T: DeserializeOwned>(mut value: Value, size: usize, above: &[Location]) 
             *tried += 1;
             *tried
         } else {
-            let loc = above.iter().cloned().chain(below.iter().cloned()).collect();
-            faults.push(if absent.is_some() { missing(loc) } else { ValidationError::from_serde(loc, &message) });
+            // What is wrong with a stand-in is none of the client's.
+            if !replaced.iter().any(|(path, _)| below.starts_with(path)) {
+                let loc = above.iter().cloned().chain(below.iter().cloned()).collect();
+                faults.push(if absent.is_some() { missing(loc) } else { ValidationError::from_serde(loc, &message) });
+            }
             replaced.push((below.clone(), 0));
             0
         };
@@ -151,13 +154,14 @@ fn replace(value: &mut Value, path: &[Location], new: &Value) -> bool {
 }
 
 fn not_json(text: &str, error: &serde_json::Error, above: &[Location]) -> ValidationError {
-    let offset = offset(text, error.line(), error.column());
+    let ended = error.classify() == Category::Eof;
+    let offset = if ended { text.len() } else { offset(text, error.line(), error.column()) };
     let message = error.to_string();
     if message.starts_with("recursion limit exceeded") {
         return fault(at(above, offset), "json_invalid", "The JSON is nested deeper than 127 levels; flatten it");
     }
     let hint = match text.get(offset..) {
-        _ if error.classify() == Category::Eof => "; the text ends too early",
+        _ if ended => "; the text ends too early",
         Some(rest) if ["NaN", "Infinity", "-Infinity"].iter().any(|name| rest.starts_with(name)) => {
             "; NaN and Infinity are not JSON, send null or a string"
         }

@@ -1,0 +1,89 @@
+//! Many logs at once.
+
+use serde_json::{Value, json};
+
+use crate::client::{Client, Local, log};
+
+#[tokio::test]
+async fn good_logs_are_stored_and_bad_ones_named() {
+    let good = |id: &str| log(id).to_string();
+    let nameless = json!({ "start_timestamp": "2024-05-30 13:48:34", "project_name": "test" }).to_string();
+    let typed = json!({ "trace_id": "typed", "start_timestamp": 1, "project_name": "test" }).to_string();
+    let (a, b) = (good("a"), good("b"));
+    let logs = |broken| [&a, &nameless, "5", "{nonsense", &typed, broken].map(str::as_bytes);
+    let bytes: [&[u8]; 2] = [b"\"\xff\"", b.as_bytes()];
+    // In an array an element may also be missing; a line may also be left open.
+    let array = [b"[", [logs("").as_slice(), &bytes].concat().join(b",".as_slice()).as_slice(), b"]"].concat();
+    let lines = [logs("[").as_slice(), &bytes, &[b""]].concat().join(b"\r\n".as_slice());
+    for (body, sixth) in [(array, json!([5, null, null, "missing"])), (lines, json!([5, null, 1, "json_invalid"]))] {
+        let local = Local::start().await;
+        let shown = String::from_utf8_lossy(&body).into_owned();
+        let (status, answer) = local.client.send("POST", "/trace_logs", body).await;
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!(answer["accepted"], 2, "{answer}");
+        let rejected: Vec<Value> = answer["rejected"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|log| json!([log["index"], log["trace_id"], log["detail"][0]["loc"][2], log["detail"][0]["type"]]))
+            .collect();
+        let expected = json!([
+            [1, null, "trace_id", "missing"],
+            [2, null, null, "model_attributes_type"],
+            [3, null, 1, "json_invalid"],
+            [4, "typed", "start_timestamp", "string_type"],
+            sixth,
+            [6, null, 1, "json_invalid"],
+        ]);
+        assert_eq!(Value::from(rejected), expected, "{shown}: {answer}");
+        let mut stored: Vec<Value> = local.client.logs().await.iter().map(|log| log["trace_id"].clone()).collect();
+        stored.sort_by_key(Value::to_string);
+        assert_eq!(stored, ["a", "b"], "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_complete_in_a_body_that_was_cut_off_is_stored() {
+    let local = Local::start().await;
+    let whole = json!([log("a"), log("b"), log("c")]).to_string();
+    let end_of_b = whole.find(r#""c""#).unwrap();
+    let (status, answer) = local.client.send("POST", "/trace_logs", whole[..end_of_b].to_owned()).await;
+    assert_eq!((status, &answer["accepted"]), (200, &json!(2)), "{answer}");
+    assert_eq!(
+        (answer["rejected"].as_array().unwrap().len(), &answer["rejected"][0]["index"]),
+        (1, &json!(2)),
+        "{answer}"
+    );
+    assert_eq!(local.client.logs().await.len(), 2);
+}
+
+#[tokio::test]
+async fn only_a_body_in_which_nothing_can_be_read_is_refused() {
+    let local = Local::start().await;
+    for body in ["", " \n", "nonsense", "[nonsense, {]", "5", "[1, 2]", "{\n\"trace_id\"\n:\n\"a\"\n}", "["] {
+        let (status, answer) = local.client.send("POST", "/trace_logs", body).await;
+        assert_eq!((status, &answer["detail"][0]["loc"][0]), (422, &json!("body")), "{body}: {answer}");
+    }
+    for (body, rejected) in [("[]", 0), ("[{}]", 1), ("{}", 1)] {
+        let (status, answer) = local.client.send("POST", "/trace_logs", body).await;
+        assert_eq!((status, &answer["accepted"]), (200, &json!(0)), "{body}: {answer}");
+        assert_eq!(answer["rejected"].as_array().unwrap().len(), rejected, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn losses_of_clients_add_up_in_their_project() {
+    let local = Local::start().await;
+    for losses in ["queue_full=12, too_large=1", "queue_full=3,nonsense,empty=,negative=-1"] {
+        let request = local.client.request("POST", "/trace_logs").header("x-parea-losses", losses);
+        let (status, answer) = Client::attempt(request.body(json!([log("a")]).to_string())).await.unwrap();
+        assert_eq!((status, answer), (200, json!({ "accepted": 1, "rejected": [] })));
+    }
+    let (_, project) = local.client.post("/project", &json!({ "name": "test" })).await;
+    assert_eq!(project["was_created"], false);
+    let (store, _folder) = local.into_store().await;
+    let scope = parea_store::Scope { project: Some(project["uuid"].as_str().unwrap().to_owned()) };
+    let mut losses = parea_store::Logs::losses(&store, &scope).await.unwrap();
+    losses.sort();
+    assert_eq!(losses, [("queue_full".to_owned(), 15), ("too_large".to_owned(), 1)]);
+}

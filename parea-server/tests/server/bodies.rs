@@ -1,0 +1,99 @@
+//! Bodies that are large, slow to come, or compressed.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    thread,
+};
+
+use flate2::{Compression, write::GzEncoder};
+use parea_server::Config;
+use serde_json::{Value, json};
+
+use crate::client::{Client, Local, log};
+
+/// Sends a head and then the whole body, and reads the answer only then, as simple clients do.
+fn exchange(local: &Local, head: &str, body: impl Iterator<Item = Vec<u8>>) -> (String, Value) {
+    let mut stream = TcpStream::connect(local.handle.local_addr()).unwrap();
+    stream
+        .write_all(format!("POST /api/parea/v1/trace_log HTTP/1.1\r\nhost: localhost\r\n{head}\r\n\r\n").as_bytes())
+        .unwrap();
+    for piece in body {
+        stream.write_all(&piece).unwrap();
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), serde_json::from_str(body).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_megabytes_are_refused_and_the_client_reads_why() {
+    const PIECES: usize = 50;
+    let local = Local::start().await;
+    let piece = || vec![b' '; 1 << 20];
+    thread::scope(|scope| {
+        let announced = scope.spawn(|| {
+            let head = format!("content-length: {}", PIECES << 20);
+            exchange(&local, &head, (0..PIECES).map(|_| piece()))
+        });
+        let chunked = scope.spawn(|| {
+            let chunk = || [b"100000\r\n".as_slice(), &piece(), b"\r\n"].concat();
+            let end = std::iter::once(b"0\r\n\r\n".to_vec());
+            exchange(&local, "transfer-encoding: chunked", (0..PIECES).map(|_| chunk()).chain(end))
+        });
+        let asking = scope.spawn(|| {
+            let head = format!("expect: 100-continue\r\ncontent-length: {}", PIECES << 20);
+            exchange(&local, &head, std::iter::empty())
+        });
+        for answer in [announced, chunked, asking] {
+            let (head, body) = answer.join().unwrap();
+            assert!(head.starts_with("HTTP/1.1 413 "), "{head}");
+            let detail = body["detail"].as_str().unwrap();
+            assert!(detail.contains("33554432") && detail.contains("--body-limit"), "{detail}");
+        }
+    });
+    assert_eq!(local.client.post("/trace_log", &log("after")).await.0, 200);
+    assert!(!local.client.log("after").await.is_null());
+}
+
+#[tokio::test]
+async fn compressed_bodies_are_read_and_bombs_refused() {
+    let local = Local::with(Config { body_limit: 1 << 20, ..Config::default() }).await;
+    let gzip = |plain: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    };
+    let zstd = |plain: &[u8]| ruzstd::encoding::compress_to_vec(plain, ruzstd::encoding::CompressionLevel::Fastest);
+    let send = async |encoding: &str, operation: &str, body: Vec<u8>| {
+        let request = local.client.request("POST", operation).header("content-encoding", encoding).body(body);
+        Client::attempt(request).await.unwrap()
+    };
+    for operation in ["/trace_log", "/trace_logs"] {
+        let body = |id: &str| log(&format!("{operation}{id}")).to_string().into_bytes();
+        assert_eq!(send("gzip", operation, gzip(&body("gzip"))).await.0, 200);
+        assert_eq!(send("zstd", operation, zstd(&body("zstd"))).await.0, 200);
+        assert_eq!(send("identity", operation, body("identity")).await.0, 200);
+        assert_eq!(send("br", operation, body("br")).await.0, 415);
+        assert_eq!(send("gzip", operation, body("plain")).await.0, 400);
+        assert_eq!(send("zstd", operation, zstd(&body("half"))[..20].to_vec()).await.0, 400);
+        assert_eq!(send("gzip", operation, gzip(&vec![b' '; 2 << 20])).await.0, 413);
+        assert_eq!(send("zstd", operation, zstd(&vec![b' '; 2 << 20])).await.0, 413);
+    }
+    assert_eq!(local.client.logs().await.len(), 6);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_in_the_midst_disturbs_nobody() {
+    let local = Local::start().await;
+    for head in [
+        "",
+        "POST /api/parea/v1/trace_log HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{\"trace",
+        "\0\u{1}\r\n\r\n",
+    ] {
+        let mut stream = TcpStream::connect(local.handle.local_addr()).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+    }
+    assert_eq!(local.client.post("/trace_log", &json!(log("a"))).await.0, 200);
+}

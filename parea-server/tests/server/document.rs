@@ -1,0 +1,64 @@
+//! The published OpenAPI document, against which every answer is held.
+
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex},
+};
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Local, log};
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    yaml_serde::from_str(include_str!("../../../parea-types/tests/parea-v1.openapi.yaml"))
+        .expect("the document is YAML")
+});
+
+/// By method, path and status; null where the document has no such answer.
+static VALIDATORS: LazyLock<Mutex<HashMap<(String, String, u16), Option<Validator>>>> = LazyLock::new(Mutex::default);
+
+fn described(method: &str, path: &str, status: u16) -> Option<Validator> {
+    let answer = &DOCUMENT["paths"][path][method]["responses"][status.to_string()];
+    let schema = answer.pointer("/content/application~1json/schema")?;
+    let schema = json!({ "allOf": [schema], "components": DOCUMENT["components"] });
+    Some(jsonschema::validator_for(&schema).expect("the document's schemas are schemas"))
+}
+
+/// Whether the document describes such an answer. Fails when it does, and this one is not like that.
+pub(crate) fn check(method: &str, operation: &str, (status, body): &Answer) -> bool {
+    let path = match operation.strip_prefix("/trace_log/") {
+        Some("langchain") | None => operation,
+        Some(_) => "/trace_log/{trace_id}",
+    };
+    let (method, path) = (method.to_lowercase(), format!("/api/parea/v1{path}"));
+    let mut validators = VALIDATORS.lock().unwrap();
+    let validator =
+        validators.entry((method.clone(), path.clone(), *status)).or_insert_with(|| described(&method, &path, *status));
+    let Some(validator) = validator else { return false };
+    let faults: Vec<_> = validator.iter_errors(body).map(|fault| fault.to_string()).collect();
+    assert!(faults.is_empty(), "{method} {path} {status}: {faults:?}: {body}");
+    true
+}
+
+#[tokio::test]
+async fn the_document_describes_what_is_answered() {
+    let local = Local::start().await;
+    for (method, operation, body, status) in [
+        ("GET", "/", Value::Null, 200),
+        ("POST", "/trace_log", log("a"), 200),
+        ("POST", "/trace_log", json!({}), 422),
+        ("PUT", "/trace_log", json!({ "trace_id": "a", "field_name_to_value_map": { "output": "b" } }), 200),
+        ("PUT", "/trace_log", json!([]), 422),
+        ("GET", "/trace_log/a", Value::Null, 200),
+        ("GET", "/trace_log/b", Value::Null, 200),
+        ("POST", "/get_trace_logs", json!({ "project_name": "test" }), 200),
+        ("POST", "/get_trace_logs", json!({}), 422),
+        ("POST", "/project", json!({ "name": "test" }), 200),
+        ("POST", "/project", json!({}), 422),
+    ] {
+        let answer = local.client.send(method, operation, body.to_string()).await;
+        assert_eq!(answer.0, status, "{method} {operation}: {}", answer.1);
+        assert!(check(method, operation, &answer), "{method} {operation} {status} is not described");
+    }
+}

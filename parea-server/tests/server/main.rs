@@ -1,0 +1,17 @@
+//! The server over real sockets, and the binary as a real process.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+mod bad_input;
+mod batch;
+mod bodies;
+mod client;
+mod crash;
+mod document;
+mod operations;
+mod process;
+mod reading;
+mod sdk;
+mod spool;
+mod start;
+mod stop;

@@ -1,0 +1,108 @@
+//! Reading back: pages, conditions, and answers of any size.
+
+use chrono::{TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use crate::client::{Local, log};
+
+fn ids(page: &Value) -> Vec<&str> {
+    page["results"].as_array().unwrap().iter().map(|log| log["trace_id"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn pages_hold_all_logs_once_newest_first() {
+    let local = Local::start().await;
+    let logs: Vec<Value> = (0..250)
+        .map(|number| {
+            let mut log = log(&format!("{number:03}"));
+            log["start_timestamp"] = format!("2024-05-30 13:{:02}:{:02}", number / 60, number % 60).into();
+            log
+        })
+        .collect();
+    assert_eq!(local.client.post("/trace_logs", &logs.into()).await.1["accepted"], 250);
+    let newest_first: Vec<String> = (0..250).rev().map(|number| format!("{number:03}")).collect();
+    for size in [1, 7, 100, 101, 250, 100_000] {
+        let pages = 250_usize.div_ceil(size);
+        let mut seen = Vec::new();
+        for page in (1..=pages).filter(|page| size > 1 || *page <= 3) {
+            let query = json!({ "project_name": "test", "page": page, "page_size": size });
+            let (status, answer) = local.client.post("/get_trace_logs", &query).await;
+            assert_eq!(status, 200, "{answer}");
+            let head =
+                ["total", "page", "total_pages", "page_size"].map(|name| answer[name].as_u64().unwrap() as usize);
+            assert_eq!(head, [250, page, pages, size]);
+            seen.extend(ids(&answer).into_iter().map(str::to_owned));
+        }
+        assert_eq!(seen, newest_first[..seen.len()], "pages of {size}");
+        assert!(size == 1 || seen.len() == 250);
+    }
+    for query in [json!({ "project_name": "test", "page": 14 }), json!({ "project_name": "nobody's" })] {
+        let (status, answer) = local.client.post("/get_trace_logs", &query).await;
+        assert_eq!((status, &answer["results"]), (200, &json!([])), "{query}");
+    }
+    assert_eq!(local.client.post("/project", &json!({ "name": "nobody's" })).await.1["was_created"], true);
+}
+
+#[tokio::test]
+async fn conditions_are_kept_or_refused() {
+    let local = Local::start().await;
+    for (hours, status) in [(0, "success"), (2, "error"), (30, "success")] {
+        let mut log = log(&format!("{hours}h"));
+        log["start_timestamp"] = (Utc::now() - TimeDelta::hours(hours)).to_rfc3339().into();
+        log["status"] = status.into();
+        assert_eq!(local.client.post("/trace_log", &log).await.0, 200);
+    }
+    let mut other = log("other project");
+    other["project_name"] = "other".into();
+    assert_eq!(local.client.post("/trace_log", &other).await.0, 200);
+    for (condition, expected) in [
+        (json!({}), vec!["0h", "2h", "30h"]),
+        (
+            json!({ "time_range": "na", "status": null, "filter_field": null, "filter_operator": null }),
+            vec!["0h", "2h", "30h"],
+        ),
+        (json!({ "time_range": "1h" }), vec!["0h"]),
+        (json!({ "time_range": "24h" }), vec!["0h", "2h"]),
+        (json!({ "status": "success" }), vec!["0h", "30h"]),
+        (json!({ "status": "error", "time_range": "1h" }), vec![]),
+    ] {
+        let mut query = condition.clone();
+        query["project_name"] = "test".into();
+        let (status, answer) = local.client.post("/get_trace_logs", &query).await;
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!((ids(&answer), &answer["total"]), (expected.clone(), &json!(expected.len())), "{condition}");
+    }
+    for field in ["filter_field", "filter_key", "filter_value"] {
+        let query = json!({ "project_name": "test", field: "trace_name" });
+        let (status, answer) = local.client.post("/get_trace_logs", &query).await;
+        assert_eq!(status, 501);
+        assert!(answer["detail"].as_str().unwrap().contains(field), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_chain_of_thousands_is_read_back_whole() {
+    const DEPTH: usize = 5000;
+    let local = Local::start().await;
+    let logs: Vec<Value> = (0..DEPTH)
+        .map(|depth| {
+            let mut log = log(&depth.to_string());
+            log["root_trace_id"] = "0".into();
+            log["parent_trace_id"] = depth.saturating_sub(1).to_string().into();
+            log["depth"] = depth.into();
+            log["execution_order"] = depth.into();
+            log
+        })
+        .collect();
+    assert_eq!(local.client.post("/trace_logs", &logs.into()).await.1["accepted"], DEPTH);
+    let text = local.client.request("GET", "/trace_log/0").send().await.unwrap().text().await.unwrap();
+    let tree: parea_types::TraceLogTree = serde_json::from_str(&text).unwrap();
+    for (depth, tree) in tree.iter().enumerate() {
+        assert_eq!(tree.log.trace_id, depth.to_string());
+    }
+    assert_eq!(tree.iter().count(), DEPTH);
+    let query = json!({ "project_name": "test", "page_size": 5 }).to_string();
+    let answer = local.client.request("POST", "/get_trace_logs").body(query).send().await.unwrap();
+    let page: parea_types::PaginatedTraceLogs = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+    assert_eq!((page.total, page.results.len()), (DEPTH as i64, 5));
+}

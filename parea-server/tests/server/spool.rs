@@ -1,0 +1,71 @@
+//! What clients left in the folder while no server answered.
+
+use std::{fs, path::Path, thread, time::Duration};
+
+use serde_json::Value;
+
+use crate::{client::log, process::Process};
+
+fn names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_type().unwrap().is_file())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Returns when the spool holds just these files.
+fn until(spool: &Path, left: &[&str]) {
+    while names(spool) != left {
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[tokio::test]
+async fn complete_files_are_taken_in_and_bad_lines_kept_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    fs::create_dir_all(&spool).unwrap();
+    // The same log twice: the older file comes first, so that the newer one wins.
+    let versioned = |output: &str| {
+        let mut log = log("twice");
+        log["output"] = output.into();
+        log.to_string()
+    };
+    fs::write(spool.join("0002.ndjson"), format!("{}\n{}\n", log("b"), versioned("new"))).unwrap();
+    let bad = r#"{"trace_id":"bad","start_timestamp":5,"project_name":"test"}"#;
+    fs::write(spool.join("0001.ndjson"), format!("{}\nnonsense\n\n{bad}\n{}", log("a"), versioned("old"))).unwrap();
+    fs::write(spool.join("0003.tmp"), log("not complete").to_string()).unwrap();
+
+    let server = Process::serve(folder.path());
+    until(&spool, &["0003.tmp"]);
+    // While it runs, too.
+    fs::rename(spool.join("0003.tmp"), spool.join("0003.ndjson")).unwrap();
+    until(&spool, &[]);
+    let client = server.client();
+    assert_eq!(client.logs().await.len(), 4);
+    assert_eq!(client.log("twice").await["output"], "new");
+
+    let rejected = spool.join("rejected");
+    assert_eq!(names(&rejected), ["0001.ndjson", "0001.reasons.ndjson"]);
+    assert_eq!(fs::read_to_string(rejected.join("0001.ndjson")).unwrap(), format!("nonsense\n{bad}\n"));
+    let reasons = fs::read_to_string(rejected.join("0001.reasons.ndjson")).unwrap();
+    let reasons: Vec<Value> = reasons.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        (&reasons[0]["index"], &reasons[1]["index"], &reasons[1]["trace_id"]),
+        (&1.into(), &3.into(), &"bad".into())
+    );
+    assert_eq!(reasons[1]["detail"][0]["loc"][2], "start_timestamp");
+
+    // A later file of the same name overwrites nothing.
+    fs::write(spool.join("0001.ndjson"), "other nonsense").unwrap();
+    until(&spool, &[]);
+    assert_eq!(names(&rejected).len(), 4);
+    server.signal("TERM");
+    let (status, stderr) = server.wait();
+    assert_eq!(status.code(), Some(0));
+    assert!(stderr.contains("2 lines") && stderr.contains("rejected/0001.ndjson"), "{stderr}");
+}
