@@ -11,6 +11,8 @@ mod readers;
 mod rollup;
 mod sampling;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod trees;
 mod writer;
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use parea_store::{After, Catalog, Count, LogFilter, Logs, Outcome, Patch, Scope, SqliteStore};
+use parea_store::{After, Catalog, Count, LogFilter, Logs, Outcome, Patch, Scope, SqliteStore, StoreError};
 use parea_types::{Status, TraceLog, TraceLogTree, UpdateLog};
 use serde_json::{Value, json};
 
@@ -116,4 +116,132 @@ async fn lists_are_newest_first_and_know_their_next_page() {
     assert_eq!(store.count(&scope, &LogFilter::default(), 5).await.unwrap(), Count::AtLeast(5));
     let elsewhere = Scope { project: Some("nowhere".to_owned()) };
     assert_eq!(store.count(&elsewhere, &LogFilter::default(), 5).await.unwrap(), Count::Exact(0));
+}
+
+#[tokio::test]
+async fn an_unknown_uuid_gets_a_place_and_later_a_name() {
+    let (_folder, store) = fresh();
+    let of = |id: &str, project: Value| {
+        post(with(json!({"trace_id": id, "start_timestamp": "2024-05-30 13:48:34"}), &project))
+    };
+    commit(&store, [of("a", json!({"project_uuid": "u"}))]).await;
+    let names =
+        async || -> Vec<String> { store.projects().await.unwrap().into_iter().map(|project| project.name).collect() };
+    assert_eq!(names().await, ["u"], "a placeholder");
+    commit(&store, [of("b", json!({"project_uuid": "u", "project_name": "named"}))]).await;
+    assert_eq!(names().await, ["named"]);
+    commit(&store, [of("c", json!({"project_uuid": "u", "project_name": "another"}))]).await;
+    assert_eq!(names().await, ["named"], "the uuid says which project, and its name stays");
+    let read = store.tree("a").await.unwrap().unwrap();
+    assert_eq!((read.log.project_uuid.as_deref(), read.log.project_name.as_deref()), (Some("u"), Some("named")));
+    let (found, is_new) = store.project("named").await.unwrap();
+    assert_eq!((found.uuid.as_str(), is_new), ("u", false));
+
+    store.add_losses("u", &[("queue_full".to_owned(), 2)]).await.unwrap();
+    store.add_losses("named", &[("queue_full".to_owned(), 3), ("too_large".to_owned(), 1)]).await.unwrap();
+    let losses = store.losses(&Scope { project: Some("u".to_owned()) }).await.unwrap();
+    assert_eq!(losses, [("queue_full".to_owned(), 5), ("too_large".to_owned(), 1)]);
+    assert_eq!(store.losses(&Scope { project: Some("v".to_owned()) }).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn one_id_in_two_projects_is_two_logs() {
+    let (_folder, store) = fresh();
+    let of = |project: &str, output: &str| {
+        post(with(span("a", "a", 0), &json!({"project_name": project, "output": output})))
+    };
+    let outcomes = commit(&store, [of("p", "1"), of("q", "2"), of("p", "1")]).await;
+    assert_eq!(outcomes, [Outcome::Created, Outcome::Created, Outcome::Unchanged]);
+    let read = store.tree("a").await.unwrap().unwrap();
+    assert_eq!((read.log.output.as_deref(), read.log.project_name.as_deref()), (Some("2"), Some("q")));
+    commit(&store, [put("a", &json!({"target": "t"}), false)]).await;
+    let page = store.page(&Scope::default(), &LogFilter::default(), After::Start, 10).await.unwrap();
+    assert_eq!(page.rows.iter().filter(|row| row.log.target.as_deref() == Some("t")).count(), 2);
+}
+
+#[tokio::test]
+async fn what_reads_fill_in() {
+    let (_folder, store) = fresh();
+    let bare = json!({
+        "trace_id": "a", "start_timestamp": "2024-05-30 13:48:34", "project_name": "p", "inputs": {"x": "y".repeat(5000)},
+        "children": ["announced"], "output": "é".repeat(500),
+    });
+    commit(&store, [post(bare), put("a", &json!({"end_timestamp": "2024-05-30T13:48:35.500Z"}), false)]).await;
+    let read = store.tree("a").await.unwrap().unwrap();
+    assert_eq!(read.log.parent_trace_id.as_deref(), Some("a"));
+    assert_eq!(read.log.root_trace_id.as_deref(), Some("a"));
+    assert_eq!(read.log.latency, Some(1.5));
+    assert_eq!(read.log.children, Some(vec!["announced".to_owned()]));
+    let wire = serde_json::to_value(&read).unwrap();
+    assert!(wire.as_object().unwrap().values().all(|value| !value.is_null()), "{wire}");
+    assert_eq!(wire["configuration"], json!({}));
+    let trace = store.traces(&Scope::default(), &LogFilter::default(), After::Start, 1).await.unwrap().rows.remove(0);
+    assert_eq!(trace.latency, Some(1.5));
+    assert!(trace.inputs_preview.unwrap().starts_with("{\"x\":\"yyy"));
+    assert_eq!(trace.output_preview.unwrap(), "é".repeat(150), "300 bytes");
+}
+
+#[tokio::test]
+async fn a_value_that_is_none_of_its_fields_is_refused() {
+    let (_folder, store) = fresh();
+    let wrong = put("a", &json!({"cost": "much"}), false);
+    let refused = store.commit(vec![post(span("a", "a", 0)), wrong]).await.unwrap_err();
+    assert!(matches!(&refused, StoreError::Invalid(fault) if fault.starts_with("cost")), "{refused}");
+    assert_eq!(store.tree("a").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_lowest_rate_decides_on_a_whole_trace_and_never_on_experiments() {
+    let (_folder, store) = fresh();
+    let of = |n: u32, id: &str, more: Value| {
+        let root = format!("trace-{n}");
+        post(with(span(&format!("{root}{id}"), &root, n % 60), &with(json!({"root_trace_id": root}), &more)))
+    };
+    let rate = |rate: f64| json!({"log_sample_rate": rate});
+    let traces = 0..200;
+    // The lower rate first, last, and alone; what is of an experiment stays.
+    for n in traces.clone() {
+        let mut logs = vec![
+            of(n, "", json!({})),
+            of(n, "/b", rate(0.5)),
+            of(n, "/c", json!({"experiment_uuid": "e", "log_sample_rate": 0.0})),
+        ];
+        logs.rotate_left(n as usize % 3);
+        for log in logs {
+            commit(&store, [log]).await;
+        }
+    }
+    let mut kept = 0;
+    for n in traces {
+        let spans: Vec<_> = store.trace(&format!("trace-{n}")).await.unwrap();
+        let ids: Vec<_> = spans.iter().map(|log| log.trace_id.rsplit('/').next().unwrap()).collect();
+        if ids.len() == 3 {
+            kept += 1;
+        } else {
+            assert_eq!(ids, ["c"]);
+        }
+    }
+    assert!((50..150).contains(&kept), "{kept} of 200 at a half");
+    let sums = store.traces(&Scope::default(), &LogFilter::default(), After::Start, 1000).await.unwrap().rows;
+    assert_eq!(sums.iter().map(|trace| trace.spans).sum::<u64>(), 200 + 2 * kept);
+    assert_eq!(sums.iter().filter(|trace| trace.has_root).count() as u64, kept);
+}
+
+#[tokio::test]
+async fn a_chain_of_thousands_is_read_in_whole() {
+    let (_folder, store) = fresh();
+    let id = |n: u32| format!("s{n}");
+    let chain = (0..5000).map(|n| {
+        let log = json!({"root_trace_id": "s0", "parent_trace_id": id(n.max(1) - 1), "trace_id": id(n), "execution_order": n});
+        post(with(span("", "", 0), &log))
+    });
+    commit(&store, chain.rev()).await;
+    let tree = store.tree("s0").await.unwrap().unwrap();
+    let mut deepest = &tree;
+    let mut depth = 0;
+    while let Some(child) = deepest.children_logs.first() {
+        deepest = child;
+        depth += 1;
+    }
+    assert_eq!((depth, deepest.log.trace_id.as_str()), (4999, "s4999"));
 }

@@ -7,6 +7,10 @@ use rusqlite::{OptionalExtension, params};
 use super::ingest::Ingest;
 use crate::row::Row;
 
+/// The children of log `?2` that name no root and do not have the root `?3` yet.
+pub(super) const ROOTLESS: &str =
+    "SELECT id, trace_id, root FROM log WHERE project = ?1 AND parent = ?2 AND root_said = 0 AND root <> ?3";
+
 impl Ingest<'_> {
     /// The root of a log: the one that it names, else its parent's, else the parent's id until that one comes. Where
     /// parents form a circle and none names a root, it is the smallest id of the circle.
@@ -38,9 +42,7 @@ impl Ingest<'_> {
 
     /// Hands a log's root down to those below that name none.
     pub(super) fn hand_down(&mut self, project: i64, trace_id: &str, root: &str) -> rusqlite::Result<()> {
-        let mut find = self.conn.prepare_cached(
-            "SELECT id, trace_id, root FROM log WHERE project = ?1 AND parent = ?2 AND root_said = 0 AND root <> ?3",
-        )?;
+        let mut find = self.conn.prepare_cached(ROOTLESS)?;
         let mut mend = self.conn.prepare_cached("UPDATE log SET root = ?2 WHERE id = ?1")?;
         let mut parents = vec![trace_id.to_owned()];
         while let Some(parent) = parents.pop() {

@@ -15,6 +15,15 @@ use crate::{
     tree,
 };
 
+/// The sums of trace `?2`.
+pub(super) const COUNT: &str = "SELECT min(started), count(*), total(status = 2), total(input_tokens),
+    total(output_tokens), total(total_tokens), sum(cost)
+    FROM log WHERE project = ?1 AND root = ?2 HAVING count(*) > 0";
+
+/// All scores of trace `?2`.
+pub(super) const SCORES: &str = "SELECT trace_id, scores FROM log
+    WHERE project = ?1 AND root = ?2 AND scores IS NOT NULL ORDER BY execution_order, started, trace_id";
+
 /// Changes of one transaction, gathered so that each trace is written once.
 #[derive(Debug, Default)]
 pub(super) struct Rollups {
@@ -172,11 +181,7 @@ fn merge(conn: &Connection, id: Option<i64>, project: i64, root: &str, sums: &Su
 /// Sums up all logs of a trace; `None` when there is none.
 fn count(conn: &Connection, project: i64, root: &str) -> rusqlite::Result<Option<Sums>> {
     let sums = conn
-        .prepare_cached(
-            "SELECT min(started), count(*), total(status = 2), total(input_tokens), total(output_tokens),
-                total(total_tokens), sum(cost)
-             FROM log WHERE project = ?1 AND root = ?2 HAVING count(*) > 0",
-        )?
+        .prepare_cached(COUNT)?
         .query_row(params![project, root], |row| {
             // `total` is a float, which no sum of ours makes overflow as `sum` might.
             let whole = |column| row.get::<_, f64>(column).map(|sum| sum as i64);
@@ -251,10 +256,7 @@ pub(super) fn page(conn: &Connection, list: &List, after: &After, limit: u32) ->
 
 /// The root's own scores, then those of the others whose names it does not carry.
 fn scores(conn: &Connection, project: i64, root: &str) -> rusqlite::Result<Vec<EvaluationScore>> {
-    let mut find = conn.prepare_cached(
-        "SELECT trace_id, scores FROM log WHERE project = ?1 AND root = ?2 AND scores IS NOT NULL
-         ORDER BY execution_order, started, trace_id",
-    )?;
+    let mut find = conn.prepare_cached(SCORES)?;
     let (mut own, mut others) = (Vec::new(), Vec::new());
     let mut rows = find.query(params![project, root])?;
     while let Some(row) = rows.next()? {

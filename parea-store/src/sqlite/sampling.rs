@@ -9,6 +9,10 @@ use crate::{row::Row, sampling::is_kept};
 /// How many traces left out are remembered. Logs of one trace carry the same rate as a rule, which decides without.
 const MOST: i64 = 1_000_000;
 
+/// The lowest rate in trace `?2`.
+pub(super) const LOWEST: &str = "SELECT min(sample_rate) FROM log
+    WHERE project = ?1 AND root = ?2 AND sample_rate IS NOT NULL AND root_said = 1";
+
 pub(super) fn count(conn: &Connection) -> rusqlite::Result<i64> {
     conn.query_row("SELECT count(*) FROM unsampled", [], |row| row.get(0))
 }
@@ -34,13 +38,8 @@ impl Ingest<'_> {
     /// for its root may not be known yet.
     pub(super) fn leave_out(&mut self) -> rusqlite::Result<()> {
         for (project, root) in self.rollups.touched() {
-            let lowest: Option<f64> = self
-                .conn
-                .prepare_cached(
-                    "SELECT min(sample_rate) FROM log WHERE project = ?1 AND root = ?2 AND sample_rate IS NOT NULL
-                        AND root_said = 1",
-                )?
-                .query_row(params![project, root], |row| row.get(0))?;
+            let lowest: Option<f64> =
+                self.conn.prepare_cached(LOWEST)?.query_row(params![project, root], |row| row.get(0))?;
             let known = self.is_unsampled(project, &root)?;
             if !known && lowest.is_none_or(|rate| is_kept(&root, rate)) {
                 continue;

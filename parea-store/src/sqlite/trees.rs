@@ -7,16 +7,32 @@ use super::{ingest::damaged, lists::List};
 use crate::{After, Page, tree};
 
 /// What a whole log is read from.
-const LOG: &str = "SELECT json, parent, root, project.uuid, project.name
+pub(super) const LOG: &str = "SELECT json, parent, root, project.uuid, project.name
     FROM log JOIN doc USING (id) JOIN project ON project.id = log.project";
 
-/// The log `?2` of project `?1` and everything below it by the links, each once even if they form a circle.
-const BELOW: &str = "WITH RECURSIVE below (id, trace_id) AS (
+/// The log `?2` of project `?1` and everything below it by the links, each once even if they form a circle. `CROSS`
+/// keeps SQLite from walking all logs of the project at each step.
+pub(super) const BELOW: &str = "WITH RECURSIVE below (id, trace_id) AS (
         SELECT id, trace_id FROM log WHERE trace_id = ?2 AND project = ?1
         UNION
-        SELECT log.id, log.trace_id FROM below JOIN log
+        SELECT log.id, log.trace_id FROM below CROSS JOIN log
             ON log.project = ?1 AND log.parent = below.trace_id AND log.parent <> log.trace_id
     )";
+
+/// The logs that are [`BELOW`].
+pub(super) const OF_THEM: &str = "WHERE log.id IN (SELECT id FROM below)";
+
+/// The scores of what is [`BELOW`].
+pub(super) const SCORES: &str = "SELECT scores FROM log
+    WHERE id IN (SELECT id FROM below) AND trace_id <> ?2 AND scores IS NOT NULL
+    ORDER BY execution_order, started, trace_id";
+
+/// The direct children of log `?2`.
+pub(super) const CHILDREN: &str = "SELECT trace_id FROM log
+    WHERE project = ?1 AND parent = ?2 AND parent <> trace_id ORDER BY execution_order, started, trace_id";
+
+/// All of a trace.
+pub(super) const TRACE: &str = "WHERE log.project = ?1 AND log.root = ?2";
 
 /// A log as it is stored, with its place and its project.
 fn read(row: &Row<'_>) -> rusqlite::Result<TraceLog> {
@@ -40,7 +56,7 @@ pub(super) fn tree(conn: &Connection, trace_id: &str) -> rusqlite::Result<Option
 
 fn below(conn: &Connection, project: i64, trace_id: &str) -> rusqlite::Result<Option<TraceLogTree>> {
     let logs: Vec<TraceLog> = conn
-        .prepare_cached(&format!("{BELOW} {LOG} WHERE log.id IN (SELECT id FROM below)"))?
+        .prepare_cached(&format!("{BELOW} {LOG} {OF_THEM}"))?
         .query_map(params![project, trace_id], read)?
         .collect::<Result<_, _>>()?;
     Ok(tree::grow(trace_id, logs))
@@ -54,7 +70,7 @@ pub(super) fn trace(conn: &Connection, root: &str) -> rusqlite::Result<Vec<Trace
         .optional()?;
     let Some(project) = project else { return Ok(Vec::new()) };
     let mut logs: Vec<TraceLog> = conn
-        .prepare_cached(&format!("{LOG} WHERE log.project = ?1 AND log.root = ?2"))?
+        .prepare_cached(&format!("{LOG} {TRACE}"))?
         .query_map(params![project, root], read)?
         .collect::<Result<_, _>>()?;
     logs.sort_by(tree::in_order);
@@ -82,20 +98,12 @@ pub(super) fn page(conn: &Connection, list: &List, after: &After, limit: u32) ->
 }
 
 fn children(conn: &Connection, project: i64, trace_id: &str) -> rusqlite::Result<Vec<String>> {
-    conn.prepare_cached(
-        "SELECT trace_id FROM log WHERE project = ?1 AND parent = ?2 AND parent <> trace_id
-         ORDER BY execution_order, started, trace_id",
-    )?
-    .query_map(params![project, trace_id], |row| row.get(0))?
-    .collect()
+    conn.prepare_cached(CHILDREN)?.query_map(params![project, trace_id], |row| row.get(0))?.collect()
 }
 
 /// What [`tree::grow`] copies to a log, without reading the logs below it.
 fn scores_below(conn: &Connection, project: i64, log: &TraceLog) -> rusqlite::Result<Vec<EvaluationScore>> {
-    let mut find = conn.prepare_cached(&format!(
-        "{BELOW} SELECT scores FROM log WHERE id IN (SELECT id FROM below) AND trace_id <> ?2 AND scores IS NOT NULL
-         ORDER BY execution_order, started, trace_id"
-    ))?;
+    let mut find = conn.prepare_cached(&format!("{BELOW} {SCORES}"))?;
     let mut rows = find.query(params![project, log.trace_id])?;
     let mut copies = Vec::new();
     while let Some(row) = rows.next()? {
