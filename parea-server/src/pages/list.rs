@@ -1,0 +1,185 @@
+//! `/`: the traces, newest first.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::{
+    extract::{RawQuery, State},
+    http::{HeaderMap, header},
+    response::Html,
+};
+use parea_store::{After, LogFilter, Page, Project, Scope, TraceSummary};
+use parea_types::{Status, Timestamp};
+
+use super::{
+    assets::{URLS, Urls},
+    failure::Failure,
+    figures::{self, ScoreChip},
+    glance,
+    list_query::{ListQuery, RANGES, Range},
+    moment::{self, Moment},
+    trace,
+};
+use crate::state::AppState;
+
+/// Traces on one page.
+const LIMIT: u32 = 50;
+/// Chips of one kind in a row; the others are counted.
+const CHIPS: usize = 2;
+
+#[derive(Template)]
+#[template(path = "list.html")]
+struct ListPage<'a> {
+    assets: &'a Urls,
+    query: &'a ListQuery,
+    projects: Vec<Choice<'a>>,
+    ranges: Vec<(Range, bool)>,
+    rows: Vec<Row>,
+    /// Whether rows of several projects may stand beside one another.
+    mixed: bool,
+    newer: Option<ListQuery>,
+    older: Option<ListQuery>,
+    /// What to point a client at.
+    base_url: String,
+    /// A project in the URL that is not in the store.
+    unknown_project: bool,
+}
+
+struct Choice<'a> {
+    name: &'a str,
+    selected: bool,
+}
+
+struct Row {
+    url: String,
+    id: String,
+    name: Option<String>,
+    /// `None` while the root has not come.
+    mark: Option<Mark>,
+    errors: u64,
+    project: Option<String>,
+    started: Moment,
+    inputs: String,
+    output: String,
+    scores: Vec<ScoreChip>,
+    more_scores: Vec<ScoreChip>,
+    tags: Vec<String>,
+    more_tags: Vec<String>,
+    user: Option<String>,
+    session: Option<String>,
+    spans: String,
+    tokens: Option<String>,
+    tokens_in_detail: String,
+    cost: Option<String>,
+    latency: Option<String>,
+    /// The latency's share of the page's longest, on a scale of roots so that short ones are still told apart.
+    share: u32,
+}
+
+/// How a root ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Success,
+    Error,
+    Unknown,
+}
+
+impl ListQuery {
+    fn is_status(&self, text: &str) -> bool {
+        self.status.is_some_and(|status| status.as_str() == text)
+    }
+}
+
+/// `GET /`
+pub(super) async fn show(
+    State(state): State<AppState>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Html<String>, Failure> {
+    let query = ListQuery::parse(query.as_deref().unwrap_or_default());
+    let projects = state.catalog.projects().await?;
+    let now = moment::now();
+    let chosen = query.project.as_deref().map(|name| projects.iter().find(|project| project.name == name));
+    let unknown_project = matches!(chosen, Some(None));
+    let page = if unknown_project {
+        Page { rows: Vec::new(), next: None }
+    } else {
+        let scope = Scope { project: chosen.flatten().map(|project| project.uuid.clone()) };
+        let filter = LogFilter { status: query.status, started_from: query.range.and_then(|range| range.from(now)) };
+        let after = query.after.clone().map_or(After::Start, After::Cursor);
+        state.logs.traces(&scope, &filter, after, LIMIT).await?
+    };
+
+    let mixed = query.project.is_none() && projects.len() > 1;
+    let older = page.next.map(|next| query.older(next));
+    let html = ListPage {
+        assets: &URLS,
+        projects: projects
+            .iter()
+            .map(|project| Choice { name: &project.name, selected: query.project.as_ref() == Some(&project.name) })
+            .collect(),
+        ranges: RANGES.into_iter().map(|range| (range, query.range == Some(range))).collect(),
+        rows: rows(page.rows, if mixed { &projects } else { &[] }, now),
+        mixed,
+        newer: query.newer(),
+        older,
+        base_url: base_url(&headers),
+        unknown_project,
+        query: &query,
+    };
+    Ok(Html(html.render()?))
+}
+
+/// The API's address as this browser would reach it.
+fn base_url(headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1:7273");
+    format!("http://{host}/api/parea/v1")
+}
+
+fn rows(traces: Vec<TraceSummary>, projects: &[Project], now: Timestamp) -> Vec<Row> {
+    let names: HashMap<&str, &str> = projects.iter().map(|project| (&*project.uuid, &*project.name)).collect();
+    let longest = traces.iter().filter_map(|trace| trace.latency).fold(0.0, f64::max);
+    traces.into_iter().map(|trace| row(trace, &names, longest, now)).collect()
+}
+
+fn row(trace: TraceSummary, projects: &HashMap<&str, &str>, longest: f64, now: Timestamp) -> Row {
+    let mut scores: Vec<ScoreChip> = trace.scores.iter().map(ScoreChip::from).collect();
+    let more_scores = scores.split_off(scores.len().min(CHIPS));
+    let mut tags = trace.tags;
+    let more_tags = tags.split_off(tags.len().min(CHIPS));
+    let tokens = trace.total_tokens.max(trace.input_tokens + trace.output_tokens);
+    Row {
+        url: trace::url(&trace.root_trace_id, None),
+        name: trace.name.filter(|name| !name.is_empty()),
+        mark: trace.has_root.then_some(match trace.status {
+            Some(Status::Success) => Mark::Success,
+            Some(Status::Error) => Mark::Error,
+            None => Mark::Unknown,
+        }),
+        errors: trace.errors,
+        project: projects.get(&*trace.project_uuid).map(|&name| name.to_owned()),
+        started: Moment::new(trace.started, now),
+        inputs: trace.inputs_preview.as_deref().map(glance::inputs).unwrap_or_default(),
+        output: trace.output_preview.as_deref().map(glance::line).unwrap_or_default(),
+        scores,
+        more_scores,
+        tags,
+        more_tags,
+        user: trace.end_user_identifier,
+        session: trace.session_id,
+        spans: figures::count(trace.spans as i64),
+        tokens: (tokens > 0).then(|| figures::count(tokens)),
+        tokens_in_detail: format!(
+            "{} in, {} out",
+            figures::exact(trace.input_tokens),
+            figures::exact(trace.output_tokens)
+        ),
+        cost: trace.cost.filter(|cost| *cost != 0.0).map(figures::cost),
+        latency: trace.latency.map(figures::duration),
+        share: trace
+            .latency
+            .filter(|_| longest > 0.0)
+            .map_or(0, |latency| (100.0 * (latency / longest).max(0.0).sqrt()) as u32),
+        id: trace.root_trace_id,
+    }
+}
