@@ -102,12 +102,12 @@ async fn many_write_while_readers_see_whole_commits() {
     let writers = (0..TASKS).map(|task| {
         let (store, writing) = (store.clone(), Arc::clone(&writing));
         tokio::spawn(async move {
-            let _writing = writing;
             for n in 0..TRACES {
                 let root = format!("{task}-{n}");
                 let spans = (0..3).map(|child| span(&format!("{root}-{child}"), &root));
                 store.commit(spans.chain([span(&root, &root)]).collect()).await.unwrap();
             }
+            drop(writing);
         })
     });
     let writers: Vec<_> = writers.collect();

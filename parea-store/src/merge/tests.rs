@@ -170,8 +170,11 @@ fn said() -> impl Strategy<Value = Said> {
         .prop_map(|(is_put, merge, fields, updated)| Said { is_put, merge, fields, updated })
 }
 
-/// Patches with their arrivals, and the same in another order with some of them repeated.
-fn shuffled() -> impl Strategy<Value = (Vec<(u64, Said)>, Vec<(u64, Said)>)> {
+/// Patches with their arrivals.
+type History = Vec<(u64, Said)>;
+
+/// A history, and the same in another order with some of them repeated.
+fn shuffled() -> impl Strategy<Value = (History, History)> {
     vec(said(), 1..8).prop_flat_map(|said| {
         let said: Vec<_> = (1..).zip(said).collect();
         let repeats = vec(select(said.clone()), 0..4);
