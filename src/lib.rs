@@ -1,8 +1,16 @@
-//! stub
+#![doc = include_str!("../README.md")]
+
+// The attribute's expansion names `::parea`, in this crate's own documentation and tests as well.
 extern crate self as parea;
+
+pub mod prelude;
+
 pub use parea_macros::trace;
-pub use parea_runtime::*;
 #[doc(hidden)]
 pub use parea_runtime::hooks as __private;
-/// What most programs need.
-pub mod prelude { pub use crate::InCurrentSpan as _; }
+#[cfg(feature = "http")]
+pub use parea_runtime::{ApiClient, ApiError};
+pub use parea_runtime::{
+    Builder, Context, CurrentSpan, DropReason, FlushReport, Guard, InCurrentSpan, InitError, ScoreValue, WithContext,
+    builder, current, flush, init, spawn, testing, tree, types,
+};

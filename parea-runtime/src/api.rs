@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use parea_types::{ErrorBody, TraceLogTree};
+use parea_types::{ErrorBody, PaginatedTraceLogs, QueryParamsPagination, TraceLogTree};
 use reqwest::{Method, StatusCode, Url, header};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -106,6 +106,11 @@ impl ApiClient {
     pub async fn trace_log(&self, trace_id: &str) -> Result<Option<TraceLogTree>, ApiError> {
         let path = format!("/trace_log/{}", percent_encode(trace_id));
         self.json(Method::GET, &path, None::<&()>).await
+    }
+
+    /// One page of the logs that the query asks for, newest first.
+    pub async fn trace_logs(&self, query: &QueryParamsPagination) -> Result<PaginatedTraceLogs, ApiError> {
+        self.json(Method::POST, "/get_trace_logs", Some(query)).await
     }
 
     /// Uuid of the project of that name, which is created when there is none.
