@@ -93,7 +93,7 @@ async fn lists_are_newest_first_and_know_their_next_page() {
     let (_folder, store) = fresh();
     let one = |n: u32| {
         let id = format!("t{n}");
-        let status = if n % 3 == 0 { "error" } else { "success" };
+        let status = if n.is_multiple_of(3) { "error" } else { "success" };
         post(with(span(&id, &id, n), &json!({"root_trace_id": id, "status": status, "input_tokens": n})))
     };
     commit(&store, (0..10).map(one)).await;
