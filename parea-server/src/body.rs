@@ -3,6 +3,7 @@
 mod compression;
 mod elements;
 mod parse;
+mod surrogate;
 
 use std::time::Duration;
 

@@ -69,7 +69,7 @@ impl IntoResponse for ApiError {
             Self::TooLarge(limit) => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 format!(
-                    "the body is larger than {limit} bytes, decompressed; send fewer or smaller logs at once, or raise \
+                    "the body is larger than {limit} bytes (decompressed); send fewer or smaller logs at once, or raise \
                      the limit with `parea serve --body-limit`"
                 ),
             ),

@@ -5,6 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, error::Category, json};
 use serde_path_to_error::{Path, Segment};
 
+use super::surrogate;
+
 /// The way to a value that lies below another.
 pub(crate) fn at(above: &[Location], below: impl Into<Location>) -> Vec<Location> {
     above.iter().cloned().chain([below.into()]).collect()
@@ -62,8 +64,11 @@ const MOST: usize = 100;
 /// How many bytes may be read again to find them, all together.
 const BUDGET: usize = 64 << 20;
 
+/// Reads the value a second time, slowly, and says all that is wrong with it.
 fn explain<T: Checked>(text: &str, above: &[Location]) -> Result<T, Vec<ValidationError>> {
-    let value: Value = serde_json::from_str(text).map_err(|error| vec![not_json(text, &error, above)])?;
+    let value: Value = serde_json::from_str(text)
+        .or_else(|error| surrogate::replaced(text).map_or(Err(error), |text| serde_json::from_str(&text)))
+        .map_err(|error| vec![not_json(text, &error, above)])?;
     if !value.is_object() {
         let msg = format!("Input should be a valid dictionary or object, not {}", called(&value));
         return Err(vec![fault(above.to_vec(), "model_attributes_type", msg)]);
@@ -75,7 +80,7 @@ fn explain<T: Checked>(text: &str, above: &[Location]) -> Result<T, Vec<Validati
         faults.extend(broken);
     }
     match read {
-        // Without a fault: the text repeats a member, and as everywhere the last one counts.
+        // Without a fault after all: the text held half a character, or repeats a member, of which the last one counts.
         Some(read) if faults.is_empty() => Ok(read),
         _ => Err(faults),
     }

@@ -15,8 +15,10 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
         .expect("the document is YAML")
 });
 
-/// By method, path and status; null where the document has no such answer.
-static VALIDATORS: LazyLock<Mutex<HashMap<(String, String, u16), Option<Validator>>>> = LazyLock::new(Mutex::default);
+/// By method, path and status; nothing where the document has no such answer.
+type Validators = HashMap<(String, String, u16), Option<Validator>>;
+
+static VALIDATORS: LazyLock<Mutex<Validators>> = LazyLock::new(Mutex::default);
 
 fn described(method: &str, path: &str, status: u16) -> Option<Validator> {
     let answer = &DOCUMENT["paths"][path][method]["responses"][status.to_string()];

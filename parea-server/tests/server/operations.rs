@@ -83,6 +83,17 @@ async fn unknown_fields_and_nulls_refuse_nothing() {
 }
 
 #[tokio::test]
+async fn half_a_character_and_a_repeated_member_refuse_nothing() {
+    let local = Local::start().await;
+    for (id, output, read) in [("a", r#""cut \ud83d""#, "cut \u{fffd}"), ("b", r#""old", "output": "new""#, "new")] {
+        let body = log(id).to_string().replacen('{', &format!(r#"{{"output": {output}, "#), 1);
+        let (status, answer) = local.client.send("POST", "/trace_log", body).await;
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!(local.client.log(id).await["output"], read);
+    }
+}
+
+#[tokio::test]
 async fn every_spelling_of_a_time_is_read_and_one_is_written() {
     let local = Local::start().await;
     let spellings = [
