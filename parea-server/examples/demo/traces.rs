@@ -80,7 +80,7 @@ impl<'a> Trace<'a> {
 }
 
 /// The logs of some ninety traces, the newest of which started just before `now`.
-pub fn logs(now: Timestamp) -> Vec<Value> {
+pub(crate) fn logs(now: Timestamp) -> Vec<Value> {
     let mut logs = Vec::new();
     for serial in 0..90 {
         let noise = (serial * 7_919 + 13) % 1_000;

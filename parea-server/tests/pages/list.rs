@@ -1,0 +1,80 @@
+//! The list of traces: what it shows, and how one walks it.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use crate::site::Site;
+
+fn root(serial: usize, second: usize, project: &str, status: &str) -> Value {
+    let id = format!("trace-{serial:04}");
+    json!({
+        "trace_id": id, "root_trace_id": id, "trace_name": format!("call_{serial}"), "project_name": project,
+        "start_timestamp": format!("2026-11-20T10:{:02}:{:02}Z", second / 60 % 60, second % 60), "status": status, "latency": 0.25,
+    })
+}
+
+#[tokio::test]
+async fn a_walk_meets_every_trace_once_while_new_ones_arrive() {
+    let site = Site::start().await;
+    // Many start in the same second, so that the id has to tell them apart.
+    let logs: Vec<Value> = (0..230).map(|serial| root(serial, serial / 70, "walk", "success")).collect();
+    site.send(&logs).await;
+
+    let mut met = Vec::new();
+    let mut pages = Vec::new();
+    let mut path = Some("/?project=walk".to_owned());
+    while let Some(here) = path {
+        let page = site.page(&here).await;
+        let rows = page.links("class=\"row\"");
+        met.extend(rows.clone());
+        pages.push((here, rows));
+        site.send(&[root(1_000 + pages.len(), 600 + pages.len(), "walk", "success")]).await;
+        path = page.links("rel=\"next\"").pop();
+    }
+    assert_eq!(met.len(), 230);
+    assert_eq!(met.iter().collect::<HashSet<_>>().len(), 230);
+
+    // Back over the same pages to what is newest by now.
+    for pair in pages.windows(2).rev() {
+        let back = site.page(&pair[1].0).await.links("rel=\"prev\"").pop().unwrap();
+        let rows = site.page(&back).await.links("class=\"row\"");
+        if pair[0].0.contains("after=") {
+            assert_eq!(rows, pair[0].1);
+        } else {
+            assert!(rows[0].contains("trace-10"), "{rows:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn filters_live_in_the_url() {
+    let site = Site::start().await;
+    site.send(&[root(1, 1, "a b", "success"), root(2, 2, "a b", "error"), root(3, 3, "c", "error")]).await;
+    let names = async |path: &str| {
+        let page = site.page(path).await;
+        assert_eq!(page.status, 200);
+        page.links("class=\"row\"").iter().map(|link| link[link.len() - 1..].to_owned()).collect::<String>()
+    };
+    assert_eq!(names("/").await, "321");
+    assert_eq!(names("/?project=a+b").await, "21");
+    assert_eq!(names("/?project=a+b&status=error").await, "2");
+    assert_eq!(names("/?project=&status=error&range=").await, "32");
+    assert_eq!(names("/?project=unknown").await, "");
+    assert!(site.page("/?project=a+b&status=error").await.html.contains("<option value=\"error\" selected>"));
+}
+
+#[tokio::test]
+async fn a_trace_whose_root_has_not_come_is_shown_as_such() {
+    let site = Site::start().await;
+    let child = json!({
+        "trace_id": "child", "root_trace_id": "root", "parent_trace_id": "root", "trace_name": "child_name",
+        "start_timestamp": "2026-11-20 10:00:00", "project_name": "p",
+    });
+    site.send(&[child]).await;
+    let list = site.page("/").await;
+    assert!(list.html.contains("waiting for its root"));
+    let trace = site.page(&list.links("class=\"row\"")[0]).await;
+    assert!(trace.html.contains("waiting for its root") && trace.html.contains("child_name"));
+    assert!(trace.html.contains("no parent"));
+}
