@@ -172,12 +172,9 @@ impl Intake {
         }
         self.commit(group)?;
         if let Some(kept) = rejected.keep(&self.folder, file)? {
-            eprintln!(
-                "parea: {} lines of {} are no logs; they are kept in {}",
-                kept.lines,
-                file.display(),
-                kept.path.display()
-            );
+            let lines = if kept.lines == 1 { "1 line".to_owned() } else { format!("{} lines", kept.lines) };
+            let (from, kept) = (file.display(), kept.path.display());
+            eprintln!("parea: {lines} of {from} could not be read as logs and went to {kept}, the reasons beside it");
         }
         Ok(fs::remove_file(file)?)
     }
