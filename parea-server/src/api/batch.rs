@@ -22,12 +22,16 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<Json<BatchResponse>, ApiError> {
     let bytes = body::receive(&state, &headers, body).await?;
+    let losses = losses::of(&headers);
+    // A client that lost all it had still says so.
+    if bytes.trim_ascii().is_empty() && losses.is_empty() {
+        return Err(vec![missing(vec!["body".into()])].into());
+    }
     let Batch { patches, rejected, project } = body::apart(bytes.len(), move || Batch::read(&bytes)).await?;
     let accepted = patches.len() as u64;
     if accepted > 0 {
         state.logs.commit(patches).await?;
     }
-    let losses = losses::of(&headers);
     if !losses.is_empty() {
         state.logs.add_losses(project.as_deref().unwrap_or(DEFAULT_PROJECT), &losses).await?;
     }
@@ -43,9 +47,6 @@ struct Batch {
 
 impl Batch {
     fn read(bytes: &[u8]) -> Result<Self, ApiError> {
-        if bytes.trim_ascii().is_empty() {
-            return Err(vec![missing(vec!["body".into()])].into());
-        }
         let elements = body::elements(bytes);
         let mut batch = Self { patches: Vec::with_capacity(elements.len()), rejected: Vec::new(), project: None };
         for (index, element) in elements.into_iter().enumerate() {

@@ -63,8 +63,13 @@ fn place(folder: &Path, stem: &str, lines: &[u8]) -> io::Result<PathBuf> {
     Ok(path)
 }
 
+/// Readable by the owner alone: what could not be read may hold what users said all the same.
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
     file.write_all(content)?;
     file.sync_all()
 }

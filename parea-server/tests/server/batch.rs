@@ -79,6 +79,9 @@ async fn losses_of_clients_add_up_in_their_project() {
         let (status, answer) = Client::attempt(request.body(json!([log("a")]).to_string())).await.unwrap();
         assert_eq!((status, answer), (200, json!({ "accepted": 1, "rejected": [] })));
     }
+    // Without a log that names one, they belong to the project that clients use when told of none.
+    let request = local.client.request("POST", "/trace_logs").header("x-parea-losses", "queue_full=1000");
+    assert_eq!(Client::attempt(request).await.unwrap(), (200, json!({ "accepted": 0, "rejected": [] })));
     let (_, project) = local.client.post("/project", &json!({ "name": "test" })).await;
     assert_eq!(project["was_created"], false);
     let (store, _folder) = local.into_store().await;
@@ -86,4 +89,6 @@ async fn losses_of_clients_add_up_in_their_project() {
     let mut losses = parea_store::Logs::losses(&store, &scope).await.unwrap();
     losses.sort();
     assert_eq!(losses, [("queue_full".to_owned(), 15), ("too_large".to_owned(), 1)]);
+    let all = parea_store::Logs::losses(&store, &parea_store::Scope::default()).await.unwrap();
+    assert!(all.contains(&("queue_full".to_owned(), 1015)), "{all:?}");
 }
