@@ -30,7 +30,7 @@ async fn what_was_answered_is_there_after_a_drop_and_a_close() {
         assert!(done.token > last, "history goes on");
         last = done.token;
         assert_eq!(count(&store).await, Count::Exact(round));
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             store.close().await;
             assert!(matches!(store.commit(vec![span("late", "t")]).await, Err(StoreError::Closed)));
             assert!(matches!(store.tree("t1").await, Err(StoreError::Closed)));

@@ -245,3 +245,20 @@ async fn a_chain_of_thousands_is_read_in_whole() {
     }
     assert_eq!((depth, deepest.log.trace_id.as_str()), (4999, "s4999"));
 }
+
+#[tokio::test]
+async fn a_circle_of_parents_is_a_trace_of_its_own() {
+    let (_folder, store) = fresh();
+    let of = |id: &str, parent: &str| {
+        post(json!({
+            "trace_id": id, "parent_trace_id": parent, "project_name": "p", "start_timestamp": "2024-05-30 13:48:34",
+        }))
+    };
+    commit(&store, [of("x", "elsewhere")]).await;
+    commit(&store, [of("y", "x")]).await;
+    assert_eq!(store.trace("elsewhere").await.unwrap().len(), 2, "roots follow from parents");
+    commit(&store, [of("x", "y")]).await;
+    assert_eq!(store.trace("x").await.unwrap().len(), 2, "the smallest id names it");
+    assert_eq!(store.trace("elsewhere").await.unwrap(), []);
+    assert_eq!(shape(&store.tree("y").await.unwrap().unwrap()), "y(x)");
+}
