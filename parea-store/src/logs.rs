@@ -141,7 +141,8 @@ pub struct TraceSummary {
 
 /// Logs and the traces that they form.
 pub trait Logs: Send + Sync {
-    /// Applies the patches and answers when they are durable. Patches that name an unknown project create it.
+    /// Applies the patches and answers when they are durable. Patches that name an unknown project create it;
+    /// logs that name none go to the project `default`.
     fn commit(&self, patches: Vec<Patch>) -> Answer<'_, Committed>;
 
     /// Logs of any depth, newest start first, each with what the server fills in on reads: children, scores of

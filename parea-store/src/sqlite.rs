@@ -18,7 +18,10 @@ mod writer;
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::JoinHandle,
 };
 
@@ -46,6 +49,7 @@ pub struct SqliteStore {
 #[derive(Debug)]
 struct Shared {
     readers: Arc<Readers>,
+    transactions: Arc<AtomicU64>,
     /// `None` once closed.
     writer: Mutex<Option<Writer>>,
 }
@@ -63,17 +67,18 @@ impl SqliteStore {
         let folder = Folder::lock(dir)?;
         let conn = open::writer(&folder.file)?;
         let readers = Arc::new(Readers::new(folder.file.clone()));
+        let transactions = Arc::new(AtomicU64::new(0));
         let (jobs, queue) = mpsc::channel(QUEUE);
         let path = folder.file.clone();
         let thread = std::thread::Builder::new()
             .name("parea-store".to_owned())
             .spawn({
-                let readers = Arc::clone(&readers);
-                move || writer::run(conn, folder, &readers, queue)
+                let transactions = Arc::clone(&transactions);
+                move || writer::run(conn, folder, queue, transactions)
             })
             .map_err(|error| OpenError::Engine { path, reason: error.to_string() })?;
         let writer = Mutex::new(Some(Writer { jobs, thread }));
-        Ok(Self { shared: Arc::new(Shared { readers, writer }) })
+        Ok(Self { shared: Arc::new(Shared { readers, transactions, writer }) })
     }
 
     /// Writes what was handed over, folds the write-ahead log into the file and gives the folder free. Every later
@@ -88,7 +93,7 @@ impl SqliteStore {
 
     /// Transactions that were written since the store was opened; fewer than commits when callers share them.
     pub fn transactions(&self) -> u64 {
-        self.shared.readers.commits()
+        self.shared.transactions.load(Ordering::Relaxed)
     }
 
     async fn write<T>(

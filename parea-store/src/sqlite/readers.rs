@@ -2,10 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     thread,
 };
 
@@ -22,15 +19,13 @@ pub(super) struct Readers {
     idle: Mutex<Vec<Connection>>,
     /// One permit for each connection that there may be; closed with the store.
     permits: Arc<Semaphore>,
-    /// Transactions that the writer began.
-    commits: AtomicU64,
 }
 
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Self {
         let count = thread::available_parallelism().map_or(4, usize::from).clamp(4, 16);
         let permits = Arc::new(Semaphore::new(count));
-        Self { path, idle: Mutex::default(), permits, commits: AtomicU64::new(0) }
+        Self { path, idle: Mutex::default(), permits }
     }
 
     /// Runs `read` in a transaction of its own, so that all its statements see one state.
@@ -72,13 +67,5 @@ impl Readers {
     pub(super) fn close(&self) {
         self.permits.close();
         self.idle().clear();
-    }
-
-    pub(super) fn count_commit(&self) {
-        self.commits.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
     }
 }

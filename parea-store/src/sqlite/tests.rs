@@ -1,6 +1,12 @@
 //! What is promised of the file itself: indexes serve every list, and an error of the engine harms nobody else.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use parea_types::{Status, Timestamp};
 use rusqlite::{Connection, params_from_iter};
@@ -12,7 +18,6 @@ use super::{
     links,
     lists::{Kind, List},
     open::{self, Folder},
-    readers::Readers,
     rollup, sampling, schema, trees, writer,
 };
 use crate::{After, Committed, Cursor, LogFilter, Outcome, Patch, Scope, StoreError};
@@ -110,7 +115,7 @@ fn write(
     let folder = Folder::lock(folder).unwrap();
     let conn = open::writer(&folder.file).unwrap();
     prepare(&conn);
-    let readers = Readers::new(folder.file.clone());
+    let transactions = Arc::new(AtomicU64::new(0));
     let (queue, waiting) = mpsc::channel(64);
     let answers: Vec<_> = jobs
         .into_iter()
@@ -122,9 +127,9 @@ fn write(
         })
         .collect();
     drop(queue);
-    writer::run(conn, folder, &readers, waiting);
+    writer::run(conn, folder, waiting, Arc::clone(&transactions));
     let answers = answers.into_iter().map(|answer| answer.blocking_recv().unwrap()).collect();
-    (answers, readers.commits())
+    (answers, transactions.load(Ordering::Relaxed))
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! The one thread that writes: it takes all that waits, writes it in one transaction and answers when that is on
 //! disk, so that many callers share one sync.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc;
 
@@ -8,7 +13,6 @@ use super::{
     ingest::{Ingest, Memory},
     job::{Done, Work},
     open::Folder,
-    readers::Readers,
 };
 use crate::{StoreError, Token};
 
@@ -17,8 +21,8 @@ const GROUP_PATCHES: usize = 4096;
 const GROUP_BYTES: usize = 16 * 1024 * 1024;
 
 /// Serves the queue until all its senders are gone, then leaves the file in order. The folder is ours until then.
-pub(super) fn run(conn: Connection, folder: Folder, readers: &Readers, mut queue: mpsc::Receiver<Work>) {
-    let mut writer = Writer { conn, memory: Memory::default() };
+pub(super) fn run(conn: Connection, folder: Folder, mut queue: mpsc::Receiver<Work>, transactions: Arc<AtomicU64>) {
+    let mut writer = Writer { conn, memory: Memory::default(), transactions };
     while let Some(first) = queue.blocking_recv() {
         let (mut patches, mut bytes) = first.size();
         let mut group = vec![first];
@@ -31,7 +35,7 @@ pub(super) fn run(conn: Connection, folder: Folder, readers: &Readers, mut queue
             bytes += size.1;
             group.push(work);
         }
-        writer.commit(group, readers);
+        writer.commit(group);
     }
     // What fails here is made good when the file is opened again: the write-ahead log holds everything.
     let _ = writer.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -42,11 +46,12 @@ pub(super) fn run(conn: Connection, folder: Folder, readers: &Readers, mut queue
 struct Writer {
     conn: Connection,
     memory: Memory,
+    /// How many were committed.
+    transactions: Arc<AtomicU64>,
 }
 
 impl Writer {
-    fn commit(&mut self, group: Vec<Work>, readers: &Readers) {
-        readers.count_commit();
+    fn commit(&mut self, group: Vec<Work>) {
         match self.transact(&group) {
             Ok((done, token)) => {
                 for (work, done) in group.into_iter().zip(done) {
@@ -61,7 +66,7 @@ impl Writer {
             // One of them spoils it for all. Find out which; this is rare enough to be slow.
             Err(_) => {
                 for work in group {
-                    self.commit(vec![work], readers);
+                    self.commit(vec![work]);
                 }
             }
         }
@@ -82,6 +87,7 @@ impl Writer {
         let done = group.iter().map(|work| work.apply(&mut ingest)).collect::<Result<_, _>>()?;
         let token = ingest.finish()?;
         tx.commit()?;
+        self.transactions.fetch_add(1, Ordering::Relaxed);
         Ok((done, token))
     }
 }
