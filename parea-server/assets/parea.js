@@ -5,7 +5,8 @@
   root.classList.add("js");
 
   // Colours: before the first paint, so that nothing flashes.
-  const themes = ["", "light", "dark"];
+  // The first click always changes something.
+  const themes = matchMedia("(prefers-color-scheme: dark)").matches ? ["", "light", "dark"] : ["", "dark", "light"];
   const remembered = () => { try { return localStorage.getItem("theme") || ""; } catch { return ""; } };
   const paint = (theme) => { theme ? root.dataset.theme = theme : delete root.dataset.theme; };
   paint(remembered());
@@ -131,7 +132,7 @@
       const step = keys[event.key];
       const arrow = event.key.startsWith("Arrow");
       if (!step || event.metaKey || event.ctrlKey || event.altKey) return;
-      if (event.target.closest("input, select, textarea") || (arrow && !event.target.closest("[role=tree]"))) return;
+      if (event.target.closest?.("input, select, textarea") || (arrow && !event.target.closest?.("[role=tree]"))) return;
       event.preventDefault();
       move(step);
     });

@@ -1,6 +1,8 @@
 //! Traces as a busy week leaves them: a support bot, a search over documents and a nightly evaluation, with model
 //! calls, errors, scores, long texts, lost parents and roots still under way. The same on every run but for the time.
 
+#![expect(clippy::unwrap_used, reason = "what is made up here is well formed")]
+
 use parea_types::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -115,10 +117,10 @@ fn support(trace: &mut Trace<'_>, serial: usize, noise: usize) {
             { "name": "helpful", "score": quality, "reason": "Answers the question and names the next step; could mention the audit log." },
             { "name": "grounded", "score": 1.0 },
         ]) },
-        "tags": if noise % 3 == 0 { json!(["prod", "canary"]) } else { json!(["prod"]) },
+        "tags": if noise.is_multiple_of(3) { json!(["prod", "canary"]) } else { json!(["prod"]) },
         "metadata": { "release": "2026.11.3", "git": "9f3c2ab", "channel": "email", "flags": { "rerank": true, "k": 8 } },
         "session_id": format!("s-{:04}", noise / 3), "end_user_identifier": format!("u-{:04}", noise % 40),
-        "target": if noise % 4 == 0 { Value::from(answer) } else { Value::Null },
+        "target": if noise.is_multiple_of(4) { Value::from(answer) } else { Value::Null },
     }));
     trace.span(Some(&root), "classify", 0.012, 0.41, json!({
         "configuration": { "model": "gpt-4o-mini", "provider": "openai", "model_params": { "temp": 0.0, "max_length": 8 }, "messages": [
@@ -152,10 +154,10 @@ fn support(trace: &mut Trace<'_>, serial: usize, noise: usize) {
     if fails {
         return;
     }
-    let model = if serial % 2 == 0 { "gpt-4o" } else { "claude-sonnet-4-5" };
+    let model = if serial.is_multiple_of(2) { "gpt-4o" } else { "claude-sonnet-4-5" };
     trace.span(Some(&root), "answer", 1.68, took - 1.9, json!({
         "configuration": {
-            "model": model, "provider": if serial % 2 == 0 { "openai" } else { "anthropic" },
+            "model": model, "provider": if serial.is_multiple_of(2) { "openai" } else { "anthropic" },
             "model_params": { "temp": 0.2, "top_p": 1.0, "max_length": 800 },
             "functions": [{ "name": "lookup_order", "description": "State of an order", "parameters": { "type": "object", "properties": { "order": { "type": "integer" } } } }],
             "messages": [
@@ -190,7 +192,7 @@ fn search(trace: &mut Trace<'_>, serial: usize, noise: usize) {
     trace.span(Some(&root), "split", 0.023, 0.004, json!({ "output": "611 passages" }));
     let rank = trace.span(Some(&root), "rank", 0.028, 0.03, json!({ "inputs": { "question": question } }));
     for shard in 0..if serial == 4 { 40 } else { 4 } {
-        let fails = shard == 2 && serial % 2 == 0;
+        let fails = shard == 2 && serial.is_multiple_of(2);
         trace.span(Some(&rank), "score_shard", 0.028 + f64::from(shard % 4) * 0.0008, 0.006 + f64::from(shard) * 0.0005, json!({
             "inputs": { "shard": shard }, "output": if fails { Value::Null } else { "153 passages".into() },
             "status": if fails { "error" } else { "success" }, "error": if fails { "index out of date: 3 files changed".into() } else { Value::Null },

@@ -49,8 +49,8 @@ async fn hostile_text_in_any_field_stays_text() {
             assert_eq!(pane.status, 200);
             assert!(pane.html.matches("alert(1)").count() > 10, "{}", pane.html);
         }
-        let encoded: String = hostile.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        assert_eq!(site.page(&format!("/traces/{encoded}")).await.status, 404);
+        let encoded: String = form_urlencoded::byte_serialize(hostile.as_bytes()).collect();
+        assert_eq!(site.page(&format!("/traces/{}", encoded.replace('+', "%20"))).await.status, 404);
         assert_eq!(
             site.page(&format!("/?project={encoded}&status={encoded}&range={encoded}&after={encoded}")).await.status,
             200
