@@ -3,6 +3,7 @@
 //! `cargo run --example ask_docs` asks this repository's own documents; `-- "your question" path/to/docs` asks
 //! others. With `OPENAI_BASE_URL` (default: OpenAI's) and `OPENAI_API_KEY` set, a model answers from the best
 //! passages (`OPENAI_MODEL` names it); else the best passage is the answer.
+#![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
 mod local_server;
 
@@ -112,7 +113,8 @@ struct Words;
 
 impl Tokenizer for Words {
     fn tokenize(&self, text: &str) -> Vec<String> {
-        const COMMON: &[&str] = &["a", "an", "and", "are", "do", "does", "how", "in", "is", "it", "of", "the", "to", "what"];
+        const COMMON: &[&str] =
+            &["a", "an", "and", "are", "do", "does", "how", "in", "is", "it", "of", "the", "to", "what"];
         text.to_lowercase()
             .split(|letter: char| !letter.is_alphanumeric())
             .filter(|word| !word.is_empty() && !COMMON.contains(word))
@@ -173,7 +175,11 @@ async fn answer(question: &str, hits: &[Hit]) -> Result<String, Box<dyn Error + 
 async fn complete(question: &str, hits: &[Hit], key: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
     let base = std::env::var("OPENAI_BASE_URL").unwrap_or_else(|_| "https://api.openai.com/v1".to_owned());
     let model = std::env::var("OPENAI_MODEL").unwrap_or_else(|_| "gpt-4o-mini".to_owned());
-    let context: String = hits.iter().map(|hit| format!("# {}\n{}\n\n", hit.passage.heading, hit.passage.text)).collect();
+    let context = hits
+        .iter()
+        .map(|hit| format!("# {}\n{}", hit.passage.heading, hit.passage.text))
+        .collect::<Vec<_>>()
+        .join("\n\n");
     let body = serde_json::json!({
         "model": model,
         "messages": [
@@ -183,7 +189,8 @@ async fn complete(question: &str, hits: &[Hit], key: &str) -> Result<String, Box
     });
     parea::current().metadata("model", &model);
     let request = model_client()?.post(format!("{}/chat/completions", base.trim_end_matches('/')));
-    let reply: serde_json::Value = request.bearer_auth(key).json(&body).send().await?.error_for_status()?.json().await?;
+    let reply: serde_json::Value =
+        request.bearer_auth(key).json(&body).send().await?.error_for_status()?.json().await?;
     match reply["choices"][0]["message"]["content"].as_str() {
         Some(text) => Ok(text.to_owned()),
         None => Err(format!("the model's answer has no text: {reply}").into()),

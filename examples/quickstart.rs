@@ -1,6 +1,7 @@
 //! Two annotated functions, their traces on a server, read back and shown.
 //!
 //! `cargo run --example quickstart`, and with `-- --serve` the web interface stays up.
+#![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
 mod local_server;
 
@@ -32,7 +33,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("{}", greeting(name).await);
     }
 
-    let report = parea.flush(Duration::from_secs(5));
     println!("\nDelivery: {}", parea.flush(Duration::from_secs(5)));
     server.print_newest("quickstart", 2).await?;
     server.show_and_serve("quickstart").await

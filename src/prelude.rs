@@ -1,3 +1,3 @@
-//! What most programs name, in one `use`: `use parea::prelude::*;`.
+//! The traits that bring methods along, in one `use`: `use parea::prelude::*;`.
 
-pub use crate::{InCurrentSpan, spawn, trace};
+pub use crate::InCurrentSpan;

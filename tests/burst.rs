@@ -2,6 +2,7 @@
 //! stays flat; unpaced, what does not arrive is in the report.
 //!
 //! The full size is `cargo xtask burst`.
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "this is a test")]
 
 use std::{
     collections::HashMap,
@@ -142,8 +143,11 @@ fn check_trees(logs: &[TraceLogTree], calls: usize) {
     }
     assert_eq!(roots.len(), calls);
     for (n, root) in roots {
-        let names: Vec<_> =
-            root.iter().map(|tree| &tree.log).map(|log| (log.trace_name.as_deref().unwrap(), log.depth, log.execution_order)).collect();
+        let names: Vec<_> = root
+            .iter()
+            .map(|tree| &tree.log)
+            .map(|log| (log.trace_name.as_deref().unwrap(), log.depth, log.execution_order))
+            .collect();
         if n % 10 == 0 {
             assert_eq!(names, [("outer", 0, 0), ("middle", 1, 1), ("inner", 2, 2)]);
             for log in root.iter().map(|tree| &tree.log) {
@@ -159,7 +163,10 @@ fn check_trees(logs: &[TraceLogTree], calls: usize) {
 
 async fn paced(calls: usize) -> Value {
     let Story { result, logs, total } = story(calls, true).await;
-    assert_eq!((result["delivered"].as_u64(), &result["dropped"], &result["open"]), (Some(total), &json!(0), &json!(0)));
+    assert_eq!(
+        (result["delivered"].as_u64(), &result["dropped"], &result["open"]),
+        (Some(total), &json!(0), &json!(0))
+    );
     assert_eq!(total, spans(calls) as u64, "the server's count is the number made");
     assert_eq!(logs.len(), spans(calls));
     check_trees(&logs, calls);

@@ -1,6 +1,7 @@
 //! What the program, the network and the server do, every log is delivered or counted.
 //!
 //! A process has one client, so each story runs a program of its own: this test binary again, told what to do.
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "this is a test")]
 
 use std::{
     collections::HashSet,
@@ -145,7 +146,9 @@ async fn serve(router: Router) -> String {
 }
 
 fn api(router: Router) -> Router {
-    let project = || async { axum::Json(json!({"name": "delivery", "uuid": "p", "created_at": "2024-05-30 13:48:34", "was_created": true})) };
+    let project = || async {
+        axum::Json(json!({"name": "delivery", "uuid": "p", "created_at": "2024-05-30 13:48:34", "was_created": true}))
+    };
     Router::new().nest("/api/parea/v1", router.route("/project", post(project))).layer(DefaultBodyLimit::disable())
 }
 
@@ -161,7 +164,10 @@ async fn to_our_server_in_batches() {
     let config = Config { listen: ([127, 0, 0, 1], 0).into(), data: folder.path().join("data"), ..Config::default() };
     let server = Server::bind(config).await.unwrap().spawn();
     let ran = run(folder.path(), &[("PAREA_BASE_URL", server.url()), ("CALLS", "1000")]).await;
-    assert_eq!(ran.report(), json!({"delivered": 2000, "spooled": 0, "pending": 0, "open": 0, "dropped": {}, "error": null}));
+    assert_eq!(
+        ran.report(),
+        json!({"delivered": 2000, "spooled": 0, "pending": 0, "open": 0, "dropped": {}, "error": null})
+    );
     let query = QueryParamsPagination { page_size: 2000, ..QueryParamsPagination::new("delivery") };
     let page = ApiClient::new(server.url(), None).unwrap().trace_logs(&query).await.unwrap();
     assert_eq!(page.total, 2000);
@@ -182,14 +188,20 @@ async fn one_by_one_where_batches_are_not_offered() {
         let seen = Arc::new(Seen::default());
         let (batch, single) = (Arc::clone(&seen), Arc::clone(&seen));
         let router = Router::new()
-            .route("/trace_logs", post(move || async move {
-                batch.batches.fetch_add(1, Ordering::Relaxed);
-                answer
-            }))
-            .route("/trace_log", post(move |body: String| async move {
-                single.take(&body);
-                "null"
-            }));
+            .route(
+                "/trace_logs",
+                post(move || async move {
+                    batch.batches.fetch_add(1, Ordering::Relaxed);
+                    answer
+                }),
+            )
+            .route(
+                "/trace_log",
+                post(move |body: String| async move {
+                    single.take(&body);
+                    "null"
+                }),
+            );
         let folder = tempfile::tempdir().unwrap();
         let ran = run(folder.path(), &[("PAREA_BASE_URL", &serve(api(router)).await), ("CALLS", "200")]).await;
         assert_eq!((ran.report()["delivered"].as_u64(), seen.count()), (Some(400), 400), "{answer:?}");
@@ -202,19 +214,22 @@ async fn a_server_in_trouble_is_tried_again() {
     let seen = Arc::new(Seen::default());
     let batch = Arc::clone(&seen);
     // 503, 429 with a wish, a broken connection's like (500), then fine.
-    let router = Router::new().route("/trace_logs", post(move |body: String| async move {
-        let (status, retry) = match batch.batches.fetch_add(1, Ordering::Relaxed) {
-            0 => (StatusCode::SERVICE_UNAVAILABLE, ""),
-            1 => (StatusCode::TOO_MANY_REQUESTS, "0"),
-            2 => (StatusCode::INTERNAL_SERVER_ERROR, ""),
-            _ => return (StatusCode::OK, HeaderMap::new(), accepted(batch.take(&body)).1),
-        };
-        let mut headers = HeaderMap::new();
-        if !retry.is_empty() {
-            headers.insert("retry-after", retry.parse().unwrap());
-        }
-        (status, headers, "busy".to_owned())
-    }));
+    let router = Router::new().route(
+        "/trace_logs",
+        post(move |body: String| async move {
+            let (status, retry) = match batch.batches.fetch_add(1, Ordering::Relaxed) {
+                0 => (StatusCode::SERVICE_UNAVAILABLE, ""),
+                1 => (StatusCode::TOO_MANY_REQUESTS, "0"),
+                2 => (StatusCode::INTERNAL_SERVER_ERROR, ""),
+                _ => return (StatusCode::OK, HeaderMap::new(), accepted(batch.take(&body)).1),
+            };
+            let mut headers = HeaderMap::new();
+            if !retry.is_empty() {
+                headers.insert("retry-after", retry.parse().unwrap());
+            }
+            (status, headers, "busy".to_owned())
+        }),
+    );
     let folder = tempfile::tempdir().unwrap();
     let ran = run(folder.path(), &[("PAREA_BASE_URL", &serve(api(router)).await)]).await;
     assert_eq!((ran.report()["delivered"].as_u64(), seen.count()), (Some(200), 200));
@@ -267,19 +282,23 @@ async fn a_server_that_is_down_or_silent_never_disturbs_the_program() {
 async fn what_does_not_fit_in_memory_is_counted_and_told_to_the_server() {
     let seen = Arc::new(Seen::default());
     let batch = Arc::clone(&seen);
-    let router = Router::new().route("/trace_logs", post(move |headers: HeaderMap, body: String| async move {
-        // Slow enough for the queue to fill up.
-        tokio::time::sleep(Duration::from_millis(30)).await;
-        if let Some(losses) = headers.get("x-parea-losses") {
-            batch.losses.lock().unwrap().push(losses.to_str().unwrap().to_owned());
-        }
-        accepted(batch.take(&body))
-    }));
+    let router = Router::new().route(
+        "/trace_logs",
+        post(move |headers: HeaderMap, body: String| async move {
+            // Slow enough for the queue to fill up.
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            if let Some(losses) = headers.get("x-parea-losses") {
+                batch.losses.lock().unwrap().push(losses.to_str().unwrap().to_owned());
+            }
+            accepted(batch.take(&body))
+        }),
+    );
     let folder = tempfile::tempdir().unwrap();
     let url = serve(api(router)).await;
     let environment = [("PAREA_BASE_URL", url.as_str()), ("CALLS", "20000"), ("QUEUE_BYTES", "200000")];
     let report = run(folder.path(), &environment).await.report();
-    let (delivered, dropped) = (report["delivered"].as_u64().unwrap(), report["dropped"]["queue_full"].as_u64().unwrap());
+    let (delivered, dropped) =
+        (report["delivered"].as_u64().unwrap(), report["dropped"]["queue_full"].as_u64().unwrap());
     assert_eq!((delivered, delivered + dropped), (seen.count() as u64, 40_000), "to the last one");
     let told: u64 = seen
         .losses
@@ -296,12 +315,15 @@ async fn what_does_not_fit_in_memory_is_counted_and_told_to_the_server() {
 async fn a_batch_that_is_too_large_is_split_and_only_what_cannot_be_taken_is_dropped() {
     let seen = Arc::new(Seen::default());
     let batch = Arc::clone(&seen);
-    let router = Router::new().route("/trace_logs", post(move |body: String| async move {
-        if body.len() > 20_000 {
-            return (StatusCode::PAYLOAD_TOO_LARGE, json!({"detail": "too large"}).to_string());
-        }
-        accepted(batch.take(&body))
-    }));
+    let router = Router::new().route(
+        "/trace_logs",
+        post(move |body: String| async move {
+            if body.len() > 20_000 {
+                return (StatusCode::PAYLOAD_TOO_LARGE, json!({"detail": "too large"}).to_string());
+            }
+            accepted(batch.take(&body))
+        }),
+    );
     let url = serve(api(router)).await;
     let folder = tempfile::tempdir().unwrap();
     let report = run(folder.path(), &[("PAREA_BASE_URL", &url)]).await.report();
@@ -320,7 +342,8 @@ async fn refusals_are_counted_and_said_once() {
             .collect();
         json!({"accepted": body.lines().count() - rejected.len(), "rejected": rejected}).to_string()
     }));
-    let closed = Router::new().route("/trace_logs", post(|| async { (StatusCode::UNAUTHORIZED, r#"{"detail":"wrong key"}"#) }));
+    let closed =
+        Router::new().route("/trace_logs", post(|| async { (StatusCode::UNAUTHORIZED, r#"{"detail":"wrong key"}"#) }));
     for (router, delivered, dropped, said) in [
         (rejecting, 100, json!({"rejected": 100}), r#""msg":"no""#),
         (closed, 0, json!({"unauthorized": 200}), "401: wrong key"),

@@ -1,4 +1,5 @@
 //! Every form of a function that is traced keeps its meaning, and is captured.
+#![allow(clippy::unwrap_used, reason = "this is a test")]
 #![allow(unsafe_code, reason = "unsafe functions are traced too")]
 
 use std::{
@@ -53,7 +54,14 @@ fn no_bound_is_asked_of_the_types() {
     let lock = Arc::new(Mutex::new(7));
     let held = lock.lock().unwrap();
     let ((), traces) = capture(|| {
-        ladder(Opaque, Shown(1), Sent { a: 2 }, HashMap::from([((1, 2), 3)]), Arc::clone(&lock), Some(vec![Sent { a: 3 }]));
+        ladder(
+            Opaque,
+            Shown(1),
+            Sent { a: 2 },
+            HashMap::from([((1, 2), 3)]),
+            Arc::clone(&lock),
+            Some(vec![Sent { a: 3 }]),
+        );
     });
     drop(held);
     assert_eq!(
@@ -95,7 +103,8 @@ fn early(text: &str) -> Outcome<u32> {
     if text.is_empty() {
         return Ok(0);
     }
-    Ok(text.parse::<u32>().map_err(Failure::Outer)?)
+    let number = text.parse::<u32>().map_err(Failure::Outer)?;
+    Ok(number)
 }
 
 #[parea::trace]
@@ -143,8 +152,14 @@ macro_rules! drop_order {
     };
 }
 drop_order!(untraced);
-drop_order!(#[parea::trace] traced);
-drop_order!(#[parea::trace(log_omit_inputs)] silent);
+drop_order!(
+    #[parea::trace]
+    traced
+);
+drop_order!(
+    #[parea::trace(log_omit_inputs)]
+    silent
+);
 
 #[test]
 fn arguments_are_dropped_in_the_order_of_a_plain_function() {
@@ -191,6 +206,7 @@ struct Point {
     y: i32,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "a reference pattern is what is tried")]
 #[parea::trace]
 fn patterns(
     Point { x, y: ref why }: Point,
@@ -271,7 +287,7 @@ impl Ask for Counter {
 
 #[tokio::test]
 async fn methods_of_every_receiver() {
-    let (_, traces) = capture_async(async {
+    let ((), traces) = capture_async(async {
         let mut counter = Counter::associated();
         *counter.bump(2) += 1;
         assert_eq!(counter.read("now").await, ("now", 3));
@@ -356,8 +372,8 @@ async fn important() -> u32 {
 
 #[tokio::test]
 async fn shapes_of_return_and_generics() {
-    let (_, traces) = capture_async(async {
-        assert_eq!(generic([1, 2], |n| n.to_string(), &|text| text), ["1", "2"]);
+    let ((), traces) = capture_async(async {
+        assert_eq!(generic([1, 2], u32::to_string, &|text| text), ["1", "2"]);
         assert_eq!(closure_result(1)(2), 3);
         assert_eq!(shown_result(5).await.to_string(), "5");
         assert_eq!(recurse(3).await, 3);

@@ -3,8 +3,8 @@
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::{
-    Error, Expr, LitStr, Path, Result, Token, ext::IdentExt as _, parenthesized, parse::ParseStream, parse::Parser as _,
-    punctuated::Punctuated,
+    Error, Expr, LitStr, Path, Result, Token, ext::IdentExt as _, parenthesized, parse::ParseStream,
+    parse::Parser as _, punctuated::Punctuated,
 };
 
 use crate::{suggest, validate::Errors};
@@ -41,7 +41,9 @@ impl Options {
         let name = name.to_string();
         self.expressions().any(|expression| {
             let tokens = expression.to_token_stream().to_string();
-            tokens.split(|letter: char| !letter.is_alphanumeric() && letter != '_' && letter != '#').any(|word| word == name)
+            tokens
+                .split(|letter: char| !letter.is_alphanumeric() && letter != '_' && letter != '#')
+                .any(|word| word == name)
         })
     }
 }
@@ -134,12 +136,11 @@ fn one(options: &mut Options, seen: &mut Vec<Ident>, input: ParseStream<'_>) -> 
 
 fn unknown(name: &Ident) -> Error {
     let written = name.to_string();
-    let message = match suggest::nearest(&written, OPTIONS.iter().map(|(known, _)| *known)) {
-        Some(meant) => format!("unknown option `{written}`: did you mean `{meant}`?"),
-        None => {
-            let known: Vec<_> = OPTIONS.iter().map(|(known, _)| format!("`{known}`")).collect();
-            format!("unknown option `{written}`; there are {}", known.join(", "))
-        }
+    let message = if let Some(meant) = suggest::nearest(&written, OPTIONS.iter().map(|(known, _)| *known)) {
+        format!("unknown option `{written}`: did you mean `{meant}`?")
+    } else {
+        let known: Vec<_> = OPTIONS.iter().map(|(known, _)| format!("`{known}`")).collect();
+        format!("unknown option `{written}`; there are {}", known.join(", "))
     };
     Error::new_spanned(name, message)
 }

@@ -10,10 +10,7 @@ use crate::{
 };
 
 pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
-    let hooks = match &options.krate {
-        Some(path) => quote!(#path::__private),
-        None => quote!(::parea::__private),
-    };
+    let hooks = options.krate.as_ref().map_or_else(|| quote!(::parea::__private), |path| quote!(#path::__private));
     let site = call_site(options, function, &hooks);
     let body = body(options, function, &hooks);
     let outcome = match function.output() {
@@ -29,10 +26,10 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
             Some(output) => quote!(-> #output),
             None => quote!(-> ()),
         };
-        let call = quote!(#hooks::drive_sync(&__PAREA_SITE, move || #returns { #body }, #outcome));
+        let call = quote!(#hooks::drive_sync(&__PAREA_SITE, move || #returns #body, #outcome));
         return item(function, &function.sig, &quote!(#site #call));
     }
-    let drive = quote!(#hooks::drive(&__PAREA_SITE, async move { #body }, #outcome));
+    let drive = quote!(#hooks::drive(&__PAREA_SITE, async move #body, #outcome));
     if keeps_async_fn(function) {
         return item(function, &function.sig, &quote!(#site #drive.await));
     }
@@ -59,8 +56,20 @@ fn keeps_async_fn(function: &Function) -> bool {
     /// Built-in attributes that mean the same on both forms. Not `must_use`, which on `impl Future` is about the
     /// future; and any other may be a macro that looks for `async`.
     const INERT: &[&str] = &[
-        "allow", "cfg", "clippy", "cold", "deny", "deprecated", "diagnostic", "doc", "expect", "forbid", "inline",
-        "rustfmt", "track_caller", "warn",
+        "allow",
+        "cfg",
+        "clippy",
+        "cold",
+        "deny",
+        "deprecated",
+        "diagnostic",
+        "doc",
+        "expect",
+        "forbid",
+        "inline",
+        "rustfmt",
+        "track_caller",
+        "warn",
     ];
     let is_inert = |attribute: &Attribute| {
         let path = attribute.path();
@@ -89,13 +98,18 @@ fn call_site(options: &Options, function: &Function, hooks: &TokenStream) -> Tok
     }
 }
 
-/// The user's statements, behind what captures the inputs and moves the arguments in.
+/// The block of the user's statements, behind what captures the inputs and moves the arguments in.
 fn body(options: &Options, function: &Function, hooks: &TokenStream) -> TokenStream {
     let edge = return_edge(function);
     let record = record(options, function, hooks);
     let arguments = function.arguments.iter().map(|argument| rebind(options, argument));
     let statements = &function.block.stmts;
-    quote!(#edge #record #(#arguments)* #(#statements)*)
+    let mut block = TokenStream::new();
+    // On the user's own braces: what is wrong with the body as a whole is reported there.
+    function.block.brace_token.surround(&mut block, |block| {
+        block.extend(quote!(#edge #record #(#arguments)* #(#statements)*));
+    });
+    block
 }
 
 /// A return that never runs. With it the type of an async body is the written one from its first statement on, so
@@ -123,17 +137,26 @@ fn rebind(options: &Options, argument: &Argument) -> TokenStream {
     // The moved whole comes first, so that what the pattern leaves of it is dropped at the end.
     let whole = (!plain).then(|| quote!(#(#cfg)* let #outer = #outer;));
     // An argument that only an option names is used all the same.
-    let used = names.iter().filter(|name| options.name_in_expression(name)).map(|name| quote!(#(#cfg)* let _ = &#name;));
+    let used =
+        names.iter().filter(|name| options.name_in_expression(name)).map(|name| quote!(#(#cfg)* let _ = &#name;));
     let used = quote!(#(#used)*);
-    quote!(#whole #(#cfg)* let #pattern = #outer; #used)
+    let quiet = underscored(names);
+    quote!(#whole #(#cfg)* #quiet let #pattern = #outer; #used)
+}
+
+/// An argument whose name says that the body does not use it is used by us all the same.
+fn underscored(names: &[Ident]) -> Option<TokenStream> {
+    names
+        .iter()
+        .any(|name| name.to_string().starts_with('_'))
+        .then(|| quote!(#[allow(clippy::used_underscore_binding, clippy::no_effect_underscore_binding)]))
 }
 
 /// Captures inputs and options, if the span is live.
 fn record(options: &Options, function: &Function, hooks: &TokenStream) -> TokenStream {
     let recorder = local("recorder");
-    let skipped = |name: &Ident| {
-        options.log_omit_inputs || options.skip.iter().any(|skip| skip.unraw() == name.unraw())
-    };
+    let skipped =
+        |name: &Ident| options.log_omit_inputs || options.skip.iter().any(|skip| skip.unraw() == name.unraw());
     let mut moved_in = TokenStream::new();
     let mut statements = TokenStream::new();
     if let Some(receiver) = &function.receiver {
@@ -153,13 +176,15 @@ fn record(options: &Options, function: &Function, hooks: &TokenStream) -> TokenS
         }
         let Argument { cfg, outer, .. } = argument;
         if argument.plain {
+            let quiet = underscored(&argument.names);
             let captures = captures.iter().map(|name| input(name, &quote!(&#name), &recorder, hooks));
-            statements.extend(quote!(#(#cfg)* { #(#captures)* }));
+            statements.extend(quote!(#(#cfg)* #quiet { #(#captures)* }));
         } else {
             // A look at the parts where they are, before the body's own pattern takes them.
             let look = argument.look(&skipped);
             let captures = captures.iter().map(|name| input(name, &name.to_token_stream(), &recorder, hooks));
-            statements.extend(quote!(#(#cfg)* { let #look = &#outer; #(#captures)* }));
+            let quiet = underscored(&argument.names);
+            statements.extend(quote!(#(#cfg)* #quiet { let #look = &#outer; #(#captures)* }));
         }
     }
     statements.extend(settings(options, &recorder, hooks));
@@ -230,11 +255,7 @@ fn writer(expression: &Expr, hooks: &TokenStream) -> TokenStream {
 /// Tells success from failure by the type, and captures either.
 fn outcome(options: &Options, hooks: &TokenStream) -> TokenStream {
     let (output, end, value, error) = (local("output"), local("end"), local("value"), local("error"));
-    let success = if options.log_omit_outputs {
-        quote!(_)
-    } else {
-        quote!(#value)
-    };
+    let success = if options.log_omit_outputs { quote!(_) } else { quote!(#value) };
     let captured = (!options.log_omit_outputs).then(|| capture(&value, &quote!(#end.output()), hooks));
     quote! {
         |#output, #end| {

@@ -3,8 +3,11 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::format_ident;
 use syn::{
-    Attribute, Error, FnArg, Item, ItemFn, Pat, Result, ReturnType, Signature, Type, Visibility, ext::IdentExt as _, parse_quote,
-    visit::Visit, visit_mut::{self, VisitMut},
+    Attribute, Error, FnArg, Item, ItemFn, Pat, Result, ReturnType, Signature, Type, Visibility,
+    ext::IdentExt as _,
+    parse_quote,
+    visit::Visit,
+    visit_mut::{self, VisitMut},
 };
 
 /// A function with a body: free, in an `impl` block, or in a trait.

@@ -15,13 +15,8 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 /// Optimal string alignment: letters put in, left out, replaced, or two neighbours swapped.
 fn distance(one: &str, other: &str) -> usize {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    let mut rows = vec![vec![0; other.len() + 1]; one.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    for j in 0..=other.len() {
-        rows[0][j] = j;
-    }
+    let mut rows: Vec<Vec<usize>> = (0..=one.len()).map(|i| vec![i; other.len() + 1]).collect();
+    rows[0] = (0..=other.len()).collect();
     for i in 1..=one.len() {
         for j in 1..=other.len() {
             let replaced = rows[i - 1][j - 1] + usize::from(one[i - 1] != other[j - 1]);

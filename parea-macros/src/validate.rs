@@ -42,7 +42,10 @@ pub(crate) fn both<A, B>(one: Result<A>, other: Result<B>) -> Result<(A, B)> {
 pub(crate) fn check(options: &Options, function: Function) -> Result<Function> {
     let mut errors = Errors::default();
     if let Some(token) = function.sig.constness {
-        errors.at(token, "`#[trace]` cannot trace a `const fn`: a span has a clock and an id; remove `const` or `#[trace]`");
+        errors.at(
+            token,
+            "`#[trace]` cannot trace a `const fn`: a span has a clock and an id; remove `const` or `#[trace]`",
+        );
     }
     if let Some(token) = &function.sig.variadic {
         errors.at(token, "`#[trace]` cannot trace a function with C variadic arguments");
@@ -75,8 +78,9 @@ struct Escapes<'a>(&'a mut Errors);
 
 impl Escapes<'_> {
     fn refuse(&mut self, tokens: impl ToTokens, what: &str) {
-        let message =
-            format!("`{what}` cannot be used in an option: its value is computed aside from the function; compute it in the body and use `parea::current()`");
+        let message = format!(
+            "`{what}` cannot be used in an option: its value is computed aside from the function; compute it in the body and use `parea::current()`"
+        );
         self.0.at(tokens, message);
     }
 }

@@ -22,7 +22,8 @@ pub struct ApiClient {
 
 impl fmt::Debug for ApiClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApiClient").field("base", &self.base).field("key", &self.key.as_ref().map(|_| "…")).finish()
+        // Never the key.
+        f.debug_struct("ApiClient").field("base", &self.base).finish_non_exhaustive()
     }
 }
 

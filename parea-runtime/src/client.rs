@@ -4,6 +4,12 @@ use std::{fmt, io, path::PathBuf, sync::Arc, time::Duration};
 
 use once_cell::sync::OnceCell;
 
+#[cfg(feature = "http")]
+use crate::{
+    api::{ApiClient, ApiError},
+    settings::LOCAL_SERVER,
+    transport::http::Http,
+};
 use crate::{
     context::Listener,
     exporter::{self, Destination, warn},
@@ -11,12 +17,6 @@ use crate::{
     report::FlushReport,
     settings::Settings,
     transport::spool::Spool,
-};
-#[cfg(feature = "http")]
-use crate::{
-    api::{ApiClient, ApiError},
-    settings::LOCAL_SERVER,
-    transport::http::Http,
 };
 
 /// The one client of the process. Set once and never taken back: spans may end at any time.
@@ -214,7 +214,10 @@ impl Drop for Guard {
             warn(&format!("not every log was delivered: {report}"));
         } else if report.spooled > 0 {
             let folder = self.settings.folder.display();
-            warn(&format!("no server was there: {} logs are in {folder}; `parea serve --data {folder}` takes them in", report.spooled));
+            warn(&format!(
+                "no server was there: {} logs are in {folder}; `parea serve --data {folder}` takes them in",
+                report.spooled
+            ));
         }
     }
 }

@@ -30,16 +30,12 @@ impl Start {
     /// that is set while the span runs does not bend its latency.
     pub(crate) fn interval(self, latency: Duration) -> (Timestamp, Timestamp) {
         let end = self.wall.saturating_add(i64::try_from(latency.as_micros()).unwrap_or(i64::MAX));
-        (
-            Timestamp::from_micros(self.wall).unwrap_or_default(),
-            Timestamp::from_micros(end).unwrap_or_default(),
-        )
+        (Timestamp::from_micros(self.wall).unwrap_or_default(), Timestamp::from_micros(end).unwrap_or_default())
     }
 }
 
 /// Microseconds since the Unix epoch; negative before it.
 pub(crate) fn wall_micros() -> i64 {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
         Err(before) => i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |micros| -micros),

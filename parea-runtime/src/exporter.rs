@@ -1,23 +1,19 @@
 //! From the queue to the destination, on a thread and a runtime of its own.
 
-use std::{
-    collections::BTreeSet,
-    io,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+#[cfg(feature = "http")]
+use std::time::Instant;
+use std::{collections::BTreeSet, io, sync::Arc, thread, time::Duration};
 
+#[cfg(feature = "http")]
+use crate::{
+    api::ApiError,
+    transport::http::{Http, backoff},
+};
 use crate::{
     queue::{Fate, Queue, Taken},
     record::ProjectRef,
     report::DropReason,
     transport::{Line, spool::Spool},
-};
-#[cfg(feature = "http")]
-use crate::{
-    api::ApiError,
-    transport::http::{Http, backoff},
 };
 
 /// A batch is sent at the latest when its first record is this old.
@@ -32,8 +28,8 @@ pub(crate) enum Destination {
     /// The server of this machine if it answers, else the spool that it takes in when it starts.
     #[cfg(feature = "http")]
     Local { server: Http, spool: Spool, asked: Option<(Instant, bool)> },
-    /// The spool alone.
-    #[cfg_attr(feature = "http", expect(dead_code, reason = "the local default without a transport over HTTP"))]
+    /// The spool alone: all there is without a transport over HTTP.
+    #[cfg(not(feature = "http"))]
     Spool(Spool),
 }
 
@@ -84,6 +80,7 @@ impl Exporter {
         }
     }
 
+    #[cfg_attr(not(feature = "http"), expect(clippy::unused_async, reason = "only a server makes it wait"))]
     async fn deliver(&mut self, taken: Taken) {
         #[cfg(feature = "http")]
         match &mut self.destination {
@@ -98,13 +95,12 @@ impl Exporter {
                     self.resolve_project_once().await;
                     let lines = self.encode(taken);
                     let left = self.send_once(lines).await;
-                    return self.spool(left);
+                    return self.spool(&left);
                 }
             }
-            Destination::Spool(_) => {}
         }
         let lines = self.encode(taken);
-        self.spool(lines);
+        self.spool(&lines);
     }
 
     /// The wire form. The records themselves are dropped: from here on the lines are all there is.
@@ -120,18 +116,15 @@ impl Exporter {
         lines
     }
 
-    fn spool(&mut self, lines: Vec<Line>) {
-        let spool = match &mut self.destination {
-            #[cfg(feature = "http")]
-            Destination::Local { spool, .. } => spool,
-            Destination::Spool(spool) => spool,
-            #[cfg(feature = "http")]
-            Destination::Server(_) => return,
-        };
+    fn spool(&mut self, lines: &[Line]) {
+        #[cfg(feature = "http")]
+        let Destination::Local { spool, .. } = &mut self.destination else { return };
+        #[cfg(not(feature = "http"))]
+        let Destination::Spool(spool) = &mut self.destination;
         if lines.is_empty() {
             return;
         }
-        match spool.write(&lines) {
+        match spool.write(lines) {
             Ok(()) => self.queue.settle(lines.len() as u64, Fate::Spooled),
             Err(error) => {
                 let complaint = format!("cannot write to {}: {error}", spool.folder().display());
@@ -152,10 +145,9 @@ impl Exporter {
 
 #[cfg(feature = "http")]
 impl Exporter {
-    fn server(&mut self) -> Option<&mut Http> {
+    fn server(&mut self) -> &mut Http {
         match &mut self.destination {
-            Destination::Server(server) | Destination::Local { server, .. } => Some(server),
-            Destination::Spool(_) => None,
+            Destination::Server(server) | Destination::Local { server, .. } => server,
         }
     }
 
@@ -176,8 +168,7 @@ impl Exporter {
     /// Sends each log once; returns those to be sent again.
     async fn send_once(&mut self, lines: Vec<Line>) -> Vec<Line> {
         let losses = self.queue.take_losses();
-        let Some(server) = self.server() else { return lines };
-        let answer = server.send(lines, &losses).await;
+        let answer = self.server().send(lines, &losses).await;
         if !answer.losses_taken {
             self.queue.unreport(losses);
         }
@@ -211,7 +202,7 @@ impl Exporter {
         if self.project_known {
             return true;
         }
-        let Some(client) = self.server().map(|server| server.client().clone()) else { return true };
+        let client = self.server().client().clone();
         match client.project_uuid(&self.project.name).await {
             Ok(uuid) => self.project.uuid = Some(uuid),
             Err(error) if error.is_transient() => {

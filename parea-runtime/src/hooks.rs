@@ -62,11 +62,7 @@ impl CallSite {
 
 /// Runs a plain function's body inside a span.
 #[inline]
-pub fn drive_sync<R>(
-    site: &'static CallSite,
-    body: impl FnOnce() -> R,
-    outcome: impl FnOnce(&R, &mut End),
-) -> R {
+pub fn drive_sync<R>(site: &'static CallSite, body: impl FnOnce() -> R, outcome: impl FnOnce(&R, &mut End)) -> R {
     let Some(span) = context::begin(site) else { return body() };
     let entered = Entered::new(Context::inside(Arc::clone(&span)));
     match catch_unwind(AssertUnwindSafe(body)) {
@@ -146,7 +142,7 @@ where
         let span = match this.state {
             Progress::Live(span) => Arc::clone(span),
             Progress::New(_) | Progress::Off => {
-                let body = this.body.as_mut().as_pin_mut().expect("`async fn` polled after completion");
+                let Some(body) = this.body.as_mut().as_pin_mut() else { panic!("`async fn` polled after completion") };
                 return body.poll(task).map(|result| {
                     this.body.set(None);
                     result
@@ -155,7 +151,8 @@ where
         };
         let entered = Entered::new(Context::inside(Arc::clone(&span)));
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            let body = this.body.as_mut().as_pin_mut().expect("a live span has a body");
+            // A live span has a body; without one there would be nothing to wait for.
+            let Some(body) = this.body.as_mut().as_pin_mut() else { return Poll::Pending };
             let Poll::Ready(result) = body.poll(task) else { return Poll::Pending };
             // Before the end is taken, so that what the body's locals do while they drop is within the latency.
             this.body.set(None);

@@ -8,6 +8,11 @@
 //! For values: locks, `Serialize` with `Debug` behind it, `Serialize`, `Debug`, the type's name.
 //! For errors: `Error` with its sources, what dereferences to an error (`Box<dyn Error>`, the reports of anyhow and
 //! eyre), `Display`, then as values.
+#![allow(
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    reason = "a tag stands for the rung that the compiler took: the expansion calls every rung in the same words"
+)]
 
 use std::{
     any::type_name,

@@ -59,6 +59,7 @@ pub(crate) struct Taken {
 /// What became of one or more taken records.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fate {
+    #[cfg(feature = "http")]
     Delivered,
     Spooled,
     Dropped(DropReason),
@@ -144,6 +145,7 @@ impl Queue {
         let mut state = self.lock();
         state.settled += count;
         match fate {
+            #[cfg(feature = "http")]
             Fate::Delivered => {
                 state.delivered += count;
                 state.last_error = None;
@@ -164,12 +166,14 @@ impl Queue {
         self.lock().last_error = Some(error);
     }
 
-    /// Drops that were not yet reported to a server; to be given back by [`unreport`](Self::unreport) if the report
-    /// does not arrive.
+    /// Drops that no server was told of; to be given back by [`unreport`](Self::unreport) if the account does not
+    /// arrive.
+    #[cfg(feature = "http")]
     pub(crate) fn take_losses(&self) -> BTreeMap<DropReason, u64> {
         std::mem::take(&mut self.lock().unreported)
     }
 
+    #[cfg(feature = "http")]
     pub(crate) fn unreport(&self, losses: BTreeMap<DropReason, u64>) {
         let mut state = self.lock();
         for (reason, count) in losses {

@@ -1,10 +1,8 @@
 //! One open span: who it is, what was learned of it so far, and how it ends.
 
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU32, Ordering},
 };
 
 use parea_types::EvaluationScore;
@@ -71,16 +69,7 @@ impl Span {
         let id = id::fresh(start);
         sink.opened();
         let trace = Arc::new(Trace { root_id: id, next_order: AtomicU32::new(1), sink });
-        Arc::new(Self {
-            site,
-            id,
-            parent_id: id,
-            trace,
-            depth: 0,
-            order: 0,
-            start,
-            state: State::new(None),
-        })
+        Arc::new(Self { site, id, parent_id: id, trace, depth: 0, order: 0, start, state: State::new(None) })
     }
 
     /// A span inside another. One that outlives its parent keeps the trace all the same.

@@ -17,8 +17,8 @@ pub struct Traces {
 }
 
 impl Traces {
+    #[expect(clippy::expect_used, reason = "a record that is no log is a fault of ours, which a test should show")]
     fn of(capture: &Capture) -> Self {
-        // A record's JSON is made by us and read back by us; one that fails is a fault that a test should show.
         let logs = capture.take().iter().map(|record| record.to_log().expect("a record is a log")).collect();
         Self { logs }
     }
