@@ -1,0 +1,118 @@
+//! The server under test, and the traces that its pages show.
+
+use parea_server::{Config, Handle, Server};
+use parea_types::Timestamp;
+use serde_json::{Map, Value, json};
+use tokio::runtime::Runtime;
+
+/// A server on a free port and a fresh folder.
+pub(crate) struct Site {
+    runtime: Runtime,
+    handle: Handle,
+    _folder: tempfile::TempDir,
+}
+
+impl Site {
+    /// A server that was sent these logs.
+    pub(crate) fn with(logs: &[Value]) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let listen = ([127, 0, 0, 1], 0).into();
+        let config = Config { listen, data: folder.path().to_owned(), ..Config::default() };
+        let handle = runtime.block_on(async { Server::bind(config).await.unwrap().spawn() });
+        let site = Self { runtime, handle, _folder: folder };
+        site.send(logs);
+        site
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        self.handle.url()
+    }
+
+    /// Sends logs as a program would.
+    fn send(&self, logs: &[Value]) {
+        let url = format!("{}/api/parea/v1/trace_logs", self.url());
+        let request = reqwest::Client::builder().no_proxy().build().unwrap().post(url);
+        let request = request.header("content-type", "application/json").body(Value::from(logs).to_string());
+        let body = self.runtime.block_on(async { request.send().await.unwrap().bytes().await.unwrap() });
+        let answer: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((&answer["accepted"], &answer["rejected"]), (&json!(logs.len()), &json!([])), "{answer}");
+    }
+}
+
+/// A root that started so many seconds ago.
+pub(crate) fn root(id: &str, name: &str, age: f64, fields: Value) -> Value {
+    span(id, id, id, name, age, fields)
+}
+
+/// A span of the trace `root` below `parent`.
+pub(crate) fn span(id: &str, parent: &str, root: &str, name: &str, age: f64, fields: Value) -> Value {
+    let now = chrono::Utc::now().timestamp_micros();
+    let start = Timestamp::from_micros(now - (age * 1e6) as i64).unwrap();
+    let mut log = json!({
+        "trace_id": id, "parent_trace_id": parent, "root_trace_id": root, "trace_name": name,
+        "project_name": "support", "start_timestamp": start.to_string(), "status": "success",
+    });
+    let fields: Map<String, Value> = serde_json::from_value(fields).unwrap();
+    log.as_object_mut().unwrap().extend(fields);
+    log
+}
+
+/// The trace `answer`: a retrieval, a call of a model, an evaluation, and a tool that fails.
+pub(crate) fn answer(age: f64) -> Vec<Value> {
+    let child =
+        |id: &str, name: &str, later: f64, fields: Value| span(id, "answer", "answer", name, age - later, fields);
+    vec![
+        root(
+            "answer",
+            "answer_question",
+            age,
+            json!({
+                "latency": 2.5,
+                "inputs": { "question": "Why is the sky blue?", "depth": 3 },
+                "output": "Because air scatters blue light more than red.",
+                "target": "Rayleigh scattering",
+                "tags": ["prod", "v2"], "session_id": "session-7", "end_user_identifier": "ada",
+                "scores": [{ "name": "relevance", "score": 0.875, "reason": "names the cause" }],
+                "metadata": { "region": "eu-west", "plan": { "seats": 12 } },
+            }),
+        ),
+        child(
+            "answer-1",
+            "retrieve",
+            0.0,
+            json!({
+                "latency": 0.5, "execution_order": 1, "depth": 1,
+                "inputs": { "k": 2 }, "output": "[\"optics.md\",\"air.md\"]",
+            }),
+        ),
+        span(
+            "answer-2",
+            "answer-1",
+            "answer",
+            "read_file",
+            age - 0.1,
+            json!({
+                "latency": 0.25, "execution_order": 2, "depth": 2,
+                "status": "error", "error": "air.md: no such file\nCaused by: entity not found", "inputs": { "path": "air.md" },
+            }),
+        ),
+        child(
+            "answer-3",
+            "llm",
+            0.5,
+            json!({
+                "latency": 2.0, "execution_order": 3, "depth": 1,
+                "configuration": {
+                    "model": "gpt-4o-mini", "provider": "openai", "model_params": { "temp": 0.25 },
+                    "messages": [
+                        { "role": "system", "content": "Answer in one sentence." },
+                        { "role": "user", "content": "Why is the sky blue?" },
+                    ],
+                },
+                "output": "Because air scatters blue light more than red.",
+                "input_tokens": 1200, "output_tokens": 34, "total_tokens": 1234, "cost": 0.0042,
+            }),
+        ),
+    ]
+}
