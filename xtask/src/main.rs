@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
+mod burst;
 #[path = "../../parea-server/tests/browser/find.rs"]
 mod find;
 mod install;
@@ -23,7 +24,7 @@ struct Chore {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const CHORES: &[Chore] = &[test::CHORE];
+const CHORES: &[Chore] = &[test::CHORE, burst::CHORE];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
