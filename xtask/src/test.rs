@@ -58,10 +58,11 @@ fn in_calm(tests: &mut Command) -> &mut Command {
     tests
 }
 
-/// Checks `deny.toml` where cargo-deny is at hand; it takes minutes to build, so it is not asked for.
+/// Checks `deny.toml` where cargo-deny is at hand; it takes minutes to build, so it is not asked for. Advisories are left
+/// out: they appear without a change of ours, so a change should not fail by them.
 fn licences() -> Result<(), Failure> {
     if step::succeeds(&mut cargo("deny --version")) {
-        return step::run("licences", &mut cargo("deny --all-features check"));
+        return step::run("licences", &mut cargo("deny check bans licenses sources"));
     }
     println!("\n== licences: skipped, for cargo-deny is not installed (`cargo install --locked cargo-deny`)");
     Ok(())
