@@ -7,10 +7,10 @@ use syn::{
     parse::Parser as _, punctuated::Punctuated,
 };
 
-use crate::{suggest, validate::Errors};
+use crate::{item::Function, suggest, validate::Errors};
 
 /// What the user asked for.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Options {
     /// Path of the crate `parea` where it is renamed or re-exported.
     pub(crate) krate: Option<Path>,
@@ -26,6 +26,29 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// A method's own options, with those of its block where it has none. What the block skips is skipped where there
+    /// is such an argument.
+    pub(crate) fn over(self, block: &Self, function: &Function) -> Self {
+        let block = block.clone();
+        let unset = |key: &str| self.metadata.iter().all(|(own, _)| own != key);
+        let metadata = block.metadata.into_iter().filter(|(key, _)| unset(key)).collect::<Vec<_>>();
+        let has = |name: &Ident| function.input_names().any(|input| input.unraw() == name.unraw());
+        let log_omit_inputs = self.log_omit_inputs || block.log_omit_inputs;
+        let skip = block.skip.into_iter().filter(|name| !log_omit_inputs && has(name));
+        Self {
+            krate: self.krate.or(block.krate),
+            name: self.name,
+            tags: block.tags.into_iter().chain(self.tags).collect(),
+            session_id: self.session_id.or(block.session_id),
+            end_user_identifier: self.end_user_identifier.or(block.end_user_identifier),
+            target: self.target.or(block.target),
+            skip: skip.chain(self.skip).collect(),
+            log_omit_inputs,
+            log_omit_outputs: self.log_omit_outputs || block.log_omit_outputs,
+            metadata: metadata.into_iter().chain(self.metadata).collect(),
+        }
+    }
+
     /// The option expressions, which are evaluated in the closure of a live span.
     pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expr> {
         self.tags

@@ -6,7 +6,7 @@ use syn::{Attribute, Expr, Signature, ext::IdentExt as _, parse_quote, spanned::
 
 use crate::{
     args::Options,
-    item::{Argument, Function, has_impl_trait, has_never},
+    item::{Argument, Function, Future, has_never, inferable, returned_future},
 };
 
 pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
@@ -21,12 +21,18 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
     if function.sig.asyncness.is_none() {
         // Passed directly to an `FnOnce` parameter: bound to a name first, the closure would be inferred as `FnMut`
         // and could not return a borrow of its captures.
-        let returns = match function.output() {
-            Some(output) if has_impl_trait(output) => TokenStream::new(),
+        let returns = match function.output().map(inferable) {
             Some(output) => quote!(-> #output),
             None => quote!(-> ()),
         };
-        let call = quote!(#hooks::drive_sync(&__PAREA_SITE, move || #returns #body, #outcome));
+        let closure = quote!(move || #returns #body);
+        let call = match function.output().and_then(returned_future) {
+            None => quote!(#hooks::drive_sync(&__PAREA_SITE, #closure, #outcome)),
+            Some(Future::Opaque) => quote!(#hooks::drive_returned(&__PAREA_SITE, #closure, #outcome)),
+            Some(Future::Boxed) => {
+                quote!(::std::boxed::Box::pin(#hooks::drive_returned(&__PAREA_SITE, #closure, #outcome)))
+            }
+        };
         return item(function, &function.sig, &quote!(#site #call));
     }
     let drive = quote!(#hooks::drive(&__PAREA_SITE, async move #body, #outcome));
@@ -53,8 +59,13 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
 
 /// Whether returning `impl Future` would change what the function means to others.
 fn keeps_async_fn(function: &Function) -> bool {
-    /// Built-in attributes that mean the same on both forms. Not `must_use`, which on `impl Future` is about the
-    /// future; and any other may be a macro that looks for `async`.
+    // `!` is no type outside of a function's return position.
+    function.keeps_async || !are_inert(&function.attrs) || function.output().is_some_and(has_never)
+}
+
+/// Whether all attributes are built in and mean the same on `async fn` and `-> impl Future`. Not `must_use`, which on
+/// the latter is about the future; and any unknown one may be a macro that looks for `async`.
+pub(crate) fn are_inert(attributes: &[Attribute]) -> bool {
     const INERT: &[&str] = &[
         "allow",
         "cfg",
@@ -71,12 +82,10 @@ fn keeps_async_fn(function: &Function) -> bool {
         "track_caller",
         "warn",
     ];
-    let is_inert = |attribute: &Attribute| {
-        let path = attribute.path();
-        path.segments.first().is_some_and(|first| INERT.iter().any(|name| first.ident == name))
-    };
-    // `!` is no type outside of a function's return position.
-    !function.attrs.iter().all(is_inert) || function.output().is_some_and(has_never)
+    attributes.iter().all(|attribute| {
+        let first = attribute.path().segments.first();
+        first.is_some_and(|first| INERT.iter().any(|name| first.ident == name))
+    })
 }
 
 /// The function around another body, on the user's own braces: what the compiler says of it points there.
@@ -117,8 +126,8 @@ fn body(options: &Options, function: &Function, hooks: &TokenStream) -> TokenStr
 fn return_edge(function: &Function) -> Option<TokenStream> {
     function.sig.asyncness?;
     let output = match function.output() {
-        Some(output) if has_impl_trait(output) || has_never(output) => return None,
-        Some(output) => quote!(#output),
+        Some(output) if has_never(output) => return None,
+        Some(output) => inferable(output).into_token_stream(),
         None => quote!(()),
     };
     let never = local("never");
@@ -135,7 +144,8 @@ fn return_edge(function: &Function) -> Option<TokenStream> {
 fn rebind(options: &Options, argument: &Argument) -> TokenStream {
     let Argument { cfg, outer, pattern, plain, names } = argument;
     // The moved whole comes first, so that what the pattern leaves of it is dropped at the end.
-    let whole = (!plain).then(|| quote!(#(#cfg)* let #outer = #outer;));
+    let mutable = argument.borrows_mutably().then(|| quote!(mut));
+    let whole = (!plain).then(|| quote!(#(#cfg)* let #mutable #outer = #outer;));
     // An argument that only an option names is used all the same.
     let used =
         names.iter().filter(|name| options.name_in_expression(name)).map(|name| quote!(#(#cfg)* let _ = &#name;));

@@ -3,9 +3,11 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::format_ident;
 use syn::{
-    Attribute, Error, FnArg, Item, ItemFn, Pat, Result, ReturnType, Signature, Type, Visibility,
+    Attribute, Error, FnArg, GenericArgument, Item, ItemFn, Pat, PathArguments, Result, ReturnType, Signature, Token,
+    Type, TypeParamBound, Visibility,
     ext::IdentExt as _,
     parse_quote,
+    punctuated::Punctuated,
     visit::Visit,
     visit_mut::{self, VisitMut},
 };
@@ -19,6 +21,8 @@ pub(crate) struct Function {
     pub(crate) block: syn::Block,
     pub(crate) receiver: Option<Receiver>,
     pub(crate) arguments: Vec<Argument>,
+    /// Whether something outside of the function looks for its `async`.
+    pub(crate) keeps_async: bool,
 }
 
 /// `self` in any of its forms.
@@ -60,18 +64,16 @@ fn describe(item: &TokenStream) -> Option<Error> {
         ));
     }
     let (token, what): (&dyn quote::ToTokens, _) = match &syn::parse2::<Item>(item.clone()).ok()? {
-        Item::Impl(block) => (&block.impl_token.clone(), "an `impl` block; put it on the methods in it"),
-        Item::Trait(block) => (&block.trait_token.clone(), "a trait; put it on its methods that have a body"),
         Item::Struct(item) => (&item.struct_token.clone(), "a struct"),
         Item::Enum(item) => (&item.enum_token.clone(), "an enum"),
         Item::Mod(item) => (&item.mod_token.clone(), "a module; put it on the functions in it"),
         other => (&other.clone(), "this"),
     };
-    let message = format!("`#[trace]` traces functions, not {what}");
+    let message = format!("`#[trace]` traces functions and blocks of methods, not {what}");
     Some(Error::new_spanned(quote::quote!(#token), message))
 }
 
-fn take_apart(ItemFn { attrs, vis, mut sig, block, .. }: ItemFn) -> Function {
+pub(crate) fn take_apart(ItemFn { attrs, vis, mut sig, block, .. }: ItemFn) -> Function {
     let mut receiver = None;
     let mut arguments = Vec::new();
     for (index, argument) in sig.inputs.iter_mut().enumerate() {
@@ -82,11 +84,16 @@ fn take_apart(ItemFn { attrs, vis, mut sig, block, .. }: ItemFn) -> Function {
             FnArg::Typed(typed) => {
                 let cfg = cfgs(&typed.attrs);
                 let pattern = (*typed.pat).clone();
-                let mut names = Names::default();
-                names.visit_pat(&pattern);
-                let (outer, plain) = match &pattern {
-                    Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => (name.ident.clone(), true),
-                    _ => (format_ident!("__parea_argument{index}", span = Span::mixed_site()), false),
+                let (outer, plain, names) = match &pattern {
+                    // Also one that is written like a constant: mathematics does, and a unit struct does no harm.
+                    Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => {
+                        (name.ident.clone(), true, vec![name.ident.clone()])
+                    }
+                    pattern => {
+                        let mut names = Names::default();
+                        names.visit_pat(pattern);
+                        (format_ident!("__parea_argument{index}", span = Span::mixed_site()), false, names.0)
+                    }
                 };
                 // The signature binds plain names only; patterns and `mut` come again inside the body.
                 *typed.pat = Pat::Ident(syn::PatIdent {
@@ -96,11 +103,11 @@ fn take_apart(ItemFn { attrs, vis, mut sig, block, .. }: ItemFn) -> Function {
                     ident: outer.clone(),
                     subpat: None,
                 });
-                arguments.push(Argument { cfg, outer, pattern, plain, names: names.0 });
+                arguments.push(Argument { cfg, outer, pattern, plain, names });
             }
         }
     }
-    Function { attrs, vis, sig, block: *block, receiver, arguments }
+    Function { attrs, vis, sig, block: *block, receiver, arguments, keeps_async: false }
 }
 
 fn cfgs(attrs: &[Attribute]) -> Vec<Attribute> {
@@ -146,6 +153,20 @@ impl Function {
 }
 
 impl Argument {
+    /// Whether the pattern has a `ref mut`, for which the whole must be mutable.
+    pub(crate) fn borrows_mutably(&self) -> bool {
+        struct Search(bool);
+        impl<'ast> Visit<'ast> for Search {
+            fn visit_pat_ident(&mut self, name: &'ast syn::PatIdent) {
+                self.0 |= name.by_ref.is_some() && name.mutability.is_some();
+                syn::visit::visit_pat_ident(self, name);
+            }
+        }
+        let mut search = Search(false);
+        search.visit_pat(&self.pattern);
+        search.0
+    }
+
     /// The pattern for a look at its parts by reference: without `mut`, `ref` and `&`, which default binding modes
     /// make needless, and without the names that are skipped.
     pub(crate) fn look(&self, skipped: &impl Fn(&Ident) -> bool) -> Pat {
@@ -182,9 +203,21 @@ impl Argument {
     }
 }
 
-/// Whether `impl Trait` is anywhere in the type, which then can stand only in a signature.
-pub(crate) fn has_impl_trait(output: &Type) -> bool {
-    found(output, |part| matches!(part, Type::ImplTrait(_)))
+/// The type as it can stand in a body: what is `impl Trait` in it is left to be inferred. The rest must be said all
+/// the same: in `Result<impl Trait, E>`, nothing else tells a `?` of the body its `E`.
+pub(crate) fn inferable(output: &Type) -> Type {
+    struct Infer;
+    impl VisitMut for Infer {
+        fn visit_type_mut(&mut self, part: &mut Type) {
+            if matches!(part, Type::ImplTrait(_)) {
+                *part = parse_quote!(_);
+            }
+            visit_mut::visit_type_mut(self, part);
+        }
+    }
+    let mut output = output.clone();
+    Infer.visit_type_mut(&mut output);
+    output
 }
 
 /// Whether `!` is anywhere in the type, which then can stand only as a return type.
@@ -203,4 +236,59 @@ fn found(output: &Type, wanted: fn(&Type) -> bool) -> bool {
     let mut search = Search(wanted, false);
     search.visit_type(output);
     search.1
+}
+
+/// A future that a plain function returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Future {
+    /// `impl Future`: any other may stand in its place.
+    Opaque,
+    /// `Pin<Box<dyn Future>>`, or the alias of the crate `futures` for it: one that is boxed again may.
+    Boxed,
+}
+
+/// Tells by the written type whether wrapping the returned value leaves the signature as it is.
+pub(crate) fn returned_future(output: &Type) -> Option<Future> {
+    match output {
+        Type::ImplTrait(opaque) => are_future(&opaque.bounds).then_some(Future::Opaque),
+        Type::Path(path) => {
+            let last = path.path.segments.last()?;
+            if last.ident == "BoxFuture" || last.ident == "LocalBoxFuture" {
+                return Some(Future::Boxed);
+            }
+            let Type::Path(boxed) = (last.ident == "Pin").then(|| only_type(&last.arguments))?? else { return None };
+            let boxed = boxed.path.segments.last().filter(|last| last.ident == "Box")?;
+            let Type::TraitObject(object) = only_type(&boxed.arguments)? else { return None };
+            are_future(&object.bounds).then_some(Future::Boxed)
+        }
+        Type::Paren(inner) => returned_future(&inner.elem),
+        Type::Group(inner) => returned_future(&inner.elem),
+        _ => None,
+    }
+}
+
+/// Bounds that our future meets when the user's does: `Future` with auto traits and lifetimes.
+fn are_future(bounds: &Punctuated<TypeParamBound, Token![+]>) -> bool {
+    let mut future = false;
+    bounds.iter().all(|bound| match bound {
+        TypeParamBound::Trait(bound) => match bound.path.segments.last() {
+            Some(last) if last.ident == "Future" => {
+                future = true;
+                true
+            }
+            Some(last) => last.ident == "Send" || last.ident == "Sync",
+            None => false,
+        },
+        // Lifetimes, and `use<..>`.
+        _ => true,
+    }) && future
+}
+
+/// The one type in angle brackets.
+fn only_type(arguments: &PathArguments) -> Option<&Type> {
+    let PathArguments::AngleBracketed(list) = arguments else { return None };
+    match list.args.first() {
+        Some(GenericArgument::Type(argument)) if list.args.len() == 1 => Some(argument),
+        _ => None,
+    }
 }

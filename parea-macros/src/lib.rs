@@ -5,6 +5,7 @@
 //! touches the compiler's own.
 
 mod args;
+mod block;
 mod expand;
 mod fallback;
 mod item;
@@ -20,7 +21,11 @@ pub fn trace(args: TokenStream, item: TokenStream) -> TokenStream {
         return item;
     }
     let item = proc_macro2::TokenStream::from(item);
-    annotate(args.into(), &item).unwrap_or_else(|errors| fallback::emit(&errors, item)).into()
+    match block::parse(&item) {
+        Some(block) => block.expand(args.into()).unwrap_or_else(|errors| fallback::emit(&errors, block.plain())),
+        None => annotate(args.into(), &item).unwrap_or_else(|errors| fallback::emit(&errors, item)),
+    }
+    .into()
 }
 
 fn annotate(args: proc_macro2::TokenStream, item: &proc_macro2::TokenStream) -> syn::Result<proc_macro2::TokenStream> {

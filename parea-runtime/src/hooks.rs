@@ -90,6 +90,28 @@ where
     Drive { state: Progress::New(site), outcome: Some(outcome), body: Some(body) }
 }
 
+/// [`drive`] for a plain function that returns a future: what it does before is part of the span, which starts with
+/// the call.
+pub fn drive_returned<F, O>(site: &'static CallSite, body: impl FnOnce() -> F, outcome: O) -> Drive<F, O>
+where
+    F: Future,
+    O: FnOnce(&F::Output, &mut End),
+{
+    let (state, future) = match context::begin(site) {
+        None => (Progress::Off, body()),
+        Some(span) => {
+            let entered = Entered::new(Context::inside(Arc::clone(&span)));
+            let returned = catch_unwind(AssertUnwindSafe(body));
+            drop(entered);
+            match returned {
+                Ok(future) => (Progress::Live(span), future),
+                Err(payload) => panicked(&span, payload),
+            }
+        }
+    };
+    Drive { state, outcome: Some(outcome), body: Some(future) }
+}
+
 #[derive(Debug)]
 enum Progress {
     New(&'static CallSite),

@@ -1,12 +1,6 @@
 #[parea::trace]
 struct S;
 
-#[parea::trace]
-impl S {
-    fn f(&self) {}
-}
-
-#[parea::trace]
 trait T {
     #[parea::trace]
     fn bodyless(&self);
@@ -14,5 +8,8 @@ trait T {
 
 #[parea::trace]
 mod m {}
+
+#[parea::trace]
+const LIMIT: u32 = 1;
 
 fn main() {}
