@@ -370,6 +370,71 @@ async fn important() -> u32 {
     1
 }
 
+#[allow(non_snake_case, clippy::toplevel_ref_arg, reason = "names and patterns as mathematics and old code have them")]
+#[parea::trace]
+fn unusual(A: u8, ref mut b: u8, Pair(ref mut c, _): Pair) -> u8 {
+    *b += 1;
+    *c += 1;
+    A + *b + *c
+}
+
+struct Pair(u8, #[allow(dead_code, reason = "a pattern leaves it")] u8);
+
+#[test]
+fn capital_names_are_captured_and_ref_mut_binds() {
+    let (sum, traces) = capture(|| unusual(1, 2, Pair(3, 4)));
+    assert_eq!(sum, 1 + 3 + 4);
+    assert_eq!(inputs(&traces, "unusual"), json!({"A": 1, "b": 2, "c": 3}));
+}
+
+#[parea::trace]
+async fn opaque_in_result(text: &str) -> Result<impl fmt::Display, Box<dyn std::error::Error>> {
+    let number: u8 = text.parse()?;
+    Ok(number)
+}
+
+#[parea::trace]
+fn opaque_in_plain_result(text: &str) -> Result<impl Iterator<Item = u8> + use<>, Box<dyn std::error::Error>> {
+    if text.is_empty() {
+        return Err("nothing".into());
+    }
+    let number: u8 = text.parse()?;
+    Ok(0..number)
+}
+
+#[parea::trace]
+fn borrowing_error<'a>(text: &'a str) -> Result<u8, Box<dyn std::error::Error + 'a>> {
+    #[derive(Debug)]
+    struct Odd<'a>(&'a str);
+    impl fmt::Display for Odd<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "odd: {}", self.0)
+        }
+    }
+    impl std::error::Error for Odd<'_> {}
+    Err(Box::new(Odd(text)))
+}
+
+#[test]
+fn the_written_part_of_an_opaque_result_is_known_and_errors_may_borrow() {
+    let ((), traces) = capture(|| {
+        futures::executor::block_on(async {
+            assert_eq!(opaque_in_result("7").await.unwrap().to_string(), "7");
+            assert!(opaque_in_result("x").await.is_err());
+        });
+        assert_eq!(opaque_in_plain_result("3").unwrap().count(), 3);
+        assert!(opaque_in_plain_result("").is_err());
+        assert!(borrowing_error("x").is_err());
+    });
+    insta::assert_snapshot!(traces, @r"
+    opaque_in_result (ok)
+    opaque_in_result (error: invalid digit found in string)
+    opaque_in_plain_result (ok)
+    opaque_in_plain_result (error: nothing)
+    borrowing_error (error: odd: x)
+    ");
+}
+
 #[tokio::test]
 async fn shapes_of_return_and_generics() {
     let ((), traces) = capture_async(async {

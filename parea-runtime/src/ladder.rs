@@ -299,8 +299,8 @@ impl DerefErrorTag {
     /// Writes the error and its sources.
     pub fn write<E: Deref<Target: AnyError> + ?Sized>(self, error: &E, mut slot: Slot<'_>) {
         if let Err(failure) = slot.attempt(|buffer| {
-            let error = error.deref().as_error();
-            text(buffer, &chain(error.to_string(), error.source()))
+            let error = error.deref();
+            text(buffer, &chain(error.text(), error.cause()))
         }) {
             slot.name::<E>(Some(&failure));
         }
@@ -333,26 +333,27 @@ fn chain(first: String, mut source: Option<&(dyn Error + 'static)>) -> String {
     whole
 }
 
-/// The trait objects that boxes and reports dereference to; they have no `Error` of their own.
+/// The trait objects that boxes and reports dereference to; they have no `Error` of their own. For any lifetime: the
+/// ladder is climbed without regard to lifetimes, and a rung that then asked for `'static` would not compile.
 pub trait AnyError {
-    /// The error inside.
-    fn as_error(&self) -> &(dyn Error + 'static);
+    /// The error's own text.
+    fn text(&self) -> String;
+    /// What lies behind it.
+    fn cause(&self) -> Option<&(dyn Error + 'static)>;
 }
 
-impl AnyError for dyn Error + 'static {
-    fn as_error(&self) -> &(dyn Error + 'static) {
-        self
-    }
+macro_rules! any_error {
+    ($($object:ty),+) => {$(
+        impl AnyError for $object {
+            fn text(&self) -> String {
+                self.to_string()
+            }
+
+            fn cause(&self) -> Option<&(dyn Error + 'static)> {
+                self.source()
+            }
+        }
+    )+};
 }
 
-impl AnyError for dyn Error + Send + 'static {
-    fn as_error(&self) -> &(dyn Error + 'static) {
-        self
-    }
-}
-
-impl AnyError for dyn Error + Send + Sync + 'static {
-    fn as_error(&self) -> &(dyn Error + 'static) {
-        self
-    }
-}
+any_error!(dyn Error + '_, dyn Error + Send + '_, dyn Error + Sync + '_, dyn Error + Send + Sync + '_);
