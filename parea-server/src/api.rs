@@ -1,6 +1,7 @@
 //! The operations of the API: take apart, ask the store, answer.
 
 mod batch;
+mod feedback;
 mod losses;
 mod project;
 mod stream;
@@ -22,7 +23,6 @@ pub(crate) const BASE: &str = "/api/parea/v1";
 /// The operations that the API has and this server does not offer yet.
 const NOT_OFFERED: &[(&str, &str)] = &[
     ("POST", "/trace_log/langchain"),
-    ("POST", "/feedback"),
     ("POST", "/experiment"),
     ("POST", "/experiments"),
     ("GET", "/experiment/{experiment_uuid}/stats"),
@@ -47,6 +47,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route(&path("/trace_log/{trace_id}"), get(trace_log::read))
         .route(&path("/trace_logs"), post(batch::create))
         .route(&path("/get_trace_logs"), post(trace_logs::list))
+        .route(&path("/feedback"), post(feedback::create))
         .route(&path("/project"), post(project::find_or_create));
     for &(method, operation) in NOT_OFFERED {
         let answer = move || async move { not_offered(method, operation) };

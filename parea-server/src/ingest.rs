@@ -38,7 +38,8 @@ fn trace_id(json: &[u8]) -> Option<String> {
 /// Longest id, in bytes.
 const LONGEST_ID: usize = 255;
 
-fn id_faults(id: &str, loc: Vec<Location>) -> Option<ValidationError> {
+/// What is wrong with the id of a log.
+pub(crate) fn id_faults(id: &str, loc: Vec<Location>) -> Option<ValidationError> {
     match id.len() {
         0 => Some(fault(loc, "string_too_short", "String should have at least 1 character")),
         length if length > LONGEST_ID => {
@@ -61,6 +62,11 @@ impl Checked for TraceLog {
         }
         if !given(&self.project_uuid) && !given(&self.project_name) {
             faults.push(missing(at(above, "project_name")));
+        }
+        // One below zero would drop the whole trace without a word.
+        if self.log_sample_rate.is_some_and(|rate| !(0.0..=1.0).contains(&rate)) {
+            let loc = at(above, "log_sample_rate");
+            faults.push(fault(loc, "less_than_equal", "Input should be between 0 and 1"));
         }
         faults
     }

@@ -50,7 +50,8 @@ pub(super) async fn update(
     commit(&state, trace_id, Patch::Put(update)).await
 }
 
-async fn commit(state: &AppState, trace_id: String, patch: Patch) -> Result<Json<Stored>, ApiError> {
+/// Applies one patch and says what became of it.
+pub(super) async fn commit(state: &AppState, trace_id: String, patch: Patch) -> Result<Json<Stored>, ApiError> {
     let committed = state.logs.commit(vec![patch]).await?;
     let outcome = match committed.outcomes.first() {
         Some(Outcome::Created) => "created",

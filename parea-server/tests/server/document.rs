@@ -56,6 +56,8 @@ async fn the_document_describes_what_is_answered() {
         ("GET", "/trace_log/b", Value::Null, 200),
         ("POST", "/get_trace_logs", json!({ "project_name": "test" }), 200),
         ("POST", "/get_trace_logs", json!({}), 422),
+        ("POST", "/feedback", json!({ "trace_id": "a", "score": 1 }), 200),
+        ("POST", "/feedback", json!({ "trace_id": "a" }), 422),
         ("POST", "/project", json!({ "name": "test" }), 200),
         ("POST", "/project", json!({}), 422),
     ] {

@@ -12,6 +12,8 @@ pub(crate) enum Shape {
     Map,
     /// The same with a list, whose elements are their own keys.
     Set,
+    /// A list whose elements are named by their `id`.
+    Comments,
     /// A set to which a `POST` only ever adds.
     Union,
     /// A union keyed by the evaluation.
@@ -24,7 +26,8 @@ impl Shape {
     pub(crate) fn of(field: &str) -> Self {
         match field {
             "metadata" | "inputs" | "configuration" | "annotations" => Self::Map,
-            "tags" | "images" | "comments" | "evaluation_metric_names" | "evaluation_metric_ids" => Self::Set,
+            "comments" => Self::Comments,
+            "tags" | "images" | "evaluation_metric_names" | "evaluation_metric_ids" => Self::Set,
             "children" => Self::Union,
             "scores" => Self::Scores,
             "error" => Self::Error,
@@ -43,6 +46,9 @@ impl Shape {
             (Self::Scores, Value::Object(score)) => {
                 let name = score.get("name").and_then(Value::as_str).unwrap_or_default();
                 score_key(name, score.get("evaluation_metric_id").and_then(Value::as_i64))
+            }
+            (Self::Comments, Value::Object(comment)) => {
+                comment.get("id").map_or_else(|| element.to_string(), Value::to_string)
             }
             (_, Value::String(text)) => text.clone(),
             (_, other) => other.to_string(),

@@ -58,7 +58,9 @@ pub(crate) fn normalise(log: &mut TraceLog) {
         once_each(images, |image| (image.url.clone(), image.caption.clone()));
     }
     if let Some(comments) = &mut log.comments {
-        once_each(comments, |comment| serde_json::to_string(comment).unwrap_or_default());
+        comments.reverse();
+        once_each(comments, |comment| serde_json::to_string(&comment.id).unwrap_or_default());
+        comments.reverse();
     }
 }
 
