@@ -56,7 +56,7 @@ impl fmt::Display for Traces {
 /// needed, and captures of other tests that run at the same time are not mixed in.
 ///
 /// Spans are found on other threads too, if the context was carried there ([`spawn`](crate::spawn),
-/// [`Context`](crate::Context)). Spans that are still open when `body` returns are left out.
+/// [`Context`]). Spans that are still open when `body` returns are left out.
 ///
 /// ```
 /// #[parea::trace]
