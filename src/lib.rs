@@ -3,6 +3,9 @@
 // The attribute's expansion names `::parea`, in this crate's own documentation and tests as well.
 extern crate self as parea;
 
+#[cfg(doctest)]
+#[doc = include_str!("../tests/edition_2021.md")]
+mod edition_2021 {}
 pub mod prelude;
 
 pub use parea_macros::trace;

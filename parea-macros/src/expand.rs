@@ -113,12 +113,19 @@ fn body(options: &Options, function: &Function, hooks: &TokenStream) -> TokenStr
     let record = record(options, function, hooks);
     let arguments = function.arguments.iter().map(|argument| rebind(options, argument));
     let statements = &function.block.stmts;
-    let mut block = TokenStream::new();
     // On the user's own braces: what is wrong with the body as a whole is reported there.
-    function.block.brace_token.surround(&mut block, |block| {
-        block.extend(quote!(#edge #record #(#arguments)* #(#statements)*));
-    });
-    block
+    let braced = |content: TokenStream| {
+        let mut block = TokenStream::new();
+        function.block.brace_token.surround(&mut block, |block| block.extend(content));
+        block
+    };
+    if function.arguments.is_empty() {
+        return braced(quote!(#edge #record #(#statements)*));
+    }
+    let statements = braced(quote!(#(#statements)*));
+    // Arguments outlive all of the body, the temporaries of its last expression too. Before edition 2024 those live as
+    // long as the block around them has locals, but never longer than a match arm.
+    braced(quote!(#edge #record #(#arguments)* match () { () => #statements }))
 }
 
 /// A return that never runs. With it the type of an async body is the written one from its first statement on, so
