@@ -199,6 +199,26 @@ fn the_current_span_is_reached_from_below() {
 }
 
 #[test]
+fn conversions_of_the_users_run_while_the_span_is_free() {
+    struct Id;
+    impl From<Id> for String {
+        fn from(_: Id) -> Self {
+            parea::current().tag("converted");
+            "id".to_owned()
+        }
+    }
+    #[parea::trace]
+    fn outer() {
+        parea::current().session(Id).end_user(Id).metadata(Id, u128::MAX);
+    }
+    let ((), traces) = capture(outer);
+    let log = traces.log("outer");
+    assert_eq!((log.session_id.as_deref(), log.end_user_identifier.as_deref()), (Some("id"), Some("id")));
+    assert_eq!(log.metadata.as_ref().unwrap()["id"], u128::MAX.to_string());
+    assert_eq!(log.tags.as_deref(), Some(&["converted".to_owned()][..]));
+}
+
+#[test]
 fn a_panic_is_an_error_and_goes_on() {
     struct Guard;
     impl Drop for Guard {

@@ -17,7 +17,7 @@ pub struct ApiClient {
     http: reqwest::Client,
     /// Without a slash at the end.
     base: Arc<str>,
-    key: Option<Arc<str>>,
+    key: Option<header::HeaderValue>,
 }
 
 impl fmt::Debug for ApiClient {
@@ -33,6 +33,8 @@ impl fmt::Debug for ApiClient {
 pub enum ApiError {
     /// The URL cannot be used; the text says why.
     Url(String),
+    /// The key has letters that no HTTP header can carry.
+    Key,
     /// No answer: the connection failed, broke, or took too long.
     Unreachable(String),
     /// An answer that is no success.
@@ -54,7 +56,7 @@ impl ApiError {
         match self {
             Self::Unreachable(_) => true,
             Self::Status { status, .. } => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
-            Self::Url(_) | Self::Answer(_) => false,
+            Self::Url(_) | Self::Key | Self::Answer(_) => false,
         }
     }
 }
@@ -63,6 +65,7 @@ impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Url(why) => write!(f, "invalid base URL: {why}"),
+            Self::Key => f.write_str("the key has letters that no HTTP header carries"),
             Self::Unreachable(why) => write!(f, "the server cannot be reached: {why}"),
             Self::Status { status, detail, .. } => write!(f, "the server answered {status}: {detail}"),
             Self::Answer(why) => write!(f, "the server's answer is not what the API promises: {why}"),
@@ -82,12 +85,25 @@ impl ApiClient {
         if !matches!(base.scheme(), "http" | "https") {
             return Err(ApiError::Url(format!("`{base_url}` is neither http nor https")));
         }
-        if base.path() == "/" {
+        if base.query().is_some() || base.fragment().is_some() {
+            return Err(ApiError::Url(format!("`{base_url}` has a query or a fragment; paths are added to its end")));
+        }
+        let key = match api_key.map(|key| header::HeaderValue::from_str(key.trim())) {
+            Some(Ok(mut key)) => {
+                key.set_sensitive(true);
+                Some(key)
+            }
+            Some(Err(_)) => return Err(ApiError::Key),
+            None => None,
+        };
+        if base.path().trim_matches('/').is_empty() {
             base.set_path(BASE_PATH);
         }
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls()?)
             .tcp_nodelay(true)
+            // A redirect would turn a post into a get, and carry the key to whoever it names.
+            .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(5))
             .timeout(Duration::from_secs(30));
         if is_loopback(&base) {
@@ -95,7 +111,7 @@ impl ApiClient {
         }
         let http = builder.build().map_err(|error| ApiError::Url(chain(&error)))?;
         let base = base.as_str().trim_end_matches('/').into();
-        Ok(Self { http, base, key: api_key.map(Arc::from) })
+        Ok(Self { http, base, key })
     }
 
     /// The API's address, without a slash at the end.
@@ -155,7 +171,7 @@ impl ApiClient {
         let mut request = self.http.request(method, format!("{}{path}", self.base)).header("x-sdk-language", "rust");
         request = request.header("x-sdk-version", env!("CARGO_PKG_VERSION"));
         if let Some(key) = &self.key {
-            request = request.header("x-api-key", &**key);
+            request = request.header("x-api-key", key);
         }
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, content_type).body(body);
@@ -170,9 +186,15 @@ impl ApiClient {
             .get(header::RETRY_AFTER)
             .and_then(|value| value.to_str().ok()?.trim().parse().ok())
             .map(Duration::from_secs);
+        let moved_to = answer.headers().get(header::LOCATION).filter(|_| status.is_redirection());
+        let moved_to = moved_to.map(|target| String::from_utf8_lossy(target.as_bytes()).into_owned());
         let body = answer.bytes().await.map_err(|error| ApiError::Unreachable(chain(&error)))?;
         if status.is_success() {
             return Ok(body.into());
+        }
+        if let Some(target) = moved_to {
+            let detail = format!("moved to {target}; give that address as the base URL");
+            return Err(ApiError::Status { status: status.as_u16(), detail, retry_after });
         }
         Err(ApiError::Status { status: status.as_u16(), detail: detail(status, &body), retry_after })
     }

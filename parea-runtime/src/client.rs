@@ -15,7 +15,7 @@ use crate::{
     exporter::{self, Destination, warn},
     queue::Queue,
     report::FlushReport,
-    settings::Settings,
+    settings::{Secret, Settings},
     transport::spool::Spool,
 };
 
@@ -76,7 +76,7 @@ impl Builder {
 
     /// The key that is sent as `x-api-key`.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
-        self.settings.api_key = Some(key.into());
+        self.settings.api_key = Some(Secret(key.into()));
         self
     }
 
@@ -107,10 +107,10 @@ impl Builder {
     /// Starts recording. Fails without changing anything when it was started before or a setting makes no sense.
     pub fn init(self) -> Result<Guard, InitError> {
         let settings = self.settings;
-        let destination = destination(&settings)?;
         if settings.off {
             return Ok(Guard { queue: None, settings });
         }
+        let destination = destination(&settings)?;
         let mut fresh = false;
         let client = CLIENT.get_or_try_init(|| {
             fresh = true;
@@ -128,8 +128,10 @@ impl Builder {
 #[cfg(feature = "http")]
 fn destination(settings: &Settings) -> Result<Destination, InitError> {
     let client = |url: &str| {
-        ApiClient::new(url, settings.api_key.as_deref()).map_err(|error| match error {
+        let key = settings.api_key.as_ref().map(|Secret(key)| key.as_str());
+        ApiClient::new(url, key).map_err(|error| match error {
             ApiError::Url(why) => InitError::InvalidBaseUrl(why),
+            ApiError::Key => InitError::InvalidApiKey,
             other => InitError::InvalidBaseUrl(other.to_string()),
         })
     };
@@ -162,6 +164,8 @@ pub enum InitError {
     MissingBaseUrl,
     /// The URL cannot be used.
     InvalidBaseUrl(String),
+    /// The key has letters that no HTTP header can carry.
+    InvalidApiKey,
     /// The exporter's thread could not be started.
     Thread(io::Error),
 }
@@ -176,6 +180,9 @@ impl fmt::Display for InitError {
                  http://127.0.0.1:7273/api/parea/v1",
             ),
             Self::InvalidBaseUrl(why) => write!(f, "PAREA_BASE_URL cannot be used: {why}"),
+            Self::InvalidApiKey => {
+                f.write_str("PAREA_API_KEY cannot be used: it has letters that no HTTP header carries")
+            }
             Self::Thread(error) => write!(f, "the exporter's thread cannot be started: {error}"),
         }
     }

@@ -74,9 +74,9 @@ impl CurrentSpan {
     /// is replaced by the reason.
     pub fn metadata(&self, key: impl Into<String>, value: impl Serialize) -> &Self {
         if self.0.is_some() {
-            let text = to_text(&value);
+            let (key, text) = (key.into(), to_text(&value));
             self.update(|draft| {
-                draft.metadata.insert(key.into(), text.into());
+                draft.metadata.insert(key, text.into());
             });
         }
         self
@@ -94,12 +94,15 @@ impl CurrentSpan {
 
     /// Sets the session, which groups traces such as those of one chat. Set it on the root: children do not inherit.
     pub fn session(&self, session_id: impl Into<String>) -> &Self {
-        self.update(|draft| draft.session_id = Some(session_id.into()))
+        // Converted first: the user's `Into` must not run while the span is locked.
+        let session_id = session_id.into();
+        self.update(|draft| draft.session_id = Some(session_id))
     }
 
     /// Sets the end user on whose behalf the span runs. Set it on the root: children do not inherit.
     pub fn end_user(&self, end_user_identifier: impl Into<String>) -> &Self {
-        self.update(|draft| draft.end_user_identifier = Some(end_user_identifier.into()))
+        let end_user_identifier = end_user_identifier.into();
+        self.update(|draft| draft.end_user_identifier = Some(end_user_identifier))
     }
 
     /// Sets the expected output: a text as it is, anything else as JSON text. Children that start later inherit it.
@@ -128,9 +131,10 @@ impl CurrentSpan {
 }
 
 fn to_text(value: &impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(text)) => text,
-        Ok(other) => other.to_string(),
+    // Straight to JSON: a `Value` on the way would refuse integers beyond 64 bits.
+    match serde_json::to_string(value) {
+        Ok(json) if json.starts_with('"') => serde_json::from_str(&json).unwrap_or(json),
+        Ok(json) => json,
         Err(error) => format!("<not serialisable: {error}>"),
     }
 }

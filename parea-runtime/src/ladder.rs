@@ -299,7 +299,7 @@ impl DerefErrorTag {
     /// Writes the error and its sources.
     pub fn write<E: Deref<Target: AnyError> + ?Sized>(self, error: &E, mut slot: Slot<'_>) {
         if let Err(failure) = slot.attempt(|buffer| {
-            let error = error.deref();
+            let error = &**error;
             text(buffer, &chain(error.text(), error.cause()))
         }) {
             slot.name::<E>(Some(&failure));

@@ -10,11 +10,11 @@ pub enum DropReason {
     QueueFull,
     /// The log alone is larger than the queue's cap, or than the server takes in one request.
     TooLarge,
-    /// The server refused this log as invalid (422).
+    /// The server refused this log as invalid (422), or it could not be encoded.
     Rejected,
     /// The server refuses the key (401, 403).
     Unauthorized,
-    /// The log could not be encoded, or the spool folder could not be written or is full.
+    /// The spool folder could not be written or is full.
     SpoolFailed,
 }
 

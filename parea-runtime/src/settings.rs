@@ -1,6 +1,6 @@
 //! What the environment and the builder say, in one place.
 
-use std::{env, path::PathBuf, time::Duration};
+use std::{env, fmt, path::PathBuf, time::Duration};
 
 /// Where `parea serve` listens unless told otherwise.
 #[cfg(feature = "http")]
@@ -9,10 +9,22 @@ pub(crate) const LOCAL_SERVER: &str = "http://127.0.0.1:7273";
 /// The data folder of `parea serve` unless told otherwise.
 const LOCAL_FOLDER: &str = ".parea";
 
+/// A text that is shown to nobody: a builder or a guard that is an argument of a traced function is captured.
+#[derive(Clone)]
+pub(crate) struct Secret(
+    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only a server is told the key"))] pub(crate) String,
+);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) project: String,
-    pub(crate) api_key: Option<String>,
+    pub(crate) api_key: Option<Secret>,
     pub(crate) base_url: Option<String>,
     pub(crate) deadline: Duration,
     pub(crate) queue_bytes: usize,
@@ -27,7 +39,7 @@ impl Settings {
         let variable = |name| env::var(name).ok().filter(|value| !value.trim().is_empty());
         Self {
             project: "default".to_owned(),
-            api_key: variable("PAREA_API_KEY"),
+            api_key: variable("PAREA_API_KEY").map(Secret),
             base_url: variable("PAREA_BASE_URL"),
             deadline: Duration::from_secs(5),
             queue_bytes: 64 * 1024 * 1024,
