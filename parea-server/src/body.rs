@@ -14,7 +14,7 @@ use axum::{
 use bytes::Bytes;
 use http_body_util::BodyExt;
 
-pub(crate) use elements::{Element, elements};
+pub(crate) use elements::{Element, MOST, elements};
 pub(crate) use parse::{Checked, at, fault, missing, parse};
 
 use crate::{body::compression::Compression, error::ApiError, state::AppState};

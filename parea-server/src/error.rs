@@ -27,6 +27,8 @@ pub(crate) enum ApiError {
     SlowBody,
     /// 413: the body is larger than this many bytes.
     TooLarge(usize),
+    /// 413: the body holds more than this many logs.
+    TooMany(usize),
     /// 415: a `Content-Encoding` that is not known.
     Encoding(String),
     /// 400: the body broke off or does not decompress.
@@ -73,6 +75,9 @@ impl IntoResponse for ApiError {
                      the limit with `parea serve --body-limit`"
                 ),
             ),
+            Self::TooMany(most) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, format!("the body holds more than {most} logs; send fewer at once"))
+            }
             Self::Encoding(encoding) => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 format!("the content encoding `{encoding}` is not known; send identity, gzip or zstd"),

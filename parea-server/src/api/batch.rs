@@ -47,7 +47,7 @@ struct Batch {
 
 impl Batch {
     fn read(bytes: &[u8]) -> Result<Self, ApiError> {
-        let elements = body::elements(bytes);
+        let elements = body::elements(bytes).ok_or(ApiError::TooMany(body::MOST))?;
         let mut batch = Self { patches: Vec::with_capacity(elements.len()), rejected: Vec::new(), project: None };
         for (index, element) in elements.into_iter().enumerate() {
             match ingest::element(element, index) {

@@ -11,22 +11,29 @@ pub(crate) enum Element<'a> {
     Behind,
 }
 
-/// The elements of a JSON array, or else one of each line that is not blank.
-pub(crate) fn elements(body: &[u8]) -> Vec<Element<'_>> {
+/// Most elements of one body. A log that is two bytes long is refused with hundreds, so that the limit on bytes alone
+/// would not bound the memory that a batch takes.
+pub(crate) const MOST: usize = 100_000;
+
+/// The elements of a JSON array, or else one of each line that is not blank; `None` when there are more than
+/// [`MOST`].
+pub(crate) fn elements(body: &[u8]) -> Option<Vec<Element<'_>>> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
-    match body.strip_prefix(b"[") {
+    let found: Vec<_> = match body.strip_prefix(b"[") {
         Some(inner) => array(inner),
         None => body
             .split(|&byte| byte == b'\n')
             .map(<[u8]>::trim_ascii)
             .filter(|line| !line.is_empty())
             .map(Element::Whole)
+            .take(MOST + 1)
             .collect(),
-    }
+    };
+    (found.len() <= MOST).then_some(found)
 }
 
 /// Only brackets and quotes count here, and a bracket that closes nothing or the wrong one is passed over: what lies
-/// between is judged later, element by element.
+/// between is judged later, element by element. Ends early when there are too many.
 fn array(inner: &[u8]) -> Vec<Element<'_>> {
     let mut found = Vec::new();
     let mut open = Brackets::default();
@@ -34,6 +41,9 @@ fn array(inner: &[u8]) -> Vec<Element<'_>> {
     let mut index = 0;
     let piece = |from: usize, to: usize| inner.get(from..to).unwrap_or_default().trim_ascii();
     while let Some(&byte) = inner.get(index) {
+        if found.len() > MOST {
+            return found;
+        }
         match byte {
             b'"' => index = string_end(inner, index),
             b'{' | b'[' => open.push(byte),
@@ -155,14 +165,14 @@ mod tests {
             ("\u{feff}[1]", whole(&["1"])),
         ];
         for (body, expected) in cases {
-            assert_eq!(elements(body.as_bytes()), *expected, "{body}");
+            assert_eq!(elements(body.as_bytes()).as_ref(), Some(expected), "{body}");
         }
-        assert_eq!(elements(b"[\"\xff\",{}]"), [Whole(b"\"\xff\""), Whole(b"{}")]);
+        assert_eq!(elements(b"[\"\xff\",{}]").unwrap(), [Whole(b"\"\xff\""), Whole(b"{}")]);
     }
 
     #[test]
     fn depth_costs_a_byte_a_level_and_no_stack() {
         let deep = [b"[".as_slice(), &b"[".repeat(1_000_000), &b"]".repeat(1_000_000), b",{}]"].concat();
-        assert_eq!(elements(&deep).len(), 2);
+        assert_eq!(elements(&deep).unwrap().len(), 2);
     }
 }

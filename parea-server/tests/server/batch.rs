@@ -72,6 +72,24 @@ async fn only_a_body_in_which_nothing_can_be_read_is_refused() {
 }
 
 #[tokio::test]
+async fn more_logs_than_memory_should_hold_are_sent_back_to_be_split() {
+    let local = Local::start().await;
+    let one = log("a").to_string();
+    for (count, expected) in [(100_000, 200), (100_001, 413)] {
+        // The good one comes first: nothing of a body that is to be sent again is stored.
+        let others = (1..count).map(|_| "1").collect::<Vec<_>>();
+        for body in [format!("[{one},{}]", others.join(",")), format!("{one}\n{}", others.join("\n"))] {
+            let (status, answer) = local.client.send("POST", "/trace_logs", body).await;
+            assert_eq!(status, expected, "{}", answer["detail"]);
+            let rejected = answer["rejected"].as_array().map_or(0, Vec::len);
+            assert_eq!(rejected, if status == 200 { count - 1 } else { 0 });
+        }
+    }
+    let (_, answer) = local.client.send("POST", "/trace_logs", "\n1".repeat(100_001)).await;
+    assert!(answer["detail"].as_str().unwrap().contains("more than 100000 logs"), "{answer}");
+}
+
+#[tokio::test]
 async fn losses_of_clients_add_up_in_their_project() {
     let local = Local::start().await;
     for losses in ["queue_full=12, too_large=1", "queue_full=3,nonsense,empty=,negative=-1"] {
