@@ -59,6 +59,10 @@ async fn every_fault_of_a_log_is_named_by_its_place() {
             &[("body.trace_id", "string_type")],
         ),
         (
+            r#"{"trace_id": "a", "start_timestamp": "2024-05-30 13:48:34", "project_name": "p", "log_sample_rate": -1}"#,
+            &[("body.log_sample_rate", "less_than_equal")],
+        ),
+        (
             r#"{"trace_id": "", "start_timestamp": "2024-05-30 13:48:34", "project_name": ""}"#,
             &[("body.trace_id", "string_too_short"), ("body.project_name", "missing")],
         ),
