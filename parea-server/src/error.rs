@@ -8,7 +8,7 @@ use axum::{
 use parea_store::StoreError;
 use parea_types::{ErrorBody, HttpValidationError, ValidationError};
 
-use crate::body::fault;
+use crate::{body::fault, operator};
 
 /// Why a request is refused or failed.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl IntoResponse for ApiError {
             Self::BrokenBody(detail) => (StatusCode::BAD_REQUEST, detail),
             Self::NotOffered(detail) => (StatusCode::NOT_IMPLEMENTED, detail),
             Self::Store(error) => {
-                eprintln!("parea: {error}");
+                operator::tell(format_args!("parea: {error}"));
                 match error {
                     StoreError::Closed => (StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down".to_owned()),
                     other => (StatusCode::INTERNAL_SERVER_ERROR, other.to_string()),

@@ -18,6 +18,7 @@ mod auth;
 mod body;
 mod error;
 mod ingest;
+mod operator;
 mod pages;
 mod router;
 mod server;

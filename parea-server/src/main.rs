@@ -1,6 +1,7 @@
 //! The binary `parea`.
 
 use std::{
+    fmt,
     io::{self, Write},
     net::SocketAddr,
     path::PathBuf,
@@ -55,10 +56,15 @@ async fn main() -> ExitCode {
     match serve(Config { listen, data, api_key, body_limit, verbose }).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("parea: {error}");
+            tell(format_args!("parea: {error}"));
             ExitCode::from(if matches!(error, ServeError::NeedsKey(_)) { 2 } else { 1 })
         }
     }
+}
+
+/// Writes a line on stderr, if anybody still reads it: `eprintln!` would panic.
+fn tell(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 async fn serve(config: Config) -> Result<(), ServeError> {
@@ -91,11 +97,9 @@ struct Signals([Option<tokio::signal::unix::Signal>; 2]);
 impl Signals {
     fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        Self(
-            [SignalKind::interrupt(), SignalKind::terminate()].map(|kind| {
-                signal(kind).inspect_err(|error| eprintln!("parea: cannot wait for a signal: {error}")).ok()
-            }),
-        )
+        Self([SignalKind::interrupt(), SignalKind::terminate()].map(|kind| {
+            signal(kind).inspect_err(|error| tell(format_args!("parea: cannot wait for a signal: {error}"))).ok()
+        }))
     }
 
     async fn next(&mut self) {

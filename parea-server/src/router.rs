@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 
-use crate::{api, auth, pages, site, state::AppState};
+use crate::{api, auth, operator, pages, site, state::AppState};
 
 /// Everything that the server answers.
 pub(crate) fn router(state: AppState) -> Router {
@@ -31,6 +31,10 @@ async fn note(State(state): State<AppState>, request: Request, next: Next) -> Re
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let begun = Instant::now();
     let response = next.run(request).await;
-    eprintln!("{method} {path} {} {:.1} ms", response.status().as_u16(), begun.elapsed().as_secs_f64() * 1e3);
+    operator::tell(format_args!(
+        "{method} {path} {} {:.1} ms",
+        response.status().as_u16(),
+        begun.elapsed().as_secs_f64() * 1e3
+    ));
     response
 }

@@ -24,7 +24,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use crate::{auth::Key, router, spool::Spool, state::AppState};
+use crate::{auth::Key, operator, router, spool::Spool, state::AppState};
 
 /// How long requests under way may take after the server was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -179,7 +179,7 @@ impl Server {
                 // The client is gone already, or no file handle is free: the next may do better, but not at once.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
-                    eprintln!("parea: cannot accept a connection: {error}");
+                    operator::tell(format_args!("parea: cannot accept a connection: {error}"));
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
             }
@@ -190,7 +190,10 @@ impl Server {
             while connections.join_next().await.is_some() {}
         };
         if tokio::time::timeout(GRACE, finished).await.is_err() {
-            eprintln!("parea: some requests took longer than {} s and were cut off", GRACE.as_secs());
+            operator::tell(format_args!(
+                "parea: some requests took longer than {} s and were cut off",
+                GRACE.as_secs()
+            ));
             connections.shutdown().await;
         }
         spool.stop().await;

@@ -24,7 +24,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::{body::Element, ingest, spool::rejected::Rejected, state::AppState};
+use crate::{body::Element, ingest, operator, spool::rejected::Rejected, state::AppState};
 
 /// How often the folder is looked at.
 const EVERY: Duration = Duration::from_secs(2);
@@ -120,7 +120,7 @@ impl Intake {
 
     fn complain(&mut self, path: PathBuf, error: &dyn std::error::Error) {
         if !self.complained.contains(&path) {
-            eprintln!("parea: cannot take in {}: {error}; will try again", path.display());
+            operator::tell(format_args!("parea: cannot take in {}: {error}; will try again", path.display()));
             self.complained.insert(path);
         }
     }
@@ -174,7 +174,9 @@ impl Intake {
         if let Some(kept) = rejected.keep(&self.folder, file)? {
             let lines = if kept.lines == 1 { "1 line".to_owned() } else { format!("{} lines", kept.lines) };
             let (from, kept) = (file.display(), kept.path.display());
-            eprintln!("parea: {lines} of {from} could not be read as logs and went to {kept}, the reasons beside it");
+            operator::tell(format_args!(
+                "parea: {lines} of {from} could not be read as logs and went to {kept}, the reasons beside it"
+            ));
         }
         Ok(fs::remove_file(file)?)
     }

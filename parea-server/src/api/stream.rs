@@ -16,6 +16,8 @@ use http_body::Frame;
 use parea_store::StoreError;
 use tokio::sync::mpsc;
 
+use crate::operator;
+
 /// The size of what is handed on at once, and how many of these may wait for a slow client.
 const CHUNK: usize = 64 << 10;
 const WAITING: usize = 4;
@@ -42,7 +44,7 @@ where
         match write(&mut chunks).and_then(|()| chunks.flush()) {
             Ok(()) | Err(Broken::Gone) => {}
             Err(error) => {
-                eprintln!("parea: an answer broke off: {error}");
+                operator::tell(format_args!("parea: an answer broke off: {error}"));
                 let _ = chunks.sender.blocking_send(Err(io::Error::other(error)));
             }
         }

@@ -22,8 +22,13 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 impl Process {
     /// `parea serve` on a free port; returns when it says that it listens.
     pub(crate) fn serve(data: &Path) -> Self {
-        let mut child =
-            command(&["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]).spawn().unwrap();
+        Self::serve_with(data, &[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn serve_with(data: &Path, arguments: &[&str]) -> Self {
+        let usual = ["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
+        let mut child = command(&[&usual[..], arguments].concat()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.strip_prefix("listening on ").and_then(|rest| rest.split_once(", data in "));
@@ -38,6 +43,11 @@ impl Process {
 
     pub(crate) fn address(&self) -> &str {
         self.url.strip_prefix("http://").unwrap()
+    }
+
+    /// Closes our end of its stderr: whatever it writes there from now on fails.
+    pub(crate) fn close_stderr(&mut self) {
+        self.child.stderr = None;
     }
 
     /// Sends a signal by its name.

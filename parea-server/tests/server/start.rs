@@ -121,3 +121,15 @@ async fn a_page_of_another_site_cannot_reach_a_server_without_a_key() {
     let health: Value = local.client.get("/").await.1;
     assert_eq!(health, json!({ "status": "ok", "server": "parea", "version": env!("CARGO_PKG_VERSION") }));
 }
+
+#[tokio::test]
+async fn whoever_stops_reading_its_stderr_does_not_stop_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Process::serve_with(folder.path(), &["--verbose"]);
+    server.close_stderr();
+    // Each request writes a line there.
+    for _ in 0..2 {
+        assert_eq!(server.client().post("/trace_log", &log("a")).await.0, 200);
+    }
+    assert_eq!(server.client().log("a").await["trace_id"], "a");
+}
