@@ -1,6 +1,8 @@
 //! The operations of the API: take apart, ask the store, answer.
 
 mod batch;
+mod experiment;
+mod experiment_logs;
 mod feedback;
 mod losses;
 mod project;
@@ -23,11 +25,6 @@ pub(crate) const BASE: &str = "/api/parea/v1";
 /// The operations that the API has and this server does not offer yet.
 const NOT_OFFERED: &[(&str, &str)] = &[
     ("POST", "/trace_log/langchain"),
-    ("POST", "/experiment"),
-    ("POST", "/experiments"),
-    ("GET", "/experiment/{experiment_uuid}/stats"),
-    ("POST", "/experiment/{experiment_uuid}/finished"),
-    ("POST", "/experiment/{experiment_uuid}/trace_logs"),
     ("POST", "/collection"),
     ("GET", "/collection/{collection}"),
     ("POST", "/testcases"),
@@ -48,6 +45,11 @@ pub(crate) fn router() -> Router<AppState> {
         .route(&path("/trace_logs"), post(batch::create))
         .route(&path("/get_trace_logs"), post(trace_logs::list))
         .route(&path("/feedback"), post(feedback::create))
+        .route(&path("/experiment"), post(experiment::create))
+        .route(&path("/experiments"), post(experiment::list))
+        .route(&path("/experiment/{experiment_uuid}/stats"), get(experiment::stats))
+        .route(&path("/experiment/{experiment_uuid}/finished"), post(experiment::finish))
+        .route(&path("/experiment/{experiment_uuid}/trace_logs"), post(experiment_logs::list))
         .route(&path("/project"), post(project::find_or_create));
     for &(method, operation) in NOT_OFFERED {
         let answer = move || async move { not_offered(method, operation) };

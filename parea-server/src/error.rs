@@ -35,7 +35,7 @@ pub(crate) enum ApiError {
     BrokenBody(String),
     /// 501: what is asked for is part of the API but not of this server yet.
     NotOffered(String),
-    /// 500 or 503: the request is fine, the store is not.
+    /// What the store refuses: 400, 404 or 422. Else 500 or 503: the request is fine, the store is not.
     Store(StoreError),
 }
 
@@ -63,6 +63,7 @@ impl IntoResponse for ApiError {
             }
             Self::Unauthorized(detail) => (StatusCode::UNAUTHORIZED, detail.to_owned()),
             Self::Forbidden(detail) => (StatusCode::FORBIDDEN, detail),
+            Self::Store(StoreError::Unknown(detail)) => (StatusCode::NOT_FOUND, detail),
             Self::UnknownPath(path) => (StatusCode::NOT_FOUND, format!("there is nothing at {path}")),
             Self::Method(method) => {
                 (StatusCode::METHOD_NOT_ALLOWED, format!("{method} is not offered here; see the header Allow"))
@@ -82,7 +83,7 @@ impl IntoResponse for ApiError {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 format!("the content encoding `{encoding}` is not known; send identity, gzip or zstd"),
             ),
-            Self::BrokenBody(detail) => (StatusCode::BAD_REQUEST, detail),
+            Self::BrokenBody(detail) | Self::Store(StoreError::Taken(detail)) => (StatusCode::BAD_REQUEST, detail),
             Self::NotOffered(detail) => (StatusCode::NOT_IMPLEMENTED, detail),
             Self::Store(error) => {
                 operator::tell(format_args!("parea: {error}"));

@@ -25,6 +25,7 @@ mod server;
 mod site;
 mod spool;
 mod state;
+mod statistics;
 
 pub use parea_store::OpenError;
 pub use server::{Config, Handle, ServeError, Server};

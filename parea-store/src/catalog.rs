@@ -1,6 +1,9 @@
 //! What must be unique or agreed on.
 
-use parea_types::Timestamp;
+use parea_types::{
+    CreateExperimentRequest, Experiment, ExperimentPinnedStatistic, ExperimentStatus, ExperimentWithStats,
+    ListExperimentsRequest, Timestamp,
+};
 
 use crate::Answer;
 
@@ -25,4 +28,21 @@ pub trait Catalog: Send + Sync {
 
     /// All projects, by name.
     fn projects(&self) -> Answer<'_, Vec<Project>>;
+
+    /// Creates a run of an experiment, with a name of the store's making if none is asked for.
+    /// [`StoreError::Taken`](crate::StoreError::Taken) when the experiment has a run of that name in the project.
+    fn create_experiment(&self, request: CreateExperimentRequest) -> Answer<'_, Experiment>;
+
+    /// Runs, newest first. Their number of samples is left open: see
+    /// [`Logs::experiment_sizes`](crate::Logs::experiment_sizes).
+    fn experiments(&self, wanted: ListExperimentsRequest) -> Answer<'_, Vec<ExperimentWithStats>>;
+
+    /// Notes how a run ended, in place of what was noted before.
+    /// [`StoreError::Unknown`](crate::StoreError::Unknown) when neither a request nor a log has named it.
+    fn finish_experiment(
+        &self,
+        uuid: &str,
+        status: ExperimentStatus,
+        pinned: Vec<ExperimentPinnedStatistic>,
+    ) -> Answer<'_, ()>;
 }

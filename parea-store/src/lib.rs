@@ -21,7 +21,8 @@ use std::{future::Future, pin::Pin};
 /// What every operation of a store answers with; boxed, so that stores can be chosen at run time.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// Why an operation failed. But for [`Invalid`](Self::Invalid), what was asked is fine and can be asked again.
+/// Why an operation failed. After [`Closed`](Self::Closed) and [`Engine`](Self::Engine) the same may be asked again;
+/// the others refuse what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -31,6 +32,12 @@ pub enum StoreError {
     /// The engine below failed: a full or read-only disk, a damaged file.
     #[error("the store failed: {0}")]
     Engine(String),
+    /// A name that must be unique is taken. Nothing is stored.
+    #[error("{0}")]
+    Taken(String),
+    /// What a write refers to is not there. Nothing is stored.
+    #[error("{0}")]
+    Unknown(String),
     /// A value in a [`Patch::Put`] is none of its field's. Nothing of the commit is stored.
     #[error("{0}")]
     Invalid(String),

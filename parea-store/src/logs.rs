@@ -1,6 +1,6 @@
 //! Everything that is written often and read by filter.
 
-use parea_types::{EvaluationScore, Status, Timestamp, TraceLog, TraceLogTree, UpdateLog};
+use parea_types::{EvaluationScore, Status, Timestamp, TraceLog, TraceLogTree, TraceStats, UpdateLog};
 
 use crate::Answer;
 
@@ -161,6 +161,15 @@ pub trait Logs: Send + Sync {
     /// All logs of a trace by its root's id, in execution order and unlinked, also when the root or some parent
     /// never came. Empty when there is none.
     fn trace(&self, root_trace_id: &str) -> Answer<'_, Vec<TraceLog>>;
+
+    /// The figures of each trace of an experiment's run, oldest first: one for each root log that names the run.
+    fn experiment_stats(&self, uuid: &str) -> Answer<'_, Vec<TraceStats>>;
+
+    /// The number of such root logs, for each of the runs.
+    fn experiment_sizes(&self, uuids: Vec<String>) -> Answer<'_, Vec<u64>>;
+
+    /// Those root logs with their trees, oldest first, behind the row that the cursor names.
+    fn experiment_page(&self, uuid: &str, after: Option<Cursor>, limit: u32) -> Answer<'_, Page<TraceLogTree>>;
 
     /// Adds to a project's figures of logs that its clients had to drop, by reason.
     fn add_losses(&self, project: &str, losses: &[(String, u64)]) -> Answer<'_, ()>;

@@ -1,10 +1,12 @@
 //! The embedded engine: one SQLite file, one thread that writes, a few connections that read.
 
+mod experiments;
 mod ingest;
 mod job;
 mod links;
 mod lists;
 mod open;
+mod order;
 mod pending;
 mod projects;
 mod readers;
@@ -25,13 +27,17 @@ use std::{
     thread::JoinHandle,
 };
 
-use parea_types::{TraceLog, TraceLogTree};
+use parea_types::{
+    CreateExperimentRequest, Experiment, ExperimentPinnedStatistic, ExperimentStatus, ExperimentWithStats,
+    ListExperimentsRequest, TraceLog, TraceLogTree, TraceStats,
+};
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::open::OpenError;
 use self::{job::Work, open::Folder, readers::Readers};
 use crate::{
-    After, Answer, Catalog, Committed, Count, LogFilter, Logs, Page, Patch, Project, Scope, StoreError, TraceSummary,
+    After, Answer, Catalog, Committed, Count, Cursor, LogFilter, Logs, Page, Patch, Project, Scope, StoreError,
+    TraceSummary,
 };
 
 /// Jobs that may wait for the writer; beyond it callers wait to hand theirs over.
@@ -107,6 +113,14 @@ impl SqliteStore {
         answer.await.map_err(|_| StoreError::Engine("the writer stopped".to_owned()))?
     }
 
+    /// Has the writer do what is no patch.
+    async fn order<T: Send + 'static>(
+        &self,
+        act: impl Fn(&mut ingest::Ingest<'_>) -> rusqlite::Result<Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.write(|reply| Work::Order(order::order(reply, act))).await
+    }
+
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -154,6 +168,24 @@ impl Catalog for SqliteStore {
     fn projects(&self) -> Answer<'_, Vec<Project>> {
         Box::pin(self.read(projects::all))
     }
+
+    fn create_experiment(&self, request: CreateExperimentRequest) -> Answer<'_, Experiment> {
+        Box::pin(self.order(move |ingest| experiments::create(ingest, &request)))
+    }
+
+    fn experiments(&self, wanted: ListExperimentsRequest) -> Answer<'_, Vec<ExperimentWithStats>> {
+        Box::pin(self.read(move |conn| experiments::list(conn, &wanted)))
+    }
+
+    fn finish_experiment(
+        &self,
+        uuid: &str,
+        status: ExperimentStatus,
+        pinned: Vec<ExperimentPinnedStatistic>,
+    ) -> Answer<'_, ()> {
+        let uuid = uuid.to_owned();
+        Box::pin(self.order(move |ingest| experiments::finish(ingest.conn, &uuid, status, &pinned)))
+    }
 }
 
 impl Logs for SqliteStore {
@@ -192,6 +224,20 @@ impl Logs for SqliteStore {
     fn trace(&self, root_trace_id: &str) -> Answer<'_, Vec<TraceLog>> {
         let root = root_trace_id.to_owned();
         Box::pin(self.read(move |conn| trees::trace(conn, &root)))
+    }
+
+    fn experiment_stats(&self, uuid: &str) -> Answer<'_, Vec<TraceStats>> {
+        let uuid = uuid.to_owned();
+        Box::pin(self.read(move |conn| experiments::stats(conn, &uuid)))
+    }
+
+    fn experiment_sizes(&self, uuids: Vec<String>) -> Answer<'_, Vec<u64>> {
+        Box::pin(self.read(move |conn| experiments::sizes(conn, &uuids)))
+    }
+
+    fn experiment_page(&self, uuid: &str, after: Option<Cursor>, limit: u32) -> Answer<'_, Page<TraceLogTree>> {
+        let uuid = uuid.to_owned();
+        Box::pin(self.read(move |conn| experiments::page(conn, &uuid, after.as_ref(), limit)))
     }
 
     fn add_losses(&self, project: &str, losses: &[(String, u64)]) -> Answer<'_, ()> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{body::Body, extract::State, http::HeaderMap, response::Response};
 use chrono::Utc;
 use parea_store::{After, Count, LogFilter, Logs, Page, Scope};
-use parea_types::{PaginatedTraceLogs, QueryParamsPagination, Timestamp, TraceLogTree};
+use parea_types::{FilterBase, PaginatedTraceLogs, QueryParamsPagination, Timestamp, TraceLogTree};
 use tokio::runtime::Handle;
 
 use super::stream;
@@ -18,7 +18,7 @@ const STEP: u32 = 100;
 pub(super) async fn list(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
     let bytes = body::receive(&state, &headers, body).await?;
     let query: QueryParamsPagination = body::parse(&bytes, &["body".into()])?;
-    refuse_filters(&query)?;
+    refuse_filters(&query.filter())?;
     let Some(project) = state.catalog.find_project(&query.project_name).await? else {
         return Ok(page(&query, 0, None));
     };
@@ -37,18 +37,17 @@ pub(super) async fn list(State(state): State<AppState>, headers: HeaderMap, body
 }
 
 /// Conditions that are not understood must not look as if they held.
-fn refuse_filters(query: &QueryParamsPagination) -> Result<(), ApiError> {
+pub(super) fn refuse_filters(filter: &FilterBase) -> Result<(), ApiError> {
     let given = [
-        ("filter_field", query.filter_field.is_some()),
-        ("filter_key", query.filter_key.is_some()),
-        ("filter_operator", query.filter_operator.is_some()),
-        ("filter_value", query.filter_value.is_some()),
+        ("filter_field", filter.filter_field.is_some()),
+        ("filter_key", filter.filter_key.is_some()),
+        ("filter_operator", filter.filter_operator.is_some()),
+        ("filter_value", filter.filter_value.is_some()),
     ];
     match given.into_iter().find(|(_, given)| *given) {
         None => Ok(()),
         Some((name, _)) => Err(ApiError::NotOffered(format!(
-            "`{name}`: filters are not offered yet; leave out the four filter fields, or choose by project_name, \
-             time_range and status"
+            "`{name}`: filters are not offered yet; leave out the four filter fields"
         ))),
     }
 }

@@ -29,9 +29,13 @@ fn described(method: &str, path: &str, status: u16) -> Option<Validator> {
 
 /// Whether the document describes such an answer. Fails when it does, and this one is not like that.
 pub(crate) fn check(method: &str, operation: &str, (status, body): &Answer) -> bool {
-    let path = match operation.strip_prefix("/trace_log/") {
-        Some("langchain") | None => operation,
-        Some(_) => "/trace_log/{trace_id}",
+    let steps: Vec<&str> = operation.split('/').skip(1).collect();
+    let path = match *steps {
+        ["trace_log", id] if id != "langchain" => "/trace_log/{trace_id}".to_owned(),
+        ["experiment", _, last] => format!("/experiment/{{experiment_uuid}}/{last}"),
+        ["collection", _] => "/collection/{test_collection_identifier}".to_owned(),
+        ["update_test_case", _, _] => "/update_test_case/{dataset_id}/{test_case_id}".to_owned(),
+        _ => operation.to_owned(),
     };
     let (method, path) = (method.to_lowercase(), format!("/api/parea/v1{path}"));
     let mut validators = VALIDATORS.lock().unwrap();

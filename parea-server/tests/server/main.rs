@@ -8,6 +8,7 @@ mod bodies;
 mod client;
 mod crash;
 mod document;
+mod experiments;
 mod feedback;
 mod operations;
 mod process;

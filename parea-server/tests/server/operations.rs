@@ -9,11 +9,6 @@ async fn every_operation_of_the_api_answers_or_says_that_it_is_not_offered() {
     let local = Local::start().await;
     let not_offered = [
         ("POST", "/trace_log/langchain"),
-        ("POST", "/experiment"),
-        ("POST", "/experiments"),
-        ("GET", "/experiment/e/stats"),
-        ("POST", "/experiment/e/finished"),
-        ("POST", "/experiment/e/trace_logs"),
         ("POST", "/collection"),
         ("GET", "/collection/c"),
         ("POST", "/testcases"),

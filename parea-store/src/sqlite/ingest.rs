@@ -1,6 +1,6 @@
 //! Patches into the file, inside one transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use parea_types::{Status, TraceLog};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -27,6 +27,8 @@ pub(super) struct Memory {
     pub(super) pending: i64,
     pub(super) unsampled: i64,
     pub(super) projects_by_name: HashMap<String, i64>,
+    /// Runs of experiments that logs are known to have named.
+    pub(super) experiments: HashSet<String>,
     /// With whether the name is a placeholder.
     pub(super) projects_by_uuid: HashMap<String, (i64, bool)>,
 }
@@ -197,6 +199,9 @@ impl<'a> Ingest<'a> {
         self.conn
             .prepare_cached("INSERT INTO doc (id, stamps, json) VALUES (?1, ?2, ?3)")?
             .execute(params![arrival, stamps, json])?;
+        if let Some(experiment) = &row.experiment {
+            self.name_experiment(project, experiment)?;
+        }
         self.rollups.add(project, &root, log, &row);
         self.hand_down(project, &log.trace_id, &root)
     }
@@ -235,6 +240,9 @@ impl<'a> Ingest<'a> {
                 row.experiment,
                 row.sample_rate,
             ])?;
+        if let Some(experiment) = &row.experiment {
+            self.name_experiment(stored.project, experiment)?;
+        }
         self.rollups.recount(stored.project, &root);
         self.hand_down(stored.project, &log.trace_id, &root)
     }

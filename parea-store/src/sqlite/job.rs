@@ -3,7 +3,7 @@
 use parea_types::TraceLog;
 use tokio::sync::oneshot;
 
-use super::ingest::Ingest;
+use super::{ingest::Ingest, order::Order};
 use crate::{Committed, Outcome, Patch, Project, StoreError, Token, merge, row};
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -14,6 +14,7 @@ pub(super) enum Work {
     Commit { patches: Vec<Prepared>, reply: Reply<Committed> },
     Project { name: String, reply: Reply<(Project, bool)> },
     Losses { project: String, losses: Vec<(String, u64)>, reply: Reply<()> },
+    Order(Box<dyn Order>),
 }
 
 /// What came of it, to be told after the commit.
@@ -22,6 +23,7 @@ pub(super) enum Done {
     Commit(Vec<Outcome>),
     Project(Project, bool),
     Losses,
+    Order,
 }
 
 /// A patch in our spelling.
@@ -68,7 +70,7 @@ impl Work {
                 });
                 (patches.len(), bytes.sum())
             }
-            Self::Project { .. } | Self::Losses { .. } => (1, 0),
+            Self::Project { .. } | Self::Losses { .. } | Self::Order(_) => (1, 0),
         }
     }
 
@@ -81,6 +83,7 @@ impl Work {
                 ingest.project_named(name).map(|(project, is_new)| Done::Project(project, is_new))
             }
             Self::Losses { project, losses, .. } => ingest.losses(project, losses).map(|()| Done::Losses),
+            Self::Order(order) => order.apply(ingest).map(|()| Done::Order),
         }
     }
 
@@ -96,6 +99,7 @@ impl Work {
             (Self::Losses { reply, .. }, Ok(Done::Losses)) => {
                 let _ = reply.send(Ok(()));
             }
+            (Self::Order(order), done) => order.answer(done.err()),
             (Self::Commit { reply, .. }, done) => {
                 let _ = reply.send(Err(failure(done)));
             }

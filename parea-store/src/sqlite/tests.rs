@@ -13,7 +13,7 @@ use rusqlite::{Connection, params_from_iter};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    SqliteStore,
+    SqliteStore, experiments,
     job::{Prepared, Work},
     links,
     lists::{Kind, List},
@@ -72,6 +72,8 @@ fn no_trace_is_looked_for_among_all_logs() {
     let tree = format!("{} {} {}", trees::BELOW, trees::LOG, trees::OF_THEM);
     let scores = format!("{} {}", trees::BELOW, trees::SCORES);
     let trace = format!("{} {}", trees::LOG, trees::TRACE);
+    let sizes = format!("SELECT count(*) {}", experiments::ROOTS);
+    let roots = format!("SELECT project, trace_id, started {} {}", experiments::ROOTS, experiments::BEHIND);
     for (sql, indexes) in [
         (tree.as_str(), below.as_slice()),
         (&scores, &below),
@@ -81,11 +83,14 @@ fn no_trace_is_looked_for_among_all_logs() {
         (rollup::COUNT, &["log_by_root (project=? AND root=?)"]),
         (rollup::SCORES, &["log_scored (project=? AND root=?)"]),
         (sampling::LOWEST, &["log_sampled (project=? AND root=?"]),
+        (&sizes, &["log_of_experiment (experiment=?)"]),
+        (&roots, &["log_of_experiment (experiment=? AND (started,trace_id)>"]),
     ] {
         let plan = plan(&conn, sql);
         assert!(indexes.iter().all(|index| plan.contains(index)), "{sql}\n{plan}");
         let scans: Vec<_> = plan.split("; ").filter(|step| step.starts_with("SCAN")).collect();
         assert!(scans.iter().all(|step| *step == "SCAN below"), "{sql}\n{plan}");
+        assert!(!sql.contains("experiment") || !plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
     }
 }
 

@@ -54,7 +54,8 @@ pub(super) fn tree(conn: &Connection, trace_id: &str) -> rusqlite::Result<Option
     project.map_or(Ok(None), |project| below(conn, project, trace_id))
 }
 
-fn below(conn: &Connection, project: i64, trace_id: &str) -> rusqlite::Result<Option<TraceLogTree>> {
+/// The log of that id with its tree.
+pub(super) fn below(conn: &Connection, project: i64, trace_id: &str) -> rusqlite::Result<Option<TraceLogTree>> {
     let logs: Vec<TraceLog> = conn
         .prepare_cached(&format!("{BELOW} {LOG} {OF_THEM}"))?
         .query_map(params![project, trace_id], read)?

@@ -1,0 +1,115 @@
+//! `POST /experiment`, `POST /experiments`, `GET /experiment/{uuid}/stats`, `POST /experiment/{uuid}/finished`
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, State, rejection::PathRejection},
+    http::HeaderMap,
+};
+use parea_types::{
+    CreateExperimentRequest, EvaluationScore, Experiment, ExperimentPinnedStatistic, ExperimentStats,
+    ExperimentWithStats, FinishExperimentRequest, ListExperimentsRequest, Location, StatisticOperation,
+    ValidationError,
+};
+
+use crate::{
+    body::{self, Checked, at, fault},
+    error::ApiError,
+    state::AppState,
+    statistics,
+};
+
+/// Creates a run of an experiment.
+pub(super) async fn create(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Experiment>, ApiError> {
+    let bytes = body::receive(&state, &headers, body).await?;
+    let request: CreateExperimentRequest = body::parse(&bytes, &["body".into()])?;
+    Ok(Json(state.catalog.create_experiment(request).await?))
+}
+
+/// Runs, newest first, with their figures.
+pub(super) async fn list(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Vec<ExperimentWithStats>>, ApiError> {
+    let bytes = body::receive(&state, &headers, body).await?;
+    let wanted: ListExperimentsRequest = body::parse(&bytes, &["body".into()])?;
+    let mut runs = state.catalog.experiments(wanted).await?;
+    let uuids = runs.iter().map(|run| run.experiment.uuid.clone()).collect();
+    for (run, size) in runs.iter_mut().zip(state.logs.experiment_sizes(uuids).await?) {
+        run.num_samples = i64::try_from(size).ok();
+    }
+    Ok(Json(runs))
+}
+
+/// The figures of a run's traces. A run that nobody has heard of has none.
+pub(super) async fn stats(
+    State(state): State<AppState>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Json<ExperimentStats>, ApiError> {
+    let parent_trace_stats = state.logs.experiment_stats(&uuid(path)?).await?;
+    Ok(Json(ExperimentStats { parent_trace_stats }))
+}
+
+/// Ends a run: keeps its status, the means of its figures as they are now, and the results over the whole run that
+/// the client worked out.
+pub(super) async fn finish(
+    State(state): State<AppState>,
+    path: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<ExperimentStats>, ApiError> {
+    let uuid = uuid(path)?;
+    let bytes = body::receive(&state, &headers, body).await?;
+    let FinishExperimentRequest { status, dataset_level_stats } = match bytes.trim_ascii() {
+        b"" | b"null" => FinishExperimentRequest::default(),
+        _ => body::parse(&bytes, &["body".into()])?,
+    };
+    let parent_trace_stats = state.logs.experiment_stats(&uuid).await?;
+    let mut pinned = statistics::means(&parent_trace_stats);
+    pinned.extend(dataset_level_stats.unwrap_or_default().into_iter().map(over_the_run));
+    state.catalog.finish_experiment(&uuid, status, pinned).await?;
+    Ok(Json(ExperimentStats { parent_trace_stats }))
+}
+
+fn over_the_run(EvaluationScore { name, score, .. }: EvaluationScore) -> ExperimentPinnedStatistic {
+    let value = statistics::rounded(score);
+    ExperimentPinnedStatistic { var1: name, var2: None, operation: StatisticOperation::Custom, value }
+}
+
+/// The run that a path names.
+pub(super) fn uuid(path: Result<Path<String>, PathRejection>) -> Result<String, ApiError> {
+    let Path(uuid) = path.map_err(|rejection| {
+        vec![fault(vec!["path".into(), "experiment_uuid".into()], "string_unicode", rejection.body_text())]
+    })?;
+    Ok(uuid)
+}
+
+impl Checked for CreateExperimentRequest {
+    fn faults(&self, above: &[Location]) -> Vec<ValidationError> {
+        let empty = [("name", &self.name), ("project_uuid", &self.project_uuid)]
+            .into_iter()
+            .filter(|(_, text)| text.is_empty());
+        let mut faults: Vec<_> = empty
+            .map(|(name, _)| fault(at(above, name), "string_too_short", "String should have at least 1 character"))
+            .collect();
+        faults.extend(self.validate());
+        faults
+    }
+}
+
+impl Checked for ListExperimentsRequest {
+    fn faults(&self, _: &[Location]) -> Vec<ValidationError> {
+        Vec::new()
+    }
+}
+
+impl Checked for FinishExperimentRequest {
+    fn faults(&self, _: &[Location]) -> Vec<ValidationError> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,58 @@
+//! `POST /experiment/{uuid}/trace_logs`
+
+use axum::{
+    body::Body,
+    extract::{Path, State, rejection::PathRejection},
+    http::HeaderMap,
+    response::Response,
+};
+use parea_types::{FilterBase, Location, ValidationError};
+use tokio::runtime::Handle;
+
+use super::{experiment, stream, trace_logs};
+use crate::{
+    body::{self, Checked},
+    error::ApiError,
+    state::AppState,
+};
+
+/// How many roots are asked of the store at once, each with its whole tree.
+const STEP: u32 = 100;
+
+/// The root logs of a run with their trees, oldest first; none of a run that nobody has heard of.
+pub(super) async fn list(
+    State(state): State<AppState>,
+    path: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let uuid = experiment::uuid(path)?;
+    let bytes = body::receive(&state, &headers, body).await?;
+    let filter: FilterBase = body::parse(&bytes, &["body".into()])?;
+    trace_logs::refuse_filters(&filter)?;
+    let runtime = Handle::current();
+    // Fetched before the answer begins, so that a store that fails is told by the status.
+    let mut step = state.logs.experiment_page(&uuid, None, STEP).await?;
+    Ok(stream::json(move |out| {
+        out.text.push(b'[');
+        let mut comma: &[u8] = b"";
+        loop {
+            for tree in step.rows {
+                out.text.extend_from_slice(comma);
+                tree.write_json(&mut out.text)?;
+                out.pass()?;
+                comma = b",";
+            }
+            let Some(cursor) = step.next else { break };
+            step = runtime.block_on(state.logs.experiment_page(&uuid, Some(cursor), STEP))?;
+        }
+        out.text.push(b']');
+        Ok(())
+    }))
+}
+
+impl Checked for FilterBase {
+    fn faults(&self, _: &[Location]) -> Vec<ValidationError> {
+        Vec::new()
+    }
+}
