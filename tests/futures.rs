@@ -66,6 +66,10 @@ impl Model for Below {
     }
 }
 
+fn is_send<T: Send>(value: T) -> T {
+    value
+}
+
 #[tokio::test]
 async fn the_span_lasts_until_the_future_is_ready() {
     let (_, traces) = capture_async(async {
@@ -76,9 +80,6 @@ async fn the_span_lasts_until_the_future_is_ready() {
         assert_eq!(Echo.twice("ab").await.unwrap(), "abab");
         assert_eq!(Below.complete("x".to_owned()).await.unwrap(), "x");
         drop(eager(1));
-        fn is_send<T: Send>(value: T) -> T {
-            value
-        }
         is_send(eager(2)).await
     })
     .await;

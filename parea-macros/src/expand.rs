@@ -2,40 +2,51 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
-use syn::{Attribute, Expr, Signature, ext::IdentExt as _, parse_quote, spanned::Spanned as _};
+use syn::{Attribute, Expr, Signature, Type, ext::IdentExt as _, parse_quote, spanned::Spanned as _};
 
 use crate::{
     args::Options,
-    item::{Argument, Function, Future, has_never, inferable, returned_future},
+    item::{Argument, Function, has_never, inferable},
+    returns::{self, Boxed, Returned, What},
 };
 
 pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
     let hooks = options.krate.as_ref().map_or_else(|| quote!(::parea::__private), |path| quote!(#path::__private));
     let site = call_site(options, function, &hooks);
     let body = body(options, function, &hooks);
+    let lasting = function.output().and_then(returns::told);
     let outcome = match function.output() {
         // What never comes cannot be looked at.
         Some(output) if has_never(output) => quote!(|_, _| {}),
-        Some(_) | None => outcome(options, &hooks),
+        Some(_) | None => {
+            let is_async = function.sig.asyncness.is_some();
+            let item = lasting.filter(|lasting| !(is_async && lasting.what == What::Future));
+            outcome(options, item.and_then(|lasting| lasting.item), &hooks)
+        }
     };
     if function.sig.asyncness.is_none() {
         // Passed directly to an `FnOnce` parameter: bound to a name first, the closure would be inferred as `FnMut`
         // and could not return a borrow of its captures.
-        let returns = match function.output().map(inferable) {
-            Some(output) => quote!(-> #output),
-            None => quote!(-> ()),
-        };
+        let returns = function.output().map_or_else(|| parse_quote!(()), inferable);
+        let returns = quote!(-> #returns);
         let closure = quote!(move || #returns #body);
-        let call = match function.output().and_then(returned_future) {
+        let call = match lasting {
             None => quote!(#hooks::drive_sync(&__PAREA_SITE, #closure, #outcome)),
-            Some(Future::Opaque) => quote!(#hooks::drive_returned(&__PAREA_SITE, #closure, #outcome)),
-            Some(Future::Boxed) => {
-                quote!(::std::boxed::Box::pin(#hooks::drive_returned(&__PAREA_SITE, #closure, #outcome)))
+            Some(Returned { what: What::Future, boxed, .. }) => {
+                let drive = quote!(#hooks::drive_returned(&__PAREA_SITE, #closure, #outcome));
+                if boxed.is_some() { quote!(::std::boxed::Box::pin(#drive)) } else { drive }
             }
+            Some(flow) => flow_call(&flow, "", &closure, &outcome, &hooks),
         };
         return item(function, &function.sig, &quote!(#site #call));
     }
-    let drive = quote!(#hooks::drive(&__PAREA_SITE, async move #body, #outcome));
+    let future = quote!(async move #body);
+    let drive = match lasting {
+        None | Some(Returned { what: What::Future, .. }) => {
+            quote!(#hooks::drive(&__PAREA_SITE, #future, #outcome))
+        }
+        Some(flow) => flow_call(&flow, "drive_", &future, &outcome, &hooks),
+    };
     if keeps_async_fn(function) {
         return item(function, &function.sig, &quote!(#site #drive.await));
     }
@@ -55,6 +66,33 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
         #[allow(clippy::manual_async_fn, refining_impl_trait)]
         #traced
     }
+}
+
+/// The call for a stream or an iterator, whose items are captured as a value would be.
+fn flow_call(
+    flow: &Returned<'_>,
+    form: &str,
+    body: &TokenStream,
+    item: &TokenStream,
+    hooks: &TokenStream,
+) -> TokenStream {
+    let what = match flow.what {
+        What::Iterator => "iterator",
+        What::Stream | What::Future => "stream",
+    };
+    let hook = Ident::new(&format!("{form}{}{what}", if flow.fallible { "try_" } else { "" }), Span::call_site());
+    let value = local("flow");
+    let wrap = match flow.boxed {
+        None => quote!(|#value| #value),
+        Some((boxed, Boxed::Pin)) => quote!(|#value| -> #boxed { ::std::boxed::Box::pin(#value) }),
+        Some((boxed, Boxed::Box)) => quote!(|#value| -> #boxed { ::std::boxed::Box::new(#value) }),
+    };
+    let failed = flow.fallible.then(|| {
+        let (error, end) = (local("error"), local("end"));
+        let capture = capture_error(&error, &end, hooks);
+        quote!(|#error, #end| { #capture },)
+    });
+    quote!(#hooks::#hook(&__PAREA_SITE, #body, #item, #failed #wrap))
 }
 
 /// Whether returning `impl Future` would change what the function means to others.
@@ -270,25 +308,35 @@ fn writer(expression: &Expr, hooks: &TokenStream) -> TokenStream {
 }
 
 /// Tells success from failure by the type, and captures either.
-fn outcome(options: &Options, hooks: &TokenStream) -> TokenStream {
+fn outcome(options: &Options, of: Option<&Type>, hooks: &TokenStream) -> TokenStream {
     let (output, end, value, error) = (local("output"), local("end"), local("value"), local("error"));
     let success = if options.log_omit_outputs { quote!(_) } else { quote!(#value) };
     let captured = (!options.log_omit_outputs).then(|| capture(&value, &quote!(#end.output()), hooks));
+    let failed = capture_error(&error, &end, hooks);
+    let of = of.map(inferable).map(|of| quote!(: &#of));
     quote! {
-        |#output, #end| {
+        |#output #of, #end| {
             #[allow(unused_imports)]
             use #hooks::{
-                DebugErrorKind as _, DebugKind as _, DebugLockKind as _, DerefErrorKind as _, DisplayErrorKind as _,
-                ErrorKind as _, NameErrorKind as _, NameKind as _, OpaqueLockKind as _, ResultKind as _,
-                SerializeDebugKind as _, SerializeErrorKind as _, SerializeKind as _, ValueKind as _,
+                DebugKind as _, DebugLockKind as _, NameKind as _, OpaqueLockKind as _, ResultKind as _,
+                SerializeDebugKind as _, SerializeKind as _, ValueKind as _,
             };
             match (&&#hooks::Wrap(#output)).parea_outcome().split(#output) {
                 ::core::result::Result::Ok(#success) => { #captured }
-                ::core::result::Result::Err(#error) => {
-                    (&&&&&&#hooks::Wrap(#error)).parea_error().write(#error, #end.error());
-                }
+                ::core::result::Result::Err(#error) => { #failed }
             }
         }
+    }
+}
+
+fn capture_error(error: &Ident, end: &Ident, hooks: &TokenStream) -> TokenStream {
+    quote! {
+        #[allow(unused_imports)]
+        use #hooks::{
+            DebugErrorKind as _, DerefErrorKind as _, DisplayErrorKind as _, ErrorKind as _, NameErrorKind as _,
+            SerializeErrorKind as _,
+        };
+        (&&&&&&#hooks::Wrap(#error)).parea_error().write(#error, #end.error());
     }
 }
 

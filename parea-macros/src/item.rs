@@ -3,11 +3,9 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::format_ident;
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, Item, ItemFn, Pat, PathArguments, Result, ReturnType, Signature, Token,
-    Type, TypeParamBound, Visibility,
+    Attribute, Error, FnArg, Item, ItemFn, Pat, Result, ReturnType, Signature, Type, Visibility,
     ext::IdentExt as _,
     parse_quote,
-    punctuated::Punctuated,
     visit::Visit,
     visit_mut::{self, VisitMut},
 };
@@ -236,59 +234,4 @@ fn found(output: &Type, wanted: fn(&Type) -> bool) -> bool {
     let mut search = Search(wanted, false);
     search.visit_type(output);
     search.1
-}
-
-/// A future that a plain function returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Future {
-    /// `impl Future`: any other may stand in its place.
-    Opaque,
-    /// `Pin<Box<dyn Future>>`, or the alias of the crate `futures` for it: one that is boxed again may.
-    Boxed,
-}
-
-/// Tells by the written type whether wrapping the returned value leaves the signature as it is.
-pub(crate) fn returned_future(output: &Type) -> Option<Future> {
-    match output {
-        Type::ImplTrait(opaque) => are_future(&opaque.bounds).then_some(Future::Opaque),
-        Type::Path(path) => {
-            let last = path.path.segments.last()?;
-            if last.ident == "BoxFuture" || last.ident == "LocalBoxFuture" {
-                return Some(Future::Boxed);
-            }
-            let Type::Path(boxed) = (last.ident == "Pin").then(|| only_type(&last.arguments))?? else { return None };
-            let boxed = boxed.path.segments.last().filter(|last| last.ident == "Box")?;
-            let Type::TraitObject(object) = only_type(&boxed.arguments)? else { return None };
-            are_future(&object.bounds).then_some(Future::Boxed)
-        }
-        Type::Paren(inner) => returned_future(&inner.elem),
-        Type::Group(inner) => returned_future(&inner.elem),
-        _ => None,
-    }
-}
-
-/// Bounds that our future meets when the user's does: `Future` with auto traits and lifetimes.
-fn are_future(bounds: &Punctuated<TypeParamBound, Token![+]>) -> bool {
-    let mut future = false;
-    bounds.iter().all(|bound| match bound {
-        TypeParamBound::Trait(bound) => match bound.path.segments.last() {
-            Some(last) if last.ident == "Future" => {
-                future = true;
-                true
-            }
-            Some(last) => last.ident == "Send" || last.ident == "Sync",
-            None => false,
-        },
-        // Lifetimes, and `use<..>`.
-        _ => true,
-    }) && future
-}
-
-/// The one type in angle brackets.
-fn only_type(arguments: &PathArguments) -> Option<&Type> {
-    let PathArguments::AngleBracketed(list) = arguments else { return None };
-    match list.args.first() {
-        Some(GenericArgument::Type(argument)) if list.args.len() == 1 => Some(argument),
-        _ => None,
-    }
 }

@@ -9,6 +9,7 @@ mod block;
 mod expand;
 mod fallback;
 mod item;
+mod returns;
 mod suggest;
 mod validate;
 

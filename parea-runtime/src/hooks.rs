@@ -5,23 +5,24 @@ use std::{
     any::Any,
     borrow::Cow,
     fmt::Display,
-    mem,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    pin::Pin,
     sync::Arc,
-    task::{self, Poll},
 };
-
-use pin_project_lite::pin_project;
 
 pub use crate::ladder::{
     DebugErrorKind, DebugKind, DebugLockKind, DerefErrorKind, DisplayErrorKind, ErrorKind, NameErrorKind, NameKind,
     OpaqueLockKind, ResultKind, SerializeDebugKind, SerializeErrorKind, SerializeKind, Slot, ValueKind, Wrap,
 };
 use crate::{
-    context::{self, Context, Entered},
+    context,
     record::{Outcome, text_of},
     span::{Draft, Span},
+};
+pub use crate::{
+    drive::{drive, drive_returned, drive_sync},
+    flow::{
+        drive_iterator, drive_stream, drive_try_iterator, drive_try_stream, iterator, stream, try_iterator, try_stream,
+    },
 };
 
 /// What is known of an annotated function at compile time: one static each.
@@ -60,149 +61,9 @@ impl CallSite {
     }
 }
 
-/// Runs a plain function's body inside a span.
-#[inline]
-pub fn drive_sync<R>(site: &'static CallSite, body: impl FnOnce() -> R, outcome: impl FnOnce(&R, &mut End)) -> R {
-    let Some(span) = context::begin(site) else { return body() };
-    let entered = Entered::new(Context::inside(Arc::clone(&span)));
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(result) => {
-            let mut end = End::default();
-            guarded(|| outcome(&result, &mut end));
-            drop(entered);
-            span.finish(end.outcome());
-            result
-        }
-        Err(payload) => {
-            drop(entered);
-            panicked(&span, payload)
-        }
-    }
-}
-
-/// The future of an annotated function's body. The span starts at the first poll and ends when the body has
-/// returned, panicked, or was dropped half-way.
-pub fn drive<F, O>(site: &'static CallSite, body: F, outcome: O) -> Drive<F, O>
-where
-    F: Future,
-    O: FnOnce(&F::Output, &mut End),
-{
-    Drive { state: Progress::New(site), outcome: Some(outcome), body: Some(body) }
-}
-
-/// [`drive`] for a plain function that returns a future: what it does before is part of the span, which starts with
-/// the call.
-pub fn drive_returned<F, O>(site: &'static CallSite, body: impl FnOnce() -> F, outcome: O) -> Drive<F, O>
-where
-    F: Future,
-    O: FnOnce(&F::Output, &mut End),
-{
-    let (state, future) = match context::begin(site) {
-        None => (Progress::Off, body()),
-        Some(span) => {
-            let entered = Entered::new(Context::inside(Arc::clone(&span)));
-            let returned = catch_unwind(AssertUnwindSafe(body));
-            drop(entered);
-            match returned {
-                Ok(future) => (Progress::Live(span), future),
-                Err(payload) => panicked(&span, payload),
-            }
-        }
-    };
-    Drive { state, outcome: Some(outcome), body: Some(future) }
-}
-
-#[derive(Debug)]
-enum Progress {
-    New(&'static CallSite),
-    Live(Arc<Span>),
-    /// Not recorded, or recorded already.
-    Off,
-}
-
-pin_project! {
-    /// See [`drive`].
-    #[must_use = "futures do nothing unless you `.await` or poll them"]
-    pub struct Drive<F, O> {
-        state: Progress,
-        outcome: Option<O>,
-        #[pin]
-        body: Option<F>,
-    }
-
-    impl<F, O> PinnedDrop for Drive<F, O> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if this.body.is_some() && let Progress::Live(span) = mem::replace(this.state, Progress::Off) {
-                // Inside the context: what a cancelled future drops still finds its parent.
-                let entered = Entered::new(Context::inside(Arc::clone(&span)));
-                let dropped = catch_unwind(AssertUnwindSafe(|| this.body.set(None)));
-                drop(entered);
-                match dropped {
-                    Ok(()) => span.finish(Outcome { error: Some(CANCELLED.to_owned()), ..Outcome::default() }),
-                    Err(payload) => panicked(&span, payload),
-                }
-            }
-        }
-    }
-}
-
-const CANCELLED: &str = "cancelled: the future was dropped before it completed";
-
-impl<F, O> Future for Drive<F, O>
-where
-    F: Future,
-    O: FnOnce(&F::Output, &mut End),
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<F::Output> {
-        let mut this = self.project();
-        if let Progress::New(site) = this.state {
-            *this.state = context::begin(site).map_or(Progress::Off, Progress::Live);
-        }
-        let span = match this.state {
-            Progress::Live(span) => Arc::clone(span),
-            Progress::New(_) | Progress::Off => {
-                let Some(body) = this.body.as_mut().as_pin_mut() else { panic!("`async fn` polled after completion") };
-                return body.poll(task).map(|result| {
-                    this.body.set(None);
-                    result
-                });
-            }
-        };
-        let entered = Entered::new(Context::inside(Arc::clone(&span)));
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            // A live span has a body; without one there would be nothing to wait for.
-            let Some(body) = this.body.as_mut().as_pin_mut() else { return Poll::Pending };
-            let Poll::Ready(result) = body.poll(task) else { return Poll::Pending };
-            // Before the end is taken, so that what the body's locals do while they drop is within the latency.
-            this.body.set(None);
-            let mut end = End::default();
-            if let Some(outcome) = this.outcome.take() {
-                guarded(|| outcome(&result, &mut end));
-            }
-            Poll::Ready((result, end))
-        }));
-        drop(entered);
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready((result, end))) => {
-                *this.state = Progress::Off;
-                span.finish(end.outcome());
-                Poll::Ready(result)
-            }
-            Err(payload) => {
-                *this.state = Progress::Off;
-                panicked(&span, payload)
-            }
-        }
-    }
-}
-
 /// Records the panic and lets it go on.
 #[cold]
-fn panicked<R>(span: &Arc<Span>, payload: Box<dyn Any + Send>) -> R {
+pub(crate) fn panicked<R>(span: &Arc<Span>, payload: Box<dyn Any + Send>) -> R {
     let error = Some(format!("panicked: {}", panic_text(&*payload)));
     span.finish(Outcome { error, ..Outcome::default() });
     resume_unwind(payload)
@@ -218,7 +79,7 @@ pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
 }
 
 /// Runs code of the user's that only serves the recording: what panics in it is no business of the program.
-fn guarded(record: impl FnOnce()) {
+pub(crate) fn guarded(record: impl FnOnce()) {
     // The values themselves are guarded one by one where they are captured; this is for the rest.
     let _ = catch_unwind(AssertUnwindSafe(record));
 }
@@ -243,7 +104,7 @@ impl End {
         Slot::new(&mut self.error)
     }
 
-    fn outcome(self) -> Outcome {
+    pub(crate) fn outcome(self) -> Outcome {
         let error = self.failed.then(|| text_of(&self.error).ok().flatten().unwrap_or_else(|| "(no text)".to_owned()));
         Outcome { output: self.output, error }
     }

@@ -7,7 +7,9 @@ mod client;
 mod clock;
 mod context;
 mod current;
+mod drive;
 mod exporter;
+mod flow;
 #[doc(hidden)]
 pub mod hooks;
 mod id;

@@ -59,6 +59,8 @@ struct WireLog<'a> {
     output: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_to_first_token: Option<f64>,
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
@@ -137,6 +139,7 @@ impl Record {
             inputs,
             output: output.as_deref(),
             target: self.target.as_deref(),
+            time_to_first_token: self.draft.time_to_first_token,
             status: if error.is_some() { Status::Error } else { Status::Success },
             error: error.as_deref(),
             configuration: Map::new(),

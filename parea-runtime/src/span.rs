@@ -59,6 +59,7 @@ pub(crate) struct Draft {
     pub(crate) metadata: Map<String, Value>,
     pub(crate) tags: Vec<String>,
     pub(crate) session_id: Option<String>,
+    pub(crate) time_to_first_token: Option<f64>,
     pub(crate) end_user_identifier: Option<String>,
 }
 
