@@ -386,6 +386,24 @@ async fn where_logs_go_is_never_a_surprise() {
     let folder = tempfile::tempdir().unwrap();
     let refused = run(folder.path(), &[("PAREA_API_KEY", "k")]).await;
     assert!(refused.line("INIT").contains("PAREA_BASE_URL is not"), "{}", refused.stdout);
+    for (environment, said) in [
+        (("PAREA_BASE_URL", "http://127.0.0.1:1/?tenant=1"), "has a query"),
+        (("PAREA_API_KEY", "k\u{1}k"), "no HTTP header carries"),
+    ] {
+        let ran = run(folder.path(), &[("PAREA_BASE_URL", "http://127.0.0.1:1"), environment]).await;
+        assert!(ran.line("INIT").contains(said), "{}", ran.stdout);
+    }
+    let shown = format!("{:?}", parea::builder().api_key("topsecret"));
+    assert!(!shown.contains("topsecret"), "{shown}");
+    // Nobody but the server that was named gets the logs or the key.
+    let seen = Arc::new(AtomicUsize::new(0));
+    let stranger = Arc::clone(&seen);
+    let elsewhere =
+        serve(Router::new().fallback(move || async move { _ = stranger.fetch_add(1, Ordering::Relaxed) })).await;
+    let moved = serve(Router::new().fallback(move || async move { axum::response::Redirect::to(&elsewhere) })).await;
+    let ran = run(folder.path(), &[("PAREA_BASE_URL", &moved), ("PAREA_API_KEY", "k")]).await;
+    assert_eq!((&ran.report()["dropped"], seen.load(Ordering::Relaxed)), (&json!({"rejected": 200}), 0));
+    assert!(ran.stderr.contains("give that address as the base URL"), "{}", ran.stderr);
     let refused = run(folder.path(), &[("PAREA_BASE_URL", "ftp://example.org")]).await;
     assert!(refused.line("INIT").contains("neither http nor https"), "{}", refused.stdout);
 }
