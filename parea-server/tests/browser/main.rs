@@ -9,6 +9,8 @@ mod chromium;
 mod devtools;
 mod find;
 mod foreign_text;
+#[path = "../http/mod.rs"]
+mod http;
 mod list;
 mod looks;
 mod page;

@@ -32,7 +32,7 @@ impl Site {
     /// Sends logs as a program would.
     fn send(&self, logs: &[Value]) {
         let url = format!("{}/api/parea/v1/trace_logs", self.url());
-        let request = reqwest::Client::builder().no_proxy().build().unwrap().post(url);
+        let request = crate::http::client().post(url);
         let request = request.header("content-type", "application/json").body(Value::from(logs).to_string());
         let body = self.runtime.block_on(async { request.send().await.unwrap().bytes().await.unwrap() });
         let answer: Value = serde_json::from_slice(&body).unwrap();

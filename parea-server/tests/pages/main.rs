@@ -5,6 +5,8 @@
 #[path = "../../examples/demo/traces.rs"]
 mod demo;
 mod escaping;
+#[path = "../http/mod.rs"]
+mod http;
 mod list;
 mod site;
 mod trace;

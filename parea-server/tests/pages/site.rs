@@ -20,7 +20,7 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         let config = Config { listen: ([127, 0, 0, 1], 0).into(), data: folder.path().to_owned(), ..Config::default() };
         let handle = Server::bind(config).await.unwrap().spawn();
-        Self { http: reqwest::Client::builder().no_proxy().build().unwrap(), handle, _folder: folder }
+        Self { http: crate::http::client(), handle, _folder: folder }
     }
 
     pub(crate) fn url(&self) -> &str {

@@ -50,7 +50,7 @@ pub(crate) type Answer = (u16, Value);
 
 impl Client {
     pub(crate) fn of(url: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = crate::http::client();
         Self { http, base: format!("{url}/api/parea/v1") }
     }
 

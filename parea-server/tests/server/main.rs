@@ -10,6 +10,8 @@ mod crash;
 mod document;
 mod experiments;
 mod feedback;
+#[path = "../http/mod.rs"]
+mod http;
 mod operations;
 mod process;
 mod reading;
