@@ -3,7 +3,7 @@
 //! Method look-up tries more references before fewer. Each rung is a trait that is implemented for [`Wrap`] behind
 //! one reference less than the rung above it, so that the first rung whose bound the type meets is taken, at compile
 //! time and without a word in the user's signature. The rungs return a tag, and the tag has the code: one copy for
-//! each type, not for each function.
+//! each type, not for each function, which holds only as long as it is never inlined.
 //!
 //! For values: locks, `Serialize` with `Debug` behind it, `Serialize`, `Debug`, the type's name.
 //! For errors: `Error` with its sources, what dereferences to an error (`Box<dyn Error>`, the reports of anyhow and
@@ -147,6 +147,7 @@ rungs! { parea_value:
 
 impl DebugLockTag {
     /// Writes the value.
+    #[inline(never)]
     pub fn write<T: DebugLock + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
         if let Err(failure) = slot.attempt(|buffer| {
             let mut shown = String::new();
@@ -160,6 +161,7 @@ impl DebugLockTag {
 
 impl OpaqueLockTag {
     /// Writes the value.
+    #[inline(never)]
     pub fn write<T: ?Sized>(self, _value: &T, mut slot: Slot<'_>) {
         slot.name::<T>(None);
     }
@@ -167,6 +169,7 @@ impl OpaqueLockTag {
 
 impl SerializeDebugTag {
     /// Writes the value.
+    #[inline(never)]
     pub fn write<T: Serialize + Debug + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
         if slot.json(value).is_err()
             && let Err(failure) = slot.debug(value)
@@ -178,6 +181,7 @@ impl SerializeDebugTag {
 
 impl SerializeTag {
     /// Writes the value.
+    #[inline(never)]
     pub fn write<T: Serialize + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
         if let Err(failure) = slot.json(value) {
             slot.name::<T>(Some(&failure));
@@ -187,6 +191,7 @@ impl SerializeTag {
 
 impl DebugTag {
     /// Writes the value.
+    #[inline(never)]
     pub fn write<T: Debug + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
         if let Err(failure) = slot.debug(value) {
             slot.name::<T>(Some(&failure));
@@ -196,6 +201,7 @@ impl DebugTag {
 
 impl NameTag {
     /// Writes the type's name.
+    #[inline(never)]
     pub fn write<T: ?Sized>(self, _value: &T, mut slot: Slot<'_>) {
         slot.name::<T>(None);
     }
@@ -288,6 +294,7 @@ rungs! { parea_error:
 
 impl ErrorTag {
     /// Writes the error and its sources.
+    #[inline(never)]
     pub fn write<E: Error + ?Sized>(self, error: &E, mut slot: Slot<'_>) {
         if let Err(failure) = slot.attempt(|buffer| text(buffer, &chain(error.to_string(), error.source()))) {
             slot.name::<E>(Some(&failure));
@@ -297,6 +304,7 @@ impl ErrorTag {
 
 impl DerefErrorTag {
     /// Writes the error and its sources.
+    #[inline(never)]
     pub fn write<E: Deref<Target: AnyError> + ?Sized>(self, error: &E, mut slot: Slot<'_>) {
         if let Err(failure) = slot.attempt(|buffer| {
             let error = &**error;
@@ -309,6 +317,7 @@ impl DerefErrorTag {
 
 impl DisplayTag {
     /// Writes the text.
+    #[inline(never)]
     pub fn write<E: Display + ?Sized>(self, error: &E, mut slot: Slot<'_>) {
         if let Err(failure) = slot.attempt(|buffer| text(buffer, &error.to_string())) {
             slot.name::<E>(Some(&failure));
