@@ -1,6 +1,7 @@
 //! The operations of the API: take apart, ask the store, answer.
 
 mod batch;
+mod dataset;
 mod experiment;
 mod experiment_logs;
 mod feedback;
@@ -25,10 +26,6 @@ pub(crate) const BASE: &str = "/api/parea/v1";
 /// The operations that the API has and this server does not offer yet.
 const NOT_OFFERED: &[(&str, &str)] = &[
     ("POST", "/trace_log/langchain"),
-    ("POST", "/collection"),
-    ("GET", "/collection/{collection}"),
-    ("POST", "/testcases"),
-    ("POST", "/update_test_case/{dataset_id}/{test_case_id}"),
     ("POST", "/completion"),
     ("POST", "/completion/stream"),
     ("POST", "/deployed-prompt"),
@@ -50,6 +47,11 @@ pub(crate) fn router() -> Router<AppState> {
         .route(&path("/experiment/{experiment_uuid}/stats"), get(experiment::stats))
         .route(&path("/experiment/{experiment_uuid}/finished"), post(experiment::finish))
         .route(&path("/experiment/{experiment_uuid}/trace_logs"), post(experiment_logs::list))
+        .route(&path("/collection"), post(dataset::create))
+        // Names may hold a slash, which the SDKs send as it is.
+        .route(&path("/collection/{*collection}"), get(dataset::read))
+        .route(&path("/testcases"), post(dataset::add))
+        .route(&path("/update_test_case/{dataset_id}/{test_case_id}"), post(dataset::update))
         .route(&path("/project"), post(project::find_or_create));
     for &(method, operation) in NOT_OFFERED {
         let answer = move || async move { not_offered(method, operation) };

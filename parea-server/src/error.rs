@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use parea_store::StoreError;
-use parea_types::{ErrorBody, HttpValidationError, ValidationError};
+use parea_types::{ErrorBody, HttpValidationError, Location, ValidationError};
 
 use crate::{body::fault, operator};
 
@@ -57,6 +57,11 @@ impl IntoResponse for ApiError {
             Self::Store(StoreError::Invalid(msg)) => {
                 let loc = vec!["body".into(), "field_name_to_value_map".into()];
                 return Self::Invalid(vec![fault(loc, "value_error", msg)]).into_response();
+            }
+            Self::Store(StoreError::Columns { case, reason }) => {
+                let row = case.into_iter().flat_map(|case| ["test_cases".into(), case.into()]);
+                let loc = [Location::from("body")].into_iter().chain(row).chain(["inputs".into()]).collect();
+                return Self::Invalid(vec![fault(loc, "value_error", reason)]).into_response();
             }
             Self::Invalid(detail) => {
                 return (StatusCode::UNPROCESSABLE_ENTITY, Json(HttpValidationError { detail })).into_response();

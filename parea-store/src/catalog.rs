@@ -1,8 +1,9 @@
 //! What must be unique or agreed on.
 
 use parea_types::{
-    CreateExperimentRequest, Experiment, ExperimentPinnedStatistic, ExperimentStatus, ExperimentWithStats,
-    ListExperimentsRequest, Timestamp,
+    CreateExperimentRequest, CreateTestCaseCollectionRequest, CreateTestCaseCollectionResponse, CreateTestCases,
+    Experiment, ExperimentPinnedStatistic, ExperimentStatus, ExperimentWithStats, GetTestCaseCollectionResponse,
+    ListExperimentsRequest, Timestamp, UpdateTestCasePublicRequest,
 };
 
 use crate::Answer;
@@ -16,6 +17,15 @@ pub struct Project {
     pub name: String,
     /// When it was first named.
     pub created_at: Timestamp,
+}
+
+/// What a dataset is asked for by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatasetKey {
+    /// Its id.
+    Id(i64),
+    /// Its name; of several the newest is meant.
+    Name(String),
 }
 
 /// Names and what they stand for. Linearizable: once an answer is out, every later call agrees with it.
@@ -45,4 +55,19 @@ pub trait Catalog: Send + Sync {
         status: ExperimentStatus,
         pinned: Vec<ExperimentPinnedStatistic>,
     ) -> Answer<'_, ()>;
+
+    /// Creates a dataset, also when there is one of that name: names then mean the new one.
+    /// [`StoreError::Columns`](crate::StoreError::Columns) when a row names a column that is not among the dataset's.
+    fn create_dataset(&self, request: CreateTestCaseCollectionRequest) -> Answer<'_, CreateTestCaseCollectionResponse>;
+
+    /// A dataset with all its rows.
+    fn dataset(&self, key: DatasetKey) -> Answer<'_, Option<GetTestCaseCollectionResponse>>;
+
+    /// Adds rows and answers with their ids. A name that no dataset has creates one with the first row's columns.
+    /// [`StoreError::Unknown`](crate::StoreError::Unknown) when no dataset has that id,
+    /// [`StoreError::Columns`](crate::StoreError::Columns) when a row has not exactly the dataset's columns.
+    fn add_test_cases(&self, request: CreateTestCases) -> Answer<'_, Vec<i64>>;
+
+    /// Changes what is set of a row; of its inputs only the columns that are named. Refused as above.
+    fn update_test_case(&self, dataset: i64, case: i64, change: UpdateTestCasePublicRequest) -> Answer<'_, ()>;
 }

@@ -11,7 +11,7 @@ mod sampling;
 mod sqlite;
 mod tree;
 
-pub use catalog::{Catalog, Project};
+pub use catalog::{Catalog, DatasetKey, Project};
 pub use logs::{After, Committed, Count, Cursor, LogFilter, Logs, Outcome, Page, Patch, Scope, Token, TraceSummary};
 
 pub use sqlite::{OpenError, SqliteStore};
@@ -38,6 +38,14 @@ pub enum StoreError {
     /// What a write refers to is not there. Nothing is stored.
     #[error("{0}")]
     Unknown(String),
+    /// A row of a dataset does not have its columns. Nothing is stored.
+    #[error("{reason}")]
+    Columns {
+        /// Which row of those that were sent, when they were several.
+        case: Option<usize>,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A value in a [`Patch::Put`] is none of its field's. Nothing of the commit is stored.
     #[error("{0}")]
     Invalid(String),

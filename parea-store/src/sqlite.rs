@@ -1,5 +1,6 @@
 //! The embedded engine: one SQLite file, one thread that writes, a few connections that read.
 
+mod datasets;
 mod experiments;
 mod ingest;
 mod job;
@@ -28,16 +29,17 @@ use std::{
 };
 
 use parea_types::{
-    CreateExperimentRequest, Experiment, ExperimentPinnedStatistic, ExperimentStatus, ExperimentWithStats,
-    ListExperimentsRequest, TraceLog, TraceLogTree, TraceStats,
+    CreateExperimentRequest, CreateTestCaseCollectionRequest, CreateTestCaseCollectionResponse, CreateTestCases,
+    Experiment, ExperimentPinnedStatistic, ExperimentStatus, ExperimentWithStats, GetTestCaseCollectionResponse,
+    ListExperimentsRequest, TraceLog, TraceLogTree, TraceStats, UpdateTestCasePublicRequest,
 };
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::open::OpenError;
 use self::{job::Work, open::Folder, readers::Readers};
 use crate::{
-    After, Answer, Catalog, Committed, Count, Cursor, LogFilter, Logs, Page, Patch, Project, Scope, StoreError,
-    TraceSummary,
+    After, Answer, Catalog, Committed, Count, Cursor, DatasetKey, LogFilter, Logs, Page, Patch, Project, Scope,
+    StoreError, TraceSummary,
 };
 
 /// Jobs that may wait for the writer; beyond it callers wait to hand theirs over.
@@ -185,6 +187,22 @@ impl Catalog for SqliteStore {
     ) -> Answer<'_, ()> {
         let uuid = uuid.to_owned();
         Box::pin(self.order(move |ingest| experiments::finish(ingest.conn, &uuid, status, &pinned)))
+    }
+
+    fn create_dataset(&self, request: CreateTestCaseCollectionRequest) -> Answer<'_, CreateTestCaseCollectionResponse> {
+        Box::pin(self.order(move |ingest| datasets::create(ingest.conn, &request)))
+    }
+
+    fn dataset(&self, key: DatasetKey) -> Answer<'_, Option<GetTestCaseCollectionResponse>> {
+        Box::pin(self.read(move |conn| datasets::read(conn, &key)))
+    }
+
+    fn add_test_cases(&self, request: CreateTestCases) -> Answer<'_, Vec<i64>> {
+        Box::pin(self.order(move |ingest| datasets::add(ingest.conn, &request)))
+    }
+
+    fn update_test_case(&self, dataset: i64, case: i64, change: UpdateTestCasePublicRequest) -> Answer<'_, ()> {
+        Box::pin(self.order(move |ingest| datasets::update(ingest.conn, dataset, case, &change)))
     }
 }
 

@@ -64,6 +64,27 @@ async fn the_document_describes_what_is_answered() {
         ("POST", "/feedback", json!({ "trace_id": "a" }), 422),
         ("POST", "/project", json!({ "name": "test" }), 200),
         ("POST", "/project", json!({}), 422),
+        ("POST", "/experiment", json!({ "name": "e", "project_uuid": "p" }), 200),
+        ("POST", "/experiment", json!({}), 422),
+        ("POST", "/experiments", json!({}), 200),
+        ("GET", "/experiment/e/stats", Value::Null, 200),
+        (
+            "POST",
+            "/trace_log",
+            json!({
+                "trace_id": "of e", "start_timestamp": "2024-05-30 13:48:34", "project_name": "test", "experiment_uuid": "e"
+            }),
+            200,
+        ),
+        ("POST", "/experiment/e/finished", json!({}), 200),
+        ("POST", "/experiment/e/trace_logs", json!({}), 200),
+        ("POST", "/collection", json!({ "name": "c", "column_names": [] }), 200),
+        ("GET", "/collection/c", Value::Null, 200),
+        ("GET", "/collection/d", Value::Null, 200),
+        ("POST", "/testcases", json!({ "name": "c", "test_cases": [{ "inputs": {} }] }), 200),
+        ("POST", "/testcases", json!({}), 422),
+        ("POST", "/update_test_case/1/1", json!({}), 200),
+        ("POST", "/update_test_case/1/1", json!([]), 422),
     ] {
         let answer = local.client.send(method, operation, body.to_string()).await;
         assert_eq!(answer.0, status, "{method} {operation}: {}", answer.1);

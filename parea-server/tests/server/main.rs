@@ -7,6 +7,7 @@ mod batch;
 mod bodies;
 mod client;
 mod crash;
+mod datasets;
 mod document;
 mod experiments;
 mod feedback;

@@ -9,10 +9,6 @@ async fn every_operation_of_the_api_answers_or_says_that_it_is_not_offered() {
     let local = Local::start().await;
     let not_offered = [
         ("POST", "/trace_log/langchain"),
-        ("POST", "/collection"),
-        ("GET", "/collection/c"),
-        ("POST", "/testcases"),
-        ("POST", "/update_test_case/1/2"),
         ("POST", "/completion"),
         ("POST", "/completion/stream"),
         ("POST", "/deployed-prompt"),

@@ -7,7 +7,8 @@ pub(super) const APPLICATION: i32 = 0x5041_5245;
 
 /// From each version of the schema to the next. The file's version (`PRAGMA user_version`) is how many were applied;
 /// one that was released never changes.
-const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_experiments.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema_1.sql"), include_str!("schema_experiments.sql"), include_str!("schema_datasets.sql")];
 
 /// The version that this build writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

@@ -1,0 +1,187 @@
+//! Datasets and their rows.
+
+use std::collections::BTreeMap;
+
+use parea_types::{
+    CreateTestCaseCollectionRequest, CreateTestCaseCollectionResponse, CreateTestCases, GetTestCaseCollectionResponse,
+    GetTestCaseResponse, TestCase, Timestamp, UpdateTestCasePublicRequest,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::ingest::damaged;
+use crate::{DatasetKey, StoreError, row};
+
+/// Makes a dataset. Its rows may leave columns out, but name no others.
+pub(super) fn create(
+    conn: &Connection,
+    request: &CreateTestCaseCollectionRequest,
+) -> rusqlite::Result<Result<CreateTestCaseCollectionResponse, StoreError>> {
+    let columns = &request.column_names;
+    for (case, test_case) in request.test_cases.iter().enumerate() {
+        if let Err(error) = unknown_column(columns, &test_case.inputs, Some(case)) {
+            return Ok(Err(error));
+        }
+    }
+    let now = now();
+    let id = insert(conn, &request.name, columns, now)?;
+    let test_case_ids = insert_cases(conn, id, &request.test_cases)?;
+    Ok(Ok(CreateTestCaseCollectionResponse { id, last_updated_at: now, test_case_ids }))
+}
+
+/// Adds rows, to a new dataset if there is none of that name. They must have the dataset's columns; those of one
+/// that has none yet are the first row's.
+pub(super) fn add(conn: &Connection, request: &CreateTestCases) -> rusqlite::Result<Result<Vec<i64>, StoreError>> {
+    let name = request.name.as_deref().unwrap_or_default();
+    let key = request.id.map_or_else(|| DatasetKey::Name(name.to_owned()), DatasetKey::Id);
+    let known = find(conn, &key)?;
+    let mut columns = match (&known, &key) {
+        (Some(dataset), _) => dataset.columns()?,
+        (None, DatasetKey::Id(id)) => return Ok(Err(StoreError::Unknown(format!("there is no dataset {id}")))),
+        (None, DatasetKey::Name(_)) => Vec::new(),
+    };
+    let gets_columns = columns.is_empty();
+    if gets_columns {
+        columns = request.test_cases.first().map(|first| first.inputs.keys().cloned().collect()).unwrap_or_default();
+    }
+    for (case, TestCase { inputs, .. }) in request.test_cases.iter().enumerate() {
+        let missing = columns.iter().find(|column| !inputs.contains_key(*column));
+        let fits = unknown_column(&columns, inputs, Some(case)).and_then(|()| match missing {
+            None => Ok(()),
+            Some(column) => {
+                Err(StoreError::Columns { case: Some(case), reason: format!("the column `{column}` is missing") })
+            }
+        });
+        if let Err(error) = fits {
+            return Ok(Err(error));
+        }
+    }
+    let now = now();
+    let id =
+        match known {
+            None => insert(conn, name, &columns, now)?,
+            Some(dataset) => {
+                conn.prepare_cached("UPDATE dataset SET columns = ?2, updated = ?3 WHERE id = ?1")?
+                    .execute(params![dataset.id, row::json(&columns), now.micros()])?;
+                dataset.id
+            }
+        };
+    insert_cases(conn, id, &request.test_cases).map(Ok)
+}
+
+/// Changes what is set of a row: columns that are named, the target, all tags.
+pub(super) fn update(
+    conn: &Connection,
+    dataset: i64,
+    case: i64,
+    change: &UpdateTestCasePublicRequest,
+) -> rusqlite::Result<Result<(), StoreError>> {
+    let unknown = |what: String| Ok(Err(StoreError::Unknown(format!("there is no {what}"))));
+    let Some(stored) = find(conn, &DatasetKey::Id(dataset))? else { return unknown(format!("dataset {dataset}")) };
+    let json: Option<String> = conn
+        .prepare_cached("SELECT inputs FROM test_case WHERE id = ?2 AND dataset = ?1")?
+        .query_row([dataset, case], |row| row.get(0))
+        .optional()?;
+    let Some(json) = json else { return unknown(format!("test case {case} in dataset {dataset}")) };
+    let mut inputs: BTreeMap<String, String> = serde_json::from_str(&json).map_err(damaged)?;
+    if let Some(new) = &change.inputs {
+        if let Err(error) = unknown_column(&stored.columns()?, new, None) {
+            return Ok(Err(error));
+        }
+        inputs.extend(new.clone());
+    }
+    conn.prepare_cached(
+        "UPDATE test_case SET inputs = ?2, target = coalesce(?3, target), tags = coalesce(?4, tags) WHERE id = ?1",
+    )?
+    .execute(params![case, row::json(&inputs), change.target, change.tags.as_ref().map(row::json)])?;
+    conn.prepare_cached("UPDATE dataset SET updated = ?2 WHERE id = ?1")?.execute([dataset, now().micros()])?;
+    Ok(Ok(()))
+}
+
+/// A dataset with all its rows.
+pub(super) fn read(conn: &Connection, key: &DatasetKey) -> rusqlite::Result<Option<GetTestCaseCollectionResponse>> {
+    let Some(dataset) = find(conn, key)? else { return Ok(None) };
+    let mut test_cases = BTreeMap::new();
+    let mut find =
+        conn.prepare_cached("SELECT id, inputs, target, tags FROM test_case WHERE dataset = ?1 ORDER BY id")?;
+    let mut rows = find.query([dataset.id])?;
+    while let Some(row) = rows.next()? {
+        let id = row.get(0)?;
+        let test_case = TestCase {
+            inputs: serde_json::from_str(row.get_ref(1)?.as_str()?).map_err(damaged)?,
+            target: row.get(2)?,
+            tags: serde_json::from_str(row.get_ref(3)?.as_str()?).map_err(damaged)?,
+        };
+        test_cases.insert(id, GetTestCaseResponse { test_case, id, test_case_collection_id: dataset.id });
+    }
+    Ok(Some(GetTestCaseCollectionResponse {
+        id: dataset.id,
+        column_names: dataset.columns()?,
+        name: dataset.name,
+        created_at: dataset.created,
+        last_updated_at: dataset.updated,
+        test_cases,
+    }))
+}
+
+struct Dataset {
+    id: i64,
+    name: String,
+    /// JSON.
+    columns: String,
+    created: Timestamp,
+    updated: Timestamp,
+}
+
+impl Dataset {
+    fn columns(&self) -> rusqlite::Result<Vec<String>> {
+        serde_json::from_str(&self.columns).map_err(damaged)
+    }
+}
+
+/// Of several with one name the newest.
+fn find(conn: &Connection, key: &DatasetKey) -> rusqlite::Result<Option<Dataset>> {
+    const COLUMNS: &str = "SELECT id, name, columns, created, updated FROM dataset";
+    let read = |row: &rusqlite::Row<'_>| {
+        let time = |column| row.get(column).map(|micros| Timestamp::from_micros(micros).unwrap_or_default());
+        Ok(Dataset { id: row.get(0)?, name: row.get(1)?, columns: row.get(2)?, created: time(3)?, updated: time(4)? })
+    };
+    match key {
+        DatasetKey::Id(id) => conn.prepare_cached(&format!("{COLUMNS} WHERE id = ?1"))?.query_row([id], read),
+        DatasetKey::Name(name) => {
+            conn.prepare_cached(&format!("{COLUMNS} WHERE name = ?1 ORDER BY id DESC LIMIT 1"))?.query_row([name], read)
+        }
+    }
+    .optional()
+}
+
+fn insert(conn: &Connection, name: &str, columns: &[String], now: Timestamp) -> rusqlite::Result<i64> {
+    conn.prepare_cached("INSERT INTO dataset (name, columns, created, updated) VALUES (?1, ?2, ?3, ?3)")?
+        .execute(params![name, row::json(columns), now.micros()])?;
+    Ok(conn.last_insert_rowid())
+}
+
+fn insert_cases(conn: &Connection, dataset: i64, cases: &[TestCase]) -> rusqlite::Result<Vec<i64>> {
+    let mut insert =
+        conn.prepare_cached("INSERT INTO test_case (dataset, inputs, target, tags) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut add =
+        |case: &TestCase| insert.insert(params![dataset, row::json(&case.inputs), case.target, row::json(&case.tags)]);
+    cases.iter().map(&mut add).collect()
+}
+
+fn unknown_column(
+    columns: &[String],
+    inputs: &BTreeMap<String, String>,
+    case: Option<usize>,
+) -> Result<(), StoreError> {
+    match inputs.keys().find(|key| !columns.contains(*key)) {
+        None => Ok(()),
+        Some(key) => {
+            let reason = format!("`{key}` is no column of the dataset; it has {}", columns.join(", "));
+            Err(StoreError::Columns { case, reason })
+        }
+    }
+}
+
+fn now() -> Timestamp {
+    chrono::Utc::now().into()
+}
