@@ -311,6 +311,30 @@ fn what_panics_or_fails_while_captured_is_recorded_as_such() {
 }
 
 #[test]
+fn what_panics_while_the_current_span_is_told_is_recorded_as_such() {
+    struct Bad;
+    impl std::fmt::Display for Bad {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("in Display")
+        }
+    }
+    impl serde::Serialize for Bad {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            panic!("in Serialize")
+        }
+    }
+    #[parea::trace]
+    fn tells() {
+        parea::current().metadata("k", Bad).target(Bad).error(Bad);
+    }
+    let ((), traces) = capture(tells);
+    let log = traces.log("tells");
+    assert_eq!(log.metadata.as_ref().unwrap()["k"], "<panicked: in Serialize>");
+    assert_eq!(log.target.as_deref(), Some("<panicked: in Serialize>"));
+    assert_eq!(log.error.as_deref(), Some("<panicked: in Display>"));
+}
+
+#[test]
 fn off_the_wrapper_is_transparent() {
     #[parea::trace(tags = [panic_if_evaluated()])]
     fn quiet(n: u32) -> u32 {

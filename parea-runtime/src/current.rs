@@ -1,12 +1,17 @@
 //! The innermost open span, from anywhere below it.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use parea_types::EvaluationScore;
 use serde::Serialize;
 
 use crate::{
     context::Context,
+    hooks::panic_text,
     span::{Draft, Span},
 };
 
@@ -116,7 +121,7 @@ impl CurrentSpan {
     /// Marks the span as failed, whatever it returns. Several errors are kept as a JSON array.
     pub fn error(&self, error: impl std::fmt::Display) -> &Self {
         if self.0.is_some() {
-            let error = error.to_string();
+            let error = shown(|| error.to_string());
             self.update(|draft| draft.errors.push(error));
         }
         self
@@ -130,7 +135,16 @@ impl CurrentSpan {
     }
 }
 
+/// A text that the user's code makes: what panics in it is recorded in its place.
+fn shown(make: impl FnOnce() -> String) -> String {
+    catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|payload| format!("<panicked: {}>", panic_text(&*payload)))
+}
+
 fn to_text(value: &impl Serialize) -> String {
+    shown(|| serialised(value))
+}
+
+fn serialised(value: &impl Serialize) -> String {
     // Straight to JSON: a `Value` on the way would refuse integers beyond 64 bits.
     match serde_json::to_string(value) {
         Ok(json) if json.starts_with('"') => serde_json::from_str(&json).unwrap_or(json),

@@ -38,7 +38,12 @@ fn finish<R>(span: &Arc<Span>, result: &R, outcome: impl FnOnce(&R, &mut End)) {
     let mut end = End::default();
     // A value's `Serialize` may call annotated functions too.
     let entered = Entered::new(Context::inside(Arc::clone(span)));
-    guarded(|| outcome(result, &mut end));
+    let mut outcome = Some(outcome);
+    guarded(&mut || {
+        if let Some(outcome) = outcome.take() {
+            outcome(result, &mut end);
+        }
+    });
     drop(entered);
     span.finish(end.outcome());
 }

@@ -73,9 +73,9 @@ impl Exporter {
                 if taken.records.is_empty() {
                     break;
                 }
-                let bytes = taken.bytes();
+                let (bytes, count) = (taken.bytes(), taken.records.len() as u64);
                 self.deliver(taken).await;
-                self.queue.release(bytes);
+                self.queue.release(bytes, count);
             }
         }
     }

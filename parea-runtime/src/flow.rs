@@ -54,7 +54,7 @@ impl Flow {
     }
 
     /// Takes note of an item. One that is an `Err` ends the span.
-    fn item(&mut self, capture: impl FnOnce(&mut End)) {
+    fn item(&mut self, capture: impl Fn(&mut End)) {
         let Some(span) = &self.span else { return };
         if self.count == 0 {
             let waited = span.start.elapsed().as_secs_f64();
@@ -62,7 +62,7 @@ impl Flow {
         }
         self.count += 1;
         let mut end = End::default();
-        guarded(|| capture(&mut end));
+        guarded(&mut || capture(&mut end));
         let Outcome { output, error } = end.outcome();
         if error.is_some() {
             return self.end(error);
@@ -279,7 +279,12 @@ hooks!(Iterator, Iterated: iterator try_iterator drive_iterator drive_try_iterat
 fn begun<S, E>(result: Result<S, E>, span: Option<&Arc<Span>>, failed: impl FnOnce(&E, &mut End)) -> Result<S, E> {
     if let (Err(error), Some(span)) = (&result, span) {
         let mut end = End::default();
-        guarded(|| failed(error, &mut end));
+        let mut failed = Some(failed);
+        guarded(&mut || {
+            if let Some(failed) = failed.take() {
+                failed(error, &mut end);
+            }
+        });
         span.finish(end.outcome());
     }
     result

@@ -79,7 +79,8 @@ pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
 }
 
 /// Runs code of the user's that only serves the recording: what panics in it is no business of the program.
-pub(crate) fn guarded(record: impl FnOnce()) {
+#[inline(never)]
+pub(crate) fn guarded(record: &mut dyn FnMut()) {
     // The values themselves are guarded one by one where they are captured; this is for the rest.
     let _ = catch_unwind(AssertUnwindSafe(record));
 }
@@ -105,7 +106,7 @@ impl End {
     }
 
     pub(crate) fn outcome(self) -> Outcome {
-        let error = self.failed.then(|| text_of(&self.error).ok().flatten().unwrap_or_else(|| "(no text)".to_owned()));
+        let error = self.failed.then(|| text_of(&self.error).unwrap_or_else(|| "(no text)".to_owned()));
         Outcome { output: self.output, error }
     }
 }
@@ -113,10 +114,27 @@ impl End {
 /// Captures inputs and options into the span that was started for `site`, if there is one. The body calls this
 /// first, before it moves its arguments.
 pub fn record(site: &'static CallSite, capture: impl FnOnce(&mut Recorder)) {
-    let Some(span) = context::with_current(Arc::clone).filter(|span| span.awaits_inputs_of(site)) else { return };
+    let Some(span) = recorded(site) else { return };
     let mut recorder = Recorder::default();
+    let mut capture = Some(capture);
     // No lock is held here: the user's `Serialize` may start spans or score the current one.
-    guarded(|| capture(&mut recorder));
+    guarded(&mut || {
+        if let Some(capture) = capture.take() {
+            capture(&mut recorder);
+        }
+    });
+    keep(&span, recorder);
+}
+
+// The parts of `record` that are the same for every function, once.
+
+#[inline(never)]
+fn recorded(site: &'static CallSite) -> Option<Arc<Span>> {
+    context::with_current(Arc::clone).filter(|span| span.awaits_inputs_of(site))
+}
+
+#[inline(never)]
+fn keep(span: &Span, recorder: Recorder) {
     let Recorder { mut inputs, draft, target } = recorder;
     inputs.extend_from_slice(if inputs.is_empty() { b"{}" } else { b"}" });
     span.update(|open| {
@@ -144,6 +162,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// Room for the input of that name. `key` is the name as a JSON member: `"name":`.
+    #[inline(never)]
     pub fn input(&mut self, key: &'static str) -> Slot<'_> {
         self.inputs.push(if self.inputs.is_empty() { b'{' } else { b',' });
         self.inputs.extend_from_slice(key.as_bytes());
@@ -182,5 +201,5 @@ impl Recorder {
 fn captured_text(write: impl FnOnce(Slot<'_>)) -> Option<String> {
     let mut json = Vec::new();
     write(Slot::new(&mut json));
-    text_of(&json).ok().flatten()
+    text_of(&json)
 }

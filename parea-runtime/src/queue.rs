@@ -20,8 +20,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Queue {
     state: Mutex<State>,
-    /// Told whenever records were settled.
-    settled: Condvar,
+    /// Told whenever a batch was settled.
+    flushed: Condvar,
     /// Wakes the exporter: there is a first record.
     arrived: Notify,
     /// Wakes the exporter from any pause: a batch is full, or somebody waits.
@@ -37,10 +37,13 @@ struct State {
     queued: usize,
     /// Bytes that the exporter has taken and not settled.
     in_flight: usize,
-    /// Records ever let into the queue, and how many of those are settled: always the oldest, so that waiting for a
-    /// record is waiting for its number.
+    /// Records ever let into the queue.
     accepted: u64,
+    /// How many of those have met their fate.
     settled: u64,
+    /// How many of the oldest are settled without a gap: whole batches, so that waiting for a record is waiting for
+    /// its number.
+    released: u64,
     delivered: u64,
     spooled: u64,
     dropped: BTreeMap<DropReason, u64>,
@@ -69,7 +72,7 @@ impl Queue {
     pub(crate) fn new(cap: usize) -> Self {
         Self {
             state: Mutex::default(),
-            settled: Condvar::new(),
+            flushed: Condvar::new(),
             arrived: Notify::new(),
             hurry: Notify::new(),
             open: AtomicU64::new(0),
@@ -140,7 +143,7 @@ impl Queue {
         taken
     }
 
-    /// The oldest `count` records that were taken have met their fate.
+    /// So many records of the batch that was taken have met their fate.
     pub(crate) fn settle(&self, count: u64, fate: Fate) {
         let mut state = self.lock();
         state.settled += count;
@@ -153,13 +156,15 @@ impl Queue {
             Fate::Spooled => state.spooled += count,
             Fate::Dropped(reason) => state.drop_records(reason, count),
         }
-        drop(state);
-        self.settled.notify_all();
     }
 
-    /// Gives back the room that a batch took, once all of it is settled.
-    pub(crate) fn release(&self, taken_bytes: usize) {
-        self.lock().in_flight -= taken_bytes;
+    /// All of a batch is settled: gives back its room, and wakes those who wait for it.
+    pub(crate) fn release(&self, bytes: usize, count: u64) {
+        let mut state = self.lock();
+        state.in_flight -= bytes;
+        state.released += count;
+        drop(state);
+        self.flushed.notify_all();
     }
 
     pub(crate) fn failed(&self, error: String) {
@@ -187,15 +192,15 @@ impl Queue {
         let deadline = Instant::now().checked_add(timeout);
         let mut state = self.lock();
         let wanted = state.accepted;
-        if state.settled < wanted {
+        if state.released < wanted {
             self.hurry.notify_one();
         }
-        while state.settled < wanted {
+        while state.released < wanted {
             let left = deadline.map_or(timeout, |deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 break;
             }
-            state = self.settled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.flushed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         self.report(&state)
     }

@@ -113,7 +113,14 @@ impl Record {
                 .iter()
                 .map(|(key, value)| key.len() + value.as_str().map_or(0, str::len) + 64)
                 .sum::<usize>()
-            + draft.scores.iter().map(|score| score.name.len() + 64).sum::<usize>()
+            + draft
+                .scores
+                .iter()
+                .map(|score| score.name.len() + score.reason.as_ref().map_or(0, String::len) + 64)
+                .sum::<usize>()
+            + self.target.as_ref().map_or(0, |target| target.len())
+            + draft.session_id.as_ref().map_or(0, String::len)
+            + draft.end_user_identifier.as_ref().map_or(0, String::len)
     }
 
     /// Appends the log as one line of JSON, without a line end.
@@ -121,7 +128,7 @@ impl Record {
         let (start_timestamp, end_timestamp) = self.span.start.interval(self.latency);
         let inputs = if self.draft.inputs.is_empty() { &b"{}"[..] } else { &self.draft.inputs };
         let inputs: &RawValue = serde_json::from_slice(inputs)?;
-        let output = self.output()?;
+        let output = self.output();
         let error = self.error();
         let log = WireLog {
             trace_id: self.span.id,
@@ -160,7 +167,7 @@ impl Record {
     }
 
     /// A text as it is, any other value as compact JSON, nothing for null.
-    fn output(&self) -> serde_json::Result<Option<String>> {
+    fn output(&self) -> Option<String> {
         text_of(&self.outcome.output)
     }
 
@@ -178,10 +185,11 @@ impl Record {
 }
 
 /// One JSON value as Parea's texts hold it: a string as it is, anything else as JSON, nothing for null.
-pub(crate) fn text_of(json: &[u8]) -> serde_json::Result<Option<String>> {
+pub(crate) fn text_of(json: &[u8]) -> Option<String> {
     match json {
-        b"" | b"null" => Ok(None),
-        [b'"', ..] => serde_json::from_slice(json),
-        _ => Ok(Some(String::from_utf8_lossy(json).into_owned())),
+        b"" | b"null" => None,
+        // A string that is no text, such as half a surrogate from a raw value, stays JSON.
+        [b'"', ..] if let Ok(text) = serde_json::from_slice(json) => Some(text),
+        _ => Some(String::from_utf8_lossy(json).into_owned()),
     }
 }
