@@ -24,12 +24,8 @@ use crate::{error::ApiError, state::AppState};
 pub(crate) const BASE: &str = "/api/parea/v1";
 
 /// The operations that the API has and this server does not offer yet.
-const NOT_OFFERED: &[(&str, &str)] = &[
-    ("POST", "/trace_log/langchain"),
-    ("POST", "/completion"),
-    ("POST", "/completion/stream"),
-    ("POST", "/deployed-prompt"),
-];
+const NOT_OFFERED: &[(&str, &str)] =
+    &[("POST", "/completion"), ("POST", "/completion/stream"), ("POST", "/deployed-prompt")];
 
 /// All operations, below [`BASE`].
 pub(crate) fn router() -> Router<AppState> {
@@ -38,6 +34,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route(BASE, get(health))
         .route(&path("/"), get(health))
         .route(&path("/trace_log"), post(trace_log::create).put(trace_log::update))
+        .route(&path("/trace_log/langchain"), post(trace_log::create_langchain))
         .route(&path("/trace_log/{trace_id}"), get(trace_log::read))
         .route(&path("/trace_logs"), post(batch::create))
         .route(&path("/get_trace_logs"), post(trace_logs::list))

@@ -18,6 +18,7 @@ mod auth;
 mod body;
 mod error;
 mod ingest;
+mod langchain;
 mod operator;
 mod pages;
 mod router;

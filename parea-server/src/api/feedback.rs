@@ -27,7 +27,7 @@ pub(super) async fn create(
     let feedback: FeedbackRequest = body::parse(&bytes, &["body".into()])?;
     let trace_id = feedback.log_id().unwrap_or_default().to_owned();
     let update = update(feedback, trace_id.clone(), Utc::now().into());
-    commit(&state, trace_id, Patch::Put(update)).await
+    commit(&state, trace_id, vec![Patch::Put(update)]).await
 }
 
 /// The verdict as a merging update, so that it ranks above what a client says of its own log, in whatever order they

@@ -1,4 +1,4 @@
-//! `POST /trace_log`, `PUT /trace_log`, `GET /trace_log/{trace_id}`
+//! `POST /trace_log`, `POST /trace_log/langchain`, `PUT /trace_log`, `GET /trace_log/{trace_id}`
 
 use axum::{
     Json,
@@ -15,7 +15,7 @@ use super::stream;
 use crate::{
     body::{self, fault},
     error::ApiError,
-    ingest,
+    ingest, langchain,
     state::AppState,
 };
 
@@ -35,7 +35,19 @@ pub(super) async fn create(
     let bytes = body::receive(&state, &headers, body).await?;
     let log = body::apart(bytes.len(), move || Ok(ingest::log(&bytes, &["body".into()])?)).await?;
     let trace_id = log.trace_id.clone();
-    commit(&state, trace_id, Patch::Post(Box::new(log))).await
+    commit(&state, trace_id, vec![Patch::Post(Box::new(log))]).await
+}
+
+/// Stores a run of LangChain and those below it as logs. Answers, as for a log, for the run itself.
+pub(super) async fn create_langchain(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Stored>, ApiError> {
+    let bytes = body::receive(&state, &headers, body).await?;
+    let logs = body::apart(bytes.len(), move || Ok(langchain::logs(body::parse(&bytes, &["body".into()])?))).await?;
+    let trace_id = logs.first().map(|log| log.trace_id.clone()).unwrap_or_default();
+    commit(&state, trace_id, logs.into_iter().map(|log| Patch::Post(Box::new(log))).collect()).await
 }
 
 /// Changes fields of a log, which need not be stored yet.
@@ -47,12 +59,12 @@ pub(super) async fn update(
     let bytes = body::receive(&state, &headers, body).await?;
     let update = body::apart(bytes.len(), move || Ok(body::parse::<UpdateLog>(&bytes, &["body".into()])?)).await?;
     let trace_id = update.trace_id.clone();
-    commit(&state, trace_id, Patch::Put(update)).await
+    commit(&state, trace_id, vec![Patch::Put(update)]).await
 }
 
-/// Applies one patch and says what became of it.
-pub(super) async fn commit(state: &AppState, trace_id: String, patch: Patch) -> Result<Json<Stored>, ApiError> {
-    let committed = state.logs.commit(vec![patch]).await?;
+/// Applies the patches and says what became of the first.
+pub(super) async fn commit(state: &AppState, trace_id: String, patches: Vec<Patch>) -> Result<Json<Stored>, ApiError> {
+    let committed = state.logs.commit(patches).await?;
     let outcome = match committed.outcomes.first() {
         Some(Outcome::Created) => "created",
         Some(Outcome::Merged) => "merged",

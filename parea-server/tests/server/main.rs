@@ -13,6 +13,7 @@ mod experiments;
 mod feedback;
 #[path = "../http/mod.rs"]
 mod http;
+mod langchain;
 mod operations;
 mod process;
 mod reading;

@@ -7,12 +7,7 @@ use crate::client::{Client, Local, log};
 #[tokio::test]
 async fn every_operation_of_the_api_answers_or_says_that_it_is_not_offered() {
     let local = Local::start().await;
-    let not_offered = [
-        ("POST", "/trace_log/langchain"),
-        ("POST", "/completion"),
-        ("POST", "/completion/stream"),
-        ("POST", "/deployed-prompt"),
-    ];
+    let not_offered = [("POST", "/completion"), ("POST", "/completion/stream"), ("POST", "/deployed-prompt")];
     for (method, operation) in not_offered {
         let (status, body) = local.client.send(method, operation, "{}").await;
         assert_eq!(status, 501, "{method} {operation}");
