@@ -165,3 +165,34 @@ fn type_name(of: &Type) -> String {
         other => other.to_token_stream().to_string().replace(' ', ""),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    #[test]
+    fn switched_off_nothing_of_ours_is_left_on_a_block() {
+        let block = quote! {
+            #[doc = "kept"]
+            impl S {
+                #[trace(skip)]
+                #[inline]
+                fn f(&self) {}
+
+                #[parea::trace(name = "g")]
+                async fn g(&self) {}
+            }
+        };
+        let plain = super::parse(&block).map(|block| block.plain().to_string());
+        let expected = quote! {
+            #[doc = "kept"]
+            impl S {
+                #[inline]
+                fn f(&self) {}
+
+                async fn g(&self) {}
+            }
+        };
+        assert_eq!(plain, Some(expected.to_string()));
+    }
+}

@@ -18,11 +18,13 @@ use proc_macro::TokenStream;
 #[doc = include_str!("trace.md")]
 #[proc_macro_attribute]
 pub fn trace(args: TokenStream, item: TokenStream) -> TokenStream {
-    if !cfg!(feature = "enable") {
-        return item;
-    }
     let item = proc_macro2::TokenStream::from(item);
-    match block::parse(&item) {
+    let block = block::parse(&item);
+    if !cfg!(feature = "enable") {
+        // As it was written; but in a block, `#[trace(skip)]` is ours to take away.
+        return block.map_or(item, |block| block.plain()).into();
+    }
+    match block {
         Some(block) => block.expand(args.into()).unwrap_or_else(|errors| fallback::emit(&errors, block.plain())),
         None => annotate(args.into(), &item).unwrap_or_else(|errors| fallback::emit(&errors, item)),
     }
