@@ -2,7 +2,7 @@
 
 use parea_types::{EvaluationScore, Status, Timestamp, TraceLog, TraceLogTree, TraceStats, UpdateLog};
 
-use crate::Answer;
+use crate::{Answer, query::Filter};
 
 /// One change to one log.
 ///
@@ -54,6 +54,8 @@ pub struct LogFilter {
     pub status: Option<Status>,
     /// Earliest start, inclusive.
     pub started_from: Option<Timestamp>,
+    /// Any conditions on a log, of its own scores only; on the root where traces are listed.
+    pub filter: Option<Filter>,
 }
 
 /// A place in a list that is sorted newest start first: the sort values and the id of the last row seen, so that

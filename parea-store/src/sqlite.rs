@@ -2,6 +2,9 @@
 
 mod datasets;
 mod experiments;
+#[cfg(test)]
+mod filter_tests;
+mod functions;
 mod ingest;
 mod job;
 mod links;
@@ -9,11 +12,13 @@ mod lists;
 mod open;
 mod order;
 mod pending;
+mod plan;
 mod projects;
 mod readers;
 mod rollup;
 mod sampling;
 mod schema;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod trees;

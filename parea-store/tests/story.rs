@@ -109,7 +109,7 @@ async fn lists_are_newest_first_and_know_their_next_page() {
         after = After::Cursor(cursor);
     }
     assert_eq!(seen, (0..10).rev().map(|n| format!("t{n}")).collect::<Vec<_>>());
-    let failed = LogFilter { status: Some(Status::Error), started_from: None };
+    let failed = LogFilter { status: Some(Status::Error), ..LogFilter::default() };
     let page = store.page(&scope, &failed, After::Skip(1), 2).await.unwrap();
     assert_eq!(page.rows.iter().map(shape).collect::<Vec<_>>(), ["t6", "t3"]);
     assert_eq!(store.count(&scope, &failed, 100).await.unwrap(), Count::Exact(4));

@@ -105,7 +105,8 @@ pub(super) async fn show(
         Page { rows: Vec::new(), next: None }
     } else {
         let scope = Scope { project: chosen.flatten().map(|project| project.uuid.clone()) };
-        let filter = LogFilter { status: query.status, started_from: query.range.and_then(|range| range.from(now)) };
+        let started_from = query.range.and_then(|range| range.from(now));
+        let filter = LogFilter { status: query.status, started_from, ..LogFilter::default() };
         let after = query.after.clone().map_or(After::Start, After::Cursor);
         state.logs.traces(&scope, &filter, after, LIMIT).await?
     };

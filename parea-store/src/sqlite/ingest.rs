@@ -11,6 +11,7 @@ use super::{
     pending,
     rollup::Rollups,
     sampling,
+    terms::Vocabulary,
 };
 use crate::{
     Outcome, Token,
@@ -26,6 +27,7 @@ pub(super) struct Memory {
     arrivals: u64,
     pub(super) pending: i64,
     pub(super) unsampled: i64,
+    pub(super) vocabulary: Vocabulary,
     pub(super) projects_by_name: HashMap<String, i64>,
     /// Runs of experiments that logs are known to have named.
     pub(super) experiments: HashSet<String>,
@@ -51,7 +53,8 @@ struct Stored {
 impl<'a> Ingest<'a> {
     pub(super) fn new(conn: &'a Connection, memory: &'a mut Memory) -> rusqlite::Result<Self> {
         if !memory.is_loaded {
-            memory.arrivals = conn.query_row("SELECT arrivals FROM history", [], |row| row.get(0))?;
+            (memory.arrivals, memory.vocabulary.count) =
+                conn.query_row("SELECT arrivals, words FROM history", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
             memory.pending = pending::count(conn)?;
             memory.unsampled = sampling::count(conn)?;
             memory.is_loaded = true;
@@ -64,7 +67,8 @@ impl<'a> Ingest<'a> {
         self.leave_out()?;
         self.rollups.write(self.conn)?;
         let arrivals = self.memory.arrivals;
-        self.conn.prepare_cached("UPDATE history SET arrivals = ?1")?.execute([arrivals])?;
+        let words = self.memory.vocabulary.count;
+        self.conn.prepare_cached("UPDATE history SET arrivals = ?1, words = ?2")?.execute(params![arrivals, words])?;
         Ok(Token(arrivals))
     }
 
@@ -157,6 +161,7 @@ impl<'a> Ingest<'a> {
             stamps,
             row::json(&log)
         ])?;
+        self.change_terms(stored.project, stored.id, &old, &log)?;
         self.replace(stored, &log, Row::of(&log) == Row::of(&old))?;
         Ok(Outcome::Merged)
     }
@@ -202,6 +207,7 @@ impl<'a> Ingest<'a> {
         if let Some(experiment) = &row.experiment {
             self.name_experiment(project, experiment)?;
         }
+        self.add_terms(project, arrival as i64, log)?;
         self.rollups.add(project, &root, log, &row);
         self.hand_down(project, &log.trace_id, &root)
     }

@@ -9,7 +9,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::schema;
+use super::{functions, schema};
 
 const FILE: &str = "parea.db";
 const LOCK: &str = "parea.lock";
@@ -146,6 +146,7 @@ fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "cache_size", -64 * 1024)?;
     // Rows refer to projects only, which are never removed; checking would cost a look-up for each log.
     conn.pragma_update(None, "foreign_keys", false)?;
+    functions::register(conn)?;
     // No `mmap_size`: an error of the disk would then be a signal that ends the process instead of an error.
     conn.set_prepared_statement_cache_capacity(64);
     Ok(())
@@ -156,6 +157,7 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.busy_timeout(Duration::from_secs(5))?;
     conn.pragma_update(None, "cache_size", -16 * 1024)?;
+    functions::register(&conn)?;
     conn.set_prepared_statement_cache_capacity(64);
     Ok(conn)
 }

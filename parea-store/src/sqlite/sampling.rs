@@ -3,7 +3,7 @@
 use parea_types::TraceLog;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::ingest::Ingest;
+use super::ingest::{Ingest, damaged};
 use crate::{row::Row, sampling::is_kept};
 
 /// How many traces left out are remembered. Logs of one trace carry the same rate as a rule, which decides without.
@@ -47,6 +47,7 @@ impl Ingest<'_> {
             if !known {
                 self.remember(project, &root)?;
             }
+            self.forget_terms(project, &root)?;
             let unwanted = "SELECT id FROM log WHERE project = ?1 AND root = ?2 AND experiment IS NULL";
             self.conn
                 .prepare_cached(&format!("DELETE FROM doc WHERE id IN ({unwanted})"))?
@@ -55,6 +56,20 @@ impl Ingest<'_> {
                 .prepare_cached("DELETE FROM log WHERE project = ?1 AND root = ?2 AND experiment IS NULL")?
                 .execute(params![project, root])?;
             self.rollups.recount(project, &root);
+        }
+        Ok(())
+    }
+
+    fn forget_terms(&mut self, project: i64, root: &str) -> rusqlite::Result<()> {
+        let unwanted: Vec<(i64, String)> = self
+            .conn
+            .prepare_cached(
+                "SELECT id, json FROM log JOIN doc USING (id) WHERE project = ?1 AND root = ?2 AND experiment IS NULL",
+            )?
+            .query_map(params![project, root], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        for (id, json) in unwanted {
+            self.remove_terms(project, id, &serde_json::from_str(&json).map_err(damaged)?)?;
         }
         Ok(())
     }

@@ -46,9 +46,9 @@ fn every_list_runs_along_an_index() {
         for scope in &scopes {
             for status in [None, Some(Status::Success), Some(Status::Error)] {
                 for started_from in [None, Some(time)] {
-                    let list = List::new(kind, scope, &LogFilter { status, started_from });
-                    let mut sqls = vec![list.count_sql()];
-                    sqls.extend(afters.iter().map(|after| list.sql(after, 20).0));
+                    let list = List::new(kind, scope, &LogFilter { status, started_from, filter: None });
+                    let mut sqls = vec![list.count_sql(&conn, 100).unwrap().text];
+                    sqls.extend(afters.iter().map(|after| list.sql(&conn, after, 20).unwrap().text));
                     for sql in sqls {
                         let plan = plan(&conn, &sql);
                         assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");

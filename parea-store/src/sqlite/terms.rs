@@ -1,0 +1,227 @@
+//! What logs are looked up by, kept beside them.
+
+use std::collections::HashMap;
+
+use parea_types::TraceLog;
+use rusqlite::{Connection, OptionalExtension, params, types::Value};
+
+use super::ingest::{Ingest, damaged};
+use crate::query::flat;
+
+/// Longer keys and values cannot be looked up; filters read the logs for them.
+const LONGEST: usize = 256;
+
+/// Words of which the id is remembered.
+const KNOWN: usize = 1 << 16;
+
+/// A field that can be looked up, as the file has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Column {
+    Name = 1,
+    User = 2,
+    Session = 3,
+    Tags = 4,
+    Metadata = 5,
+    Scores = 6,
+}
+
+impl Column {
+    /// The column of a field of a log, if there is one.
+    pub(super) fn of(field: &str) -> Option<Self> {
+        match field {
+            "trace_name" => Some(Self::Name),
+            "end_user_identifier" => Some(Self::User),
+            "session_id" => Some(Self::Session),
+            "tags" => Some(Self::Tags),
+            "metadata" => Some(Self::Metadata),
+            _ => None,
+        }
+    }
+}
+
+/// A value that a field or key has.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Word {
+    pub(super) column: Column,
+    pub(super) key: String,
+    pub(super) value: Value,
+}
+
+impl Word {
+    pub(super) fn text(column: Column, key: &str, text: impl Into<String>) -> Self {
+        Self { column, key: key.to_owned(), value: Value::Text(text.into()) }
+    }
+
+    pub(super) fn is_short(&self) -> bool {
+        self.key.len() <= LONGEST && !matches!(&self.value, Value::Text(text) if text.len() > LONGEST)
+    }
+}
+
+/// Ids of words: `?1` column, `?2` key, `?3` value, in all projects or that of `?4`.
+pub(super) const WORDS: &str = "SELECT id FROM word WHERE field = ?1 AND key = ?2 AND value = ?3 AND project = ?4";
+pub(super) const WORDS_OF_ALL: &str = "SELECT id FROM word WHERE field = ?1 AND key = ?2 AND value = ?3";
+
+/// All of one log.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Terms {
+    started: i64,
+    words: Vec<Word>,
+    scores: Vec<(Word, f64)>,
+}
+
+impl Terms {
+    pub(super) fn of(log: &TraceLog) -> Self {
+        let mut words = Vec::new();
+        let fields = [
+            (Column::Name, &log.trace_name),
+            (Column::User, &log.end_user_identifier),
+            (Column::Session, &log.session_id),
+        ];
+        for (column, value) in fields {
+            words.extend(value.iter().map(|text| Word::text(column, "", text)));
+        }
+        words.extend(log.tags.iter().flatten().map(|tag| Word::text(Column::Tags, "", tag)));
+        for (key, value) in log.metadata.iter().flatten() {
+            let values = flat(value, None).into_iter().filter_map(|value| match value {
+                serde_json::Value::Null => None,
+                serde_json::Value::String(text) => Some(Value::Text(text.clone())),
+                serde_json::Value::Number(number) => number.as_f64().map(Value::Real),
+                other => Some(Value::Text(other.to_string())),
+            });
+            words.extend(values.map(|value| Word { column: Column::Metadata, key: key.clone(), value }));
+        }
+        words.retain(Word::is_short);
+        let scores = log.scores.iter().flatten().filter(|score| score.score.is_finite());
+        let scores = scores.map(|score| (Word::text(Column::Scores, &score.name, ""), score.score));
+        Self {
+            started: log.start_timestamp.micros(),
+            words,
+            scores: scores.filter(|(word, _)| word.is_short()).collect(),
+        }
+    }
+}
+
+/// Ids of words by project.
+#[derive(Debug, Default)]
+pub(super) struct Vocabulary {
+    /// How many words there are.
+    pub(super) count: i64,
+    known: HashMap<(i64, Column, String, Spelling), i64>,
+}
+
+/// A word's value as a key of a map; numbers by their bits.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Spelling {
+    Text(String),
+    Number(u64),
+}
+
+impl Vocabulary {
+    fn id(&mut self, conn: &Connection, project: i64, word: &Word) -> rusqlite::Result<i64> {
+        let spelling = match &word.value {
+            Value::Text(text) => Spelling::Text(text.clone()),
+            Value::Real(number) => Spelling::Number(number.to_bits()),
+            _ => Spelling::Text(String::new()),
+        };
+        let key = (project, word.column, word.key.clone(), spelling);
+        if let Some(id) = self.known.get(&key) {
+            return Ok(*id);
+        }
+        let column = word.column as i64;
+        let found: Option<i64> = conn
+            .prepare_cached(WORDS)?
+            .query_row(params![column, word.key, word.value, project], |row| row.get(0))
+            .optional()?;
+        let id = if let Some(id) = found {
+            id
+        } else {
+            self.count += 1;
+            conn.prepare_cached("INSERT INTO word (field, key, value, project, id) VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute(params![column, word.key, word.value, project, self.count])?;
+            self.count
+        };
+        if self.known.len() >= KNOWN {
+            self.known.clear();
+        }
+        self.known.insert(key, id);
+        Ok(id)
+    }
+
+    fn write(&mut self, conn: &Connection, project: i64, log: i64, terms: &Terms) -> rusqlite::Result<()> {
+        for word in &terms.words {
+            let word = self.id(conn, project, word)?;
+            conn.prepare_cached("INSERT OR IGNORE INTO term (word, started, log) VALUES (?1, ?2, ?3)")?.execute([
+                word,
+                terms.started,
+                log,
+            ])?;
+        }
+        for (word, score) in &terms.scores {
+            let word = self.id(conn, project, word)?;
+            conn.prepare_cached("INSERT OR IGNORE INTO score (word, started, log, score) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![word, terms.started, log, score])?;
+        }
+        Ok(())
+    }
+
+    fn erase(&mut self, conn: &Connection, project: i64, log: i64, terms: &Terms) -> rusqlite::Result<()> {
+        for word in &terms.words {
+            let word = self.id(conn, project, word)?;
+            conn.prepare_cached("DELETE FROM term WHERE word = ?1 AND started = ?2 AND log = ?3")?.execute([
+                word,
+                terms.started,
+                log,
+            ])?;
+        }
+        for (word, _) in &terms.scores {
+            let word = self.id(conn, project, word)?;
+            conn.prepare_cached("DELETE FROM score WHERE word = ?1 AND started = ?2 AND log = ?3")?.execute([
+                word,
+                terms.started,
+                log,
+            ])?;
+        }
+        Ok(())
+    }
+}
+
+impl Ingest<'_> {
+    /// Makes a new log known.
+    pub(super) fn add_terms(&mut self, project: i64, id: i64, log: &TraceLog) -> rusqlite::Result<()> {
+        self.memory.vocabulary.write(self.conn, project, id, &Terms::of(log))
+    }
+
+    /// Makes known what changed in a log.
+    pub(super) fn change_terms(
+        &mut self,
+        project: i64,
+        id: i64,
+        old: &TraceLog,
+        new: &TraceLog,
+    ) -> rusqlite::Result<()> {
+        let (old, new) = (Terms::of(old), Terms::of(new));
+        if old == new {
+            return Ok(());
+        }
+        self.memory.vocabulary.erase(self.conn, project, id, &old)?;
+        self.memory.vocabulary.write(self.conn, project, id, &new)
+    }
+
+    /// Forgets a log that is being removed.
+    pub(super) fn remove_terms(&mut self, project: i64, id: i64, log: &TraceLog) -> rusqlite::Result<()> {
+        self.memory.vocabulary.erase(self.conn, project, id, &Terms::of(log))
+    }
+}
+
+/// Makes known all logs of a file that was written before there were terms. Later writes need the count of words.
+pub(super) fn fill(conn: &Connection) -> rusqlite::Result<()> {
+    let mut vocabulary = Vocabulary::default();
+    let mut find = conn.prepare("SELECT log.id, project, json FROM log JOIN doc USING (id)")?;
+    let mut rows = find.query([])?;
+    while let Some(row) = rows.next()? {
+        let log: TraceLog = serde_json::from_str(row.get_ref(2)?.as_str()?).map_err(damaged)?;
+        vocabulary.write(conn, row.get(1)?, row.get(0)?, &Terms::of(&log))?;
+    }
+    conn.execute("UPDATE history SET words = ?1", [vocabulary.count])?;
+    Ok(())
+}
