@@ -6,10 +6,11 @@ use axum::{
     http::HeaderMap,
     response::Response,
 };
+use parea_store::query::Filter;
 use parea_types::{FilterBase, Location, ValidationError};
 use tokio::runtime::Handle;
 
-use super::{experiment, stream, trace_logs};
+use super::{experiment, stream};
 use crate::{
     body::{self, Checked},
     error::ApiError,
@@ -19,7 +20,8 @@ use crate::{
 /// How many roots are asked of the store at once, each with its whole tree.
 const STEP: u32 = 100;
 
-/// The root logs of a run with their trees, oldest first; none of a run that nobody has heard of.
+/// The root logs of a run with their trees, oldest first; none of a run that nobody has heard of. The filter is about
+/// the roots, each with the scores of all its trace.
 pub(super) async fn list(
     State(state): State<AppState>,
     path: Result<Path<String>, PathRejection>,
@@ -28,8 +30,8 @@ pub(super) async fn list(
 ) -> Result<Response, ApiError> {
     let uuid = experiment::uuid(path)?;
     let bytes = body::receive(&state, &headers, body).await?;
-    let filter: FilterBase = body::parse(&bytes, &["body".into()])?;
-    trace_logs::refuse_filters(&filter)?;
+    let form: FilterBase = body::parse(&bytes, &["body".into()])?;
+    let filter = Filter::from_parea(&form)?;
     let runtime = Handle::current();
     // Fetched before the answer begins, so that a store that fails is told by the status.
     let mut step = state.logs.experiment_page(&uuid, None, STEP).await?;
@@ -37,7 +39,7 @@ pub(super) async fn list(
         out.text.push(b'[');
         let mut comma: &[u8] = b"";
         loop {
-            for tree in step.rows {
+            for tree in step.rows.iter().filter(|tree| filter.matches(&tree.log)) {
                 out.text.extend_from_slice(comma);
                 tree.write_json(&mut out.text)?;
                 out.pass()?;

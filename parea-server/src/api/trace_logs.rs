@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::{body::Body, extract::State, http::HeaderMap, response::Response};
 use chrono::Utc;
-use parea_store::{After, Count, LogFilter, Logs, Page, Scope};
-use parea_types::{FilterBase, PaginatedTraceLogs, QueryParamsPagination, Timestamp, TraceLogTree};
+use parea_store::{After, Count, LogFilter, Logs, Page, Scope, query::Filter};
+use parea_types::{PaginatedTraceLogs, QueryParamsPagination, Timestamp, TraceLogTree};
 use tokio::runtime::Handle;
 
 use super::stream;
@@ -18,12 +18,12 @@ const STEP: u32 = 100;
 pub(super) async fn list(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
     let bytes = body::receive(&state, &headers, body).await?;
     let query: QueryParamsPagination = body::parse(&bytes, &["body".into()])?;
-    refuse_filters(&query.filter())?;
+    let filter = Filter::from_parea(&query.filter())?;
     let Some(project) = state.catalog.find_project(&query.project_name).await? else {
         return Ok(page(&query, 0, None));
     };
     let scope = Scope { project: Some(project.uuid) };
-    let filter = LogFilter { status: query.status, started_from: started_from(&query) };
+    let filter = LogFilter { status: query.status, started_from: started_from(&query), filter: Some(filter) };
     let total = match state.logs.count(&scope, &filter, u64::MAX).await? {
         Count::Exact(total) | Count::AtLeast(total) => total,
     };
@@ -34,22 +34,6 @@ pub(super) async fn list(State(state): State<AppState>, headers: HeaderMap, body
     // The first rows are fetched before the answer begins, so that a store that fails is told by the status.
     let first = if wanted == 0 { None } else { Some(rows.next(After::Skip(skipped)).await?) };
     Ok(page(&query, total, first.map(|first| (first, rows))))
-}
-
-/// Conditions that are not understood must not look as if they held.
-pub(super) fn refuse_filters(filter: &FilterBase) -> Result<(), ApiError> {
-    let given = [
-        ("filter_field", filter.filter_field.is_some()),
-        ("filter_key", filter.filter_key.is_some()),
-        ("filter_operator", filter.filter_operator.is_some()),
-        ("filter_value", filter.filter_value.is_some()),
-    ];
-    match given.into_iter().find(|(_, given)| *given) {
-        None => Ok(()),
-        Some((name, _)) => Err(ApiError::NotOffered(format!(
-            "`{name}`: filters are not offered yet; leave out the four filter fields"
-        ))),
-    }
 }
 
 fn started_from(query: &QueryParamsPagination) -> Option<Timestamp> {

@@ -11,6 +11,7 @@ mod datasets;
 mod document;
 mod experiments;
 mod feedback;
+mod filters;
 #[path = "../http/mod.rs"]
 mod http;
 mod langchain;
