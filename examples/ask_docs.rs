@@ -142,7 +142,7 @@ async fn retrieve(index: Arc<SearchEngine<usize, u32, Words>>, passages: &[Passa
 }
 
 fn keywords(question: &str) -> String {
-    Words.tokenize(question).into_iter().filter(|word| word.len() > 4).collect::<Vec<_>>().join(" ")
+    Words.tokenize(question).into_iter().filter(|word| word.len() > 3).collect::<Vec<_>>().join(" ")
 }
 
 /// Both lists as one, each passage with its better score.

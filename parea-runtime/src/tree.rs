@@ -86,7 +86,8 @@ fn line(log: &TraceLog, detail: Detail, text: &mut String) {
     }
     text.push(')');
     for score in log.scores.iter().flatten() {
-        let _ = write!(text, " score {} {}", score.name, score.score);
+        // Four decimals tell two runs apart; more only push the rest off the line.
+        let _ = write!(text, " score {} {}", score.name, (score.score * 1e4).round() / 1e4);
     }
     if detail == Detail::Full {
         if let Some(inputs) = log.inputs.as_ref().filter(|inputs| !inputs.is_empty()) {
