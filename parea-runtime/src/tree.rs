@@ -87,7 +87,8 @@ fn line(log: &TraceLog, detail: Detail, text: &mut String) {
     text.push(')');
     for score in log.scores.iter().flatten() {
         // Four decimals tell two runs apart; more only push the rest off the line.
-        let _ = write!(text, " score {} {}", score.name, (score.score * 1e4).round() / 1e4);
+        let shown = if score.score.abs() < 1e9 { (score.score * 1e4).round() / 1e4 } else { score.score };
+        let _ = write!(text, " score {} {}", score.name, shown);
     }
     if detail == Detail::Full {
         if let Some(inputs) = log.inputs.as_ref().filter(|inputs| !inputs.is_empty()) {
