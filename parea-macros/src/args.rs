@@ -23,6 +23,16 @@ pub(crate) struct Options {
     pub(crate) skip: Vec<Ident>,
     pub(crate) log_omit_inputs: bool,
     pub(crate) log_omit_outputs: bool,
+    /// What is captured in place of an argument of that name, or beside the arguments.
+    pub(crate) inputs: Vec<(String, Expr)>,
+    /// A closure of the value; what it returns is captured in its place.
+    pub(crate) output: Option<Expr>,
+    pub(crate) output_for_eval_metrics: Option<Expr>,
+    pub(crate) deployment_id: Option<Expr>,
+    pub(crate) evaluation_metric_names: Vec<Expr>,
+    pub(crate) apply_eval_frac: Option<Expr>,
+    /// The future is boxed, so that callers do not hold it within theirs.
+    pub(crate) boxed: bool,
 }
 
 impl Options {
@@ -46,6 +56,17 @@ impl Options {
             log_omit_inputs,
             log_omit_outputs: self.log_omit_outputs || block.log_omit_outputs,
             metadata: metadata.into_iter().chain(self.metadata).collect(),
+            inputs: self.inputs,
+            output: self.output,
+            output_for_eval_metrics: self.output_for_eval_metrics,
+            deployment_id: self.deployment_id.or(block.deployment_id),
+            evaluation_metric_names: block
+                .evaluation_metric_names
+                .into_iter()
+                .chain(self.evaluation_metric_names)
+                .collect(),
+            apply_eval_frac: self.apply_eval_frac.or(block.apply_eval_frac),
+            boxed: self.boxed || block.boxed && function.sig.asyncness.is_some(),
         }
     }
 
@@ -57,6 +78,10 @@ impl Options {
             .chain(&self.session_id)
             .chain(&self.end_user_identifier)
             .chain(&self.target)
+            .chain(self.inputs.iter().map(|(_, value)| value))
+            .chain(&self.deployment_id)
+            .chain(&self.evaluation_metric_names)
+            .chain(&self.apply_eval_frac)
     }
 
     /// Whether an option mentions the name, if only in the text of a format string.
@@ -91,22 +116,15 @@ const OPTIONS: &[(&str, Read)] = &[
             other => Err(Error::new_spanned(other, "`name` is a string literal: `name = \"…\"`")),
         }
     }),
-    ("tags", |options, _, input| {
-        input.parse::<Token![=]>()?;
-        match input.parse()? {
-            Expr::Array(tags) => options.tags.extend(tags.elems),
-            other => {
-                return Err(Error::new_spanned(other, "`tags` is an array of texts: `tags = [\"beta\", tier]`"));
-            }
-        }
-        Ok(())
-    }),
-    ("metadata", |options, name, input| {
-        let content = list(name, input, "metadata(key = value, \"other key\" = value)")?;
-        let pairs = Punctuated::<Pair, Token![,]>::parse_terminated.parse2(content)?;
-        options.metadata.extend(pairs.into_iter().map(|pair| (pair.key, pair.value)));
-        Ok(())
-    }),
+    ("tags", |options, name, input| texts(&mut options.tags, name, input)),
+    ("metadata", |options, name, input| pairs(&mut options.metadata, name, input)),
+    ("inputs", |options, name, input| pairs(&mut options.inputs, name, input)),
+    ("output", |options, name, input| closure(&mut options.output, name, input)),
+    ("output_for_eval_metrics", |options, name, input| closure(&mut options.output_for_eval_metrics, name, input)),
+    ("deployment_id", |options, _, input| value(&mut options.deployment_id, input)),
+    ("evaluation_metric_names", |options, name, input| texts(&mut options.evaluation_metric_names, name, input)),
+    ("apply_eval_frac", |options, _, input| value(&mut options.apply_eval_frac, input)),
+    ("boxed", |options, name, input| flag(&mut options.boxed, name, input)),
     ("session_id", |options, _, input| value(&mut options.session_id, input)),
     ("end_user_identifier", |options, _, input| value(&mut options.end_user_identifier, input)),
     ("target", |options, _, input| value(&mut options.target, input)),
@@ -172,6 +190,41 @@ fn unknown(name: &Ident) -> Error {
 fn value(into: &mut Option<Expr>, input: ParseStream<'_>) -> Result<()> {
     input.parse::<Token![=]>()?;
     *into = Some(input.parse()?);
+    Ok(())
+}
+
+/// `= [text, ..]`
+fn texts(into: &mut Vec<Expr>, name: &Ident, input: ParseStream<'_>) -> Result<()> {
+    input.parse::<Token![=]>()?;
+    match input.parse()? {
+        Expr::Array(texts) => into.extend(texts.elems),
+        other => {
+            let message = format!("`{name}` is an array of texts: `{name} = [\"one\", other]`");
+            return Err(Error::new_spanned(other, message));
+        }
+    }
+    Ok(())
+}
+
+/// `(key = value, ..)`
+fn pairs(into: &mut Vec<(String, Expr)>, name: &Ident, input: ParseStream<'_>) -> Result<()> {
+    let content = list(name, input, &format!("{name}(key = value, \"other key\" = value)"))?;
+    let pairs = Punctuated::<Pair, Token![,]>::parse_terminated.parse2(content)?;
+    into.extend(pairs.into_iter().map(|pair| (pair.key, pair.value)));
+    Ok(())
+}
+
+/// `= |output| value`, or the path of a function
+fn closure(into: &mut Option<Expr>, name: &Ident, input: ParseStream<'_>) -> Result<()> {
+    input.parse::<Token![=]>()?;
+    match input.parse()? {
+        closure @ (Expr::Closure(_) | Expr::Path(_)) => *into = Some(closure),
+        other => {
+            let message =
+                format!("`{name}` is a closure of the value that was returned: `{name} = |output| output.len()`");
+            return Err(Error::new_spanned(other, message));
+        }
+    }
     Ok(())
 }
 

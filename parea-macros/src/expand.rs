@@ -48,6 +48,7 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
         Some(flow) => flow_call(&flow, "drive_", &future, &outcome, &hooks),
     };
     if keeps_async_fn(function) {
+        let drive = if options.boxed { quote!(::std::boxed::Box::pin(#drive)) } else { drive };
         return item(function, &function.sig, &quote!(#site #drive.await));
     }
     // The future is returned as it is: one level less to nest than inside an `async fn`, and smaller by a copy of
@@ -56,6 +57,7 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
     sig.asyncness = None;
     let output = function.output().map_or_else(|| quote!(()), |output| quote!(#output));
     sig.output = parse_quote!(-> impl ::core::future::Future<Output = #output>);
+    let drive = if options.boxed { quote!(::std::boxed::Box::pin(#drive)) } else { drive };
     let traced = item(function, &sig, &quote!(#site #drive));
     // Documentation shows the function as it was written.
     let written = item(function, &function.sig, &quote!(loop {}));
@@ -210,8 +212,12 @@ fn underscored(names: &[Ident]) -> Option<TokenStream> {
 /// Captures inputs and options, if the span is live.
 fn record(options: &Options, function: &Function, hooks: &TokenStream) -> TokenStream {
     let recorder = local("recorder");
-    let skipped =
-        |name: &Ident| options.log_omit_inputs || options.skip.iter().any(|skip| skip.unraw() == name.unraw());
+    let skipped = |name: &Ident| {
+        options.log_omit_inputs
+            || options.skip.iter().any(|skip| skip.unraw() == name.unraw())
+            // Captured by its own expression instead.
+            || options.inputs.iter().any(|(key, _)| name.unraw() == key)
+    };
     let mut moved_in = TokenStream::new();
     let mut statements = TokenStream::new();
     if let Some(receiver) = &function.receiver {
@@ -242,6 +248,11 @@ fn record(options: &Options, function: &Function, hooks: &TokenStream) -> TokenS
             statements.extend(quote!(#(#cfg)* #quiet { let #look = &#outer; #(#captures)* }));
         }
     }
+    for (key, expression) in &options.inputs {
+        let (key, value) = (json_key(key), local("value"));
+        let capture = capture(&value, &quote!(#recorder.input(#key)), hooks);
+        statements.extend(quote!(match &(#expression) { #value => { #capture } }));
+    }
     statements.extend(settings(options, &recorder, hooks));
     if statements.is_empty() && options.log_omit_inputs {
         return moved_in;
@@ -259,9 +270,21 @@ fn record(options: &Options, function: &Function, hooks: &TokenStream) -> TokenS
     }
 }
 
+/// The key as a JSON member: `"key":`.
+fn json_key(key: &str) -> String {
+    let mut member = String::from("\"");
+    for letter in key.chars() {
+        match letter {
+            '"' | '\\' => member.extend(['\\', letter]),
+            letter if letter < ' ' => member.extend(format!("\\u{:04x}", u32::from(letter)).chars()),
+            letter => member.push(letter),
+        }
+    }
+    member + "\":"
+}
+
 fn input(name: &Ident, reference: &TokenStream, recorder: &Ident, hooks: &TokenStream) -> TokenStream {
-    // An identifier needs no escapes in JSON.
-    let key = format!("\"{}\":", name.unraw());
+    let key = json_key(&name.unraw().to_string());
     let value = local("value");
     let capture = capture(&value, &quote!(#recorder.input(#key)), hooks);
     quote!({ let #value = #reference; #capture })
@@ -289,6 +312,15 @@ fn settings(options: &Options, recorder: &Ident, hooks: &TokenStream) -> TokenSt
     if let Some(user) = &options.end_user_identifier {
         plain("end_user_identifier", user);
     }
+    if let Some(deployment) = &options.deployment_id {
+        plain("deployment_id", deployment);
+    }
+    for name in &options.evaluation_metric_names {
+        plain("evaluation_metric_name", name);
+    }
+    if let Some(fraction) = &options.apply_eval_frac {
+        plain("apply_eval_frac", fraction);
+    }
     for (key, expression) in &options.metadata {
         let write = writer(expression, hooks);
         statements.extend(quote!(#recorder.metadata(#key, #write);));
@@ -310,8 +342,18 @@ fn writer(expression: &Expr, hooks: &TokenStream) -> TokenStream {
 /// Tells success from failure by the type, and captures either.
 fn outcome(options: &Options, of: Option<&Type>, hooks: &TokenStream) -> TokenStream {
     let (output, end, value, error) = (local("output"), local("end"), local("value"), local("error"));
-    let success = if options.log_omit_outputs { quote!(_) } else { quote!(#value) };
-    let captured = (!options.log_omit_outputs).then(|| capture(&value, &quote!(#end.output()), hooks));
+    // What is left out is not looked at, unless an option asks for it.
+    let shown = match (&options.output, options.log_omit_outputs) {
+        (_, true) => None,
+        (None, false) => Some(capture(&value, &quote!(#end.output()), hooks)),
+        (Some(closure), false) => Some(shown_by(closure, &value, &quote!(#end.output()), hooks)),
+    };
+    let for_evals = options
+        .output_for_eval_metrics
+        .as_ref()
+        .map(|closure| shown_by(closure, &value, &quote!(#end.output_for_eval_metrics()), hooks));
+    let success = if shown.is_none() && for_evals.is_none() { quote!(_) } else { quote!(#value) };
+    let captured = quote!(#shown #for_evals);
     let failed = capture_error(&error, &end, hooks);
     let of = of.map(inferable).map(|of| quote!(: &#of));
     quote! {
@@ -327,6 +369,14 @@ fn outcome(options: &Options, of: Option<&Type>, hooks: &TokenStream) -> TokenSt
             }
         }
     }
+}
+
+/// Captures what the user's closure makes of the value.
+fn shown_by(closure: &Expr, value: &Ident, slot: &TokenStream, hooks: &TokenStream) -> TokenStream {
+    let made = local("made");
+    let capture = capture(&made, slot, hooks);
+    // Through a function, so that the closure knows the type of what it is given.
+    quote!(match &#hooks::apply(#value, #closure) { #made => { #capture } })
 }
 
 fn capture_error(error: &Ident, end: &Ident, hooks: &TokenStream) -> TokenStream {

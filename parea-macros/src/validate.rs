@@ -67,6 +67,20 @@ pub(crate) fn check(options: &Options, function: Function) -> Result<Function> {
     {
         errors.at(name, "`skip` has nothing to leave out beside `log_omit_inputs`; remove one of them");
     }
+    if options.boxed && function.sig.asyncness.is_none() {
+        errors.at(function.sig.fn_token, "`boxed` is for `async fn`: nothing else has a future of ours to box");
+    }
+    if options.log_omit_inputs && !options.inputs.is_empty() {
+        errors.at(
+            &options.inputs[0].1,
+            "`inputs` beside `log_omit_inputs`: one says what to capture, the other that nothing is",
+        );
+    }
+    if options.log_omit_outputs
+        && let Some(closure) = &options.output
+    {
+        errors.at(closure, "`output` beside `log_omit_outputs`: one says what to capture, the other that nothing is");
+    }
     for expression in options.expressions() {
         Escapes(&mut errors).visit_expr(expression);
     }

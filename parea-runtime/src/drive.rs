@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 
 use crate::{
     context::{self, Context, Entered},
-    hooks::{CallSite, End, guarded, panicked},
+    hooks::{CallSite, End, panicked},
     record::Outcome,
     span::Span,
 };
@@ -39,9 +39,9 @@ fn finish<R>(span: &Arc<Span>, result: &R, outcome: impl FnOnce(&R, &mut End)) {
     // A value's `Serialize` may call annotated functions too.
     let entered = Entered::new(Context::inside(Arc::clone(span)));
     let mut outcome = Some(outcome);
-    guarded(&mut || {
+    end.fill(&mut |end| {
         if let Some(outcome) = outcome.take() {
-            outcome(result, &mut end);
+            outcome(result, end);
         }
     });
     drop(entered);

@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 use crate::{
     context::{self, Context, Entered},
     drive::{Drive, Live, drive_on, run},
-    hooks::{CallSite, End, guarded, panic_text},
+    hooks::{CallSite, End, panic_text},
     record::Outcome,
     span::Span,
 };
@@ -62,8 +62,8 @@ impl Flow {
         }
         self.count += 1;
         let mut end = End::default();
-        guarded(&mut || capture(&mut end));
-        let Outcome { output, error } = end.outcome();
+        end.fill(&mut |end| capture(end));
+        let Outcome { output, error, .. } = end.outcome();
         if error.is_some() {
             return self.end(error);
         }
@@ -97,7 +97,7 @@ impl Flow {
                 draft.metadata.insert("stream_truncated".to_owned(), format!("{count} items in all").into());
             });
         }
-        span.finish(Outcome { output, error });
+        span.finish(Outcome { output, error, ..Outcome::default() });
     }
 
     /// The source is dropped before its end, which is no failure.
@@ -280,9 +280,9 @@ fn begun<S, E>(result: Result<S, E>, span: Option<&Arc<Span>>, failed: impl FnOn
     if let (Err(error), Some(span)) = (&result, span) {
         let mut end = End::default();
         let mut failed = Some(failed);
-        guarded(&mut || {
+        end.fill(&mut |end| {
             if let Some(failed) = failed.take() {
-                failed(error, &mut end);
+                failed(error, end);
             }
         });
         span.finish(end.outcome());

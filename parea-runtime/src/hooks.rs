@@ -80,15 +80,16 @@ pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
 
 /// Runs code of the user's that only serves the recording: what panics in it is no business of the program.
 #[inline(never)]
-pub(crate) fn guarded(record: &mut dyn FnMut()) {
+pub(crate) fn guarded(record: &mut dyn FnMut()) -> Result<(), String> {
     // The values themselves are guarded one by one where they are captured; this is for the rest.
-    let _ = catch_unwind(AssertUnwindSafe(record));
+    catch_unwind(AssertUnwindSafe(record)).map_err(|payload| format!("<panicked: {}>", panic_text(&*payload)))
 }
 
 /// What the body returned, as it is being captured.
 #[derive(Debug, Default)]
 pub struct End {
     output: Vec<u8>,
+    output_for_eval_metrics: Vec<u8>,
     error: Vec<u8>,
     failed: bool,
 }
@@ -99,16 +100,34 @@ impl End {
         Slot::new(&mut self.output)
     }
 
+    /// For what evaluations see in place of the output.
+    pub fn output_for_eval_metrics(&mut self) -> Slot<'_> {
+        Slot::new(&mut self.output_for_eval_metrics)
+    }
+
     /// For the `Err`.
     pub fn error(&mut self) -> Slot<'_> {
         self.failed = true;
         Slot::new(&mut self.error)
     }
 
+    /// Runs what fills it. If that panics, the output says so.
+    #[inline(never)]
+    pub(crate) fn fill(&mut self, capture: &mut dyn FnMut(&mut Self)) {
+        if let Err(panic) = guarded(&mut || capture(self)) {
+            self.output = serde_json::to_vec(&panic).unwrap_or_default();
+        }
+    }
+
     pub(crate) fn outcome(self) -> Outcome {
         let error = self.failed.then(|| text_of(&self.error).unwrap_or_else(|| "(no text)".to_owned()));
-        Outcome { output: self.output, error }
+        Outcome { output: self.output, output_for_eval_metrics: self.output_for_eval_metrics, error }
     }
+}
+
+/// Calls an option's closure with what was returned.
+pub fn apply<T: ?Sized, R>(value: &T, closure: impl FnOnce(&T) -> R) -> R {
+    closure(value)
 }
 
 /// Captures inputs and options into the span that was started for `site`, if there is one. The body calls this
@@ -118,11 +137,14 @@ pub fn record(site: &'static CallSite, capture: impl FnOnce(&mut Recorder)) {
     let mut recorder = Recorder::default();
     let mut capture = Some(capture);
     // No lock is held here: the user's `Serialize` may start spans or score the current one.
-    guarded(&mut || {
+    let captured = guarded(&mut || {
         if let Some(capture) = capture.take() {
             capture(&mut recorder);
         }
     });
+    if let Err(panic) = captured {
+        recorder.draft.metadata.insert("capture_failed".to_owned(), panic.into());
+    }
     keep(&span, recorder);
 }
 
@@ -145,6 +167,9 @@ fn keep(span: &Span, recorder: Recorder) {
         }
         open.session_id = open.session_id.take().or(draft.session_id);
         open.end_user_identifier = open.end_user_identifier.take().or(draft.end_user_identifier);
+        open.deployment_id = draft.deployment_id;
+        open.evaluation_metric_names = draft.evaluation_metric_names;
+        open.apply_eval_frac = draft.apply_eval_frac;
     });
     if let Some(target) = target {
         span.set_target(target);
@@ -182,6 +207,26 @@ impl Recorder {
     /// Sets the end user.
     pub fn end_user_identifier(&mut self, user: impl Display) {
         self.draft.end_user_identifier = Some(user.to_string());
+    }
+
+    /// Sets the deployed prompt that is used.
+    pub fn deployment_id(&mut self, deployment: impl Display) {
+        self.draft.deployment_id = Some(deployment.to_string());
+    }
+
+    /// Adds a deployed evaluation that the server is to run.
+    pub fn evaluation_metric_name(&mut self, name: impl Into<String>) {
+        self.draft.evaluation_metric_names.push(name.into());
+    }
+
+    /// Sets the chance that those evaluations run; one that is no chance is left out, and metadata says so.
+    pub fn apply_eval_frac(&mut self, fraction: impl Into<f64>) {
+        let fraction = fraction.into();
+        if (0.0..=1.0).contains(&fraction) {
+            self.draft.apply_eval_frac = Some(fraction);
+        } else {
+            self.draft.metadata.insert("apply_eval_frac_refused".to_owned(), fraction.to_string().into());
+        }
     }
 
     /// Sets a key of the metadata to what `write` captures.

@@ -14,6 +14,8 @@ use crate::span::{Draft, Span};
 pub(crate) struct Outcome {
     /// One JSON value, or nothing when the output is left out.
     pub(crate) output: Vec<u8>,
+    /// What evaluations see in its place, or nothing.
+    pub(crate) output_for_eval_metrics: Vec<u8>,
     /// The text of the `Err`, the panic, or the cancellation.
     pub(crate) error: Option<String>,
 }
@@ -60,6 +62,14 @@ struct WireLog<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    output_for_eval_metrics: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deployment_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    evaluation_metric_names: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    apply_eval_frac: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     time_to_first_token: Option<f64>,
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,6 +114,7 @@ impl Record {
         FIXED
             + draft.inputs.capacity()
             + self.outcome.output.capacity()
+            + self.outcome.output_for_eval_metrics.capacity()
             + self.outcome.error.as_ref().map_or(0, String::capacity)
             + draft.children.capacity() * size_of::<Uuid>()
             + draft.errors.iter().map(String::len).sum::<usize>()
@@ -129,6 +140,7 @@ impl Record {
         let inputs = if self.draft.inputs.is_empty() { &b"{}"[..] } else { &self.draft.inputs };
         let inputs: &RawValue = serde_json::from_slice(inputs)?;
         let output = self.output();
+        let output_for_eval_metrics = text_of(&self.outcome.output_for_eval_metrics);
         let error = self.error();
         let log = WireLog {
             trace_id: self.span.id,
@@ -146,6 +158,10 @@ impl Record {
             inputs,
             output: output.as_deref(),
             target: self.target.as_deref(),
+            output_for_eval_metrics: output_for_eval_metrics.as_deref(),
+            deployment_id: self.draft.deployment_id.as_deref(),
+            evaluation_metric_names: &self.draft.evaluation_metric_names,
+            apply_eval_frac: self.draft.apply_eval_frac,
             time_to_first_token: self.draft.time_to_first_token,
             status: if error.is_some() { Status::Error } else { Status::Success },
             error: error.as_deref(),

@@ -60,6 +60,9 @@ pub(crate) struct Draft {
     pub(crate) tags: Vec<String>,
     pub(crate) session_id: Option<String>,
     pub(crate) time_to_first_token: Option<f64>,
+    pub(crate) deployment_id: Option<String>,
+    pub(crate) evaluation_metric_names: Vec<String>,
+    pub(crate) apply_eval_frac: Option<f64>,
     pub(crate) end_user_identifier: Option<String>,
 }
 
