@@ -2,7 +2,7 @@
 
 use std::{
     mem,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{self, Poll},
@@ -20,32 +20,66 @@ use crate::{
 /// Runs a plain function's body inside a span.
 #[inline]
 pub fn drive_sync<R>(site: &'static CallSite, body: impl FnOnce() -> R, outcome: impl FnOnce(&R, &mut End)) -> R {
-    let Some(span) = context::begin(site) else { return body() };
-    let result = run(&span, body);
-    finish(&span, &result, outcome);
+    let span = context::begin(site);
+    let result = run(span.as_ref(), body);
+    if let Some(span) = span {
+        finish(&span, &result, outcome);
+    }
     result
 }
 
-/// Runs `body` with the span in force; a panic ends the span and goes on.
-pub(crate) fn run<R>(span: &Arc<Span>, body: impl FnOnce() -> R) -> R {
-    let entered = Entered::new(Context::inside(Arc::clone(span)));
-    let result = catch_unwind(AssertUnwindSafe(body));
-    drop(entered);
-    result.unwrap_or_else(|payload| panicked(span, payload))
+/// Runs `body` with the span in force, if there is one; a panic ends the span and goes on.
+#[inline]
+pub(crate) fn run<R>(span: Option<&Arc<Span>>, body: impl FnOnce() -> R) -> R {
+    let (mut body, mut result) = (Some(body), None);
+    // Called in one place only, so that it is compiled once for each function.
+    step(span, &mut || result = body.take().map(|body| body()));
+    match result {
+        Some(result) => result,
+        None => unreachable!("the step was taken"),
+    }
 }
 
 fn finish<R>(span: &Arc<Span>, result: &R, outcome: impl FnOnce(&R, &mut End)) {
-    let mut end = End::default();
-    // A value's `Serialize` may call annotated functions too.
-    let entered = Entered::new(Context::inside(Arc::clone(span)));
     let mut outcome = Some(outcome);
-    end.fill(&mut |end| {
+    end(span, &mut |end| {
         if let Some(outcome) = outcome.take() {
             outcome(result, end);
         }
     });
+}
+
+// The parts that are the same for every function, once.
+
+/// Takes a step of a body inside the span.
+#[inline(never)]
+fn step(span: Option<&Arc<Span>>, body: &mut dyn FnMut()) {
+    let Some(span) = span else { return body() };
+    let entered = Entered::new(Context::inside(Arc::clone(span)));
+    let done = catch_unwind(AssertUnwindSafe(body));
+    drop(entered);
+    if let Err(payload) = done {
+        panicked::<()>(span, payload);
+    }
+}
+
+/// Ends the span with what `capture` makes of the result.
+#[inline(never)]
+fn end(span: &Arc<Span>, capture: &mut dyn FnMut(&mut End)) {
+    let mut end = End::default();
+    // A value's `Serialize` may call annotated functions too.
+    let entered = Entered::new(Context::inside(Arc::clone(span)));
+    end.fill(capture);
     drop(entered);
     span.finish(end.outcome());
+}
+
+/// The future was dropped half-way.
+#[inline(never)]
+fn cancel(span: &Arc<Span>, drop_body: &mut dyn FnMut()) {
+    // Inside the context: what a cancelled future drops still finds its parent.
+    step(Some(span), drop_body);
+    span.finish(Outcome { error: Some(CANCELLED.to_owned()), ..Outcome::default() });
 }
 
 /// The future of an annotated function's body. The span starts at the first poll and ends when the body has
@@ -73,13 +107,9 @@ where
     F: Future,
     O: FnOnce(&F::Output, &mut End),
 {
-    let (state, future) = match context::begin(site) {
-        None => (Progress::Off, body()),
-        Some(span) => {
-            let future = run(&span, body);
-            (Progress::Live(span), future)
-        }
-    };
+    let span = context::begin(site);
+    let future = run(span.as_ref(), body);
+    let state = span.map_or(Progress::Off, Progress::Live);
     Drive { state, complete: Some(ends_with(outcome)), body: Some(future) }
 }
 
@@ -128,9 +158,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if this.body.is_some() && let Progress::Live(span) = mem::replace(this.state, Progress::Off) {
-                // Inside the context: what a cancelled future drops still finds its parent.
-                run(&span, || this.body.set(None));
-                span.finish(Outcome { error: Some(CANCELLED.to_owned()), ..Outcome::default() });
+                cancel(&span, &mut || this.body.set(None));
             }
         }
     }
@@ -154,33 +182,20 @@ where
             Progress::Live(span) => Some(Arc::clone(span)),
             Progress::New(_) | Progress::Off => None,
         };
-        let mut step = || {
+        let mut polled = Poll::Pending;
+        // A panic leaves the body where it is; when it is dropped, its span has ended already.
+        step(span.as_ref(), &mut || {
             let Some(body) = this.body.as_mut().as_pin_mut() else { panic!("`async fn` polled after completion") };
-            let polled = body.poll(task);
+            polled = body.poll(task);
             if polled.is_ready() {
                 // Before the end is taken, so that what the body's locals do while they drop is within the latency.
                 this.body.set(None);
             }
-            polled
-        };
-        let polled = match &span {
-            None => step(),
-            Some(span) => {
-                let entered = Entered::new(Context::inside(Arc::clone(span)));
-                let polled = catch_unwind(AssertUnwindSafe(&mut step));
-                drop(entered);
-                polled.unwrap_or_else(|payload| {
-                    *this.state = Progress::Off;
-                    panicked(span, payload)
-                })
-            }
-        };
+        });
         polled.map(|result| {
             *this.state = Progress::Off;
-            match this.complete.take() {
-                Some(complete) => complete(result, span.map(Live)),
-                None => resume_unwind(Box::new("`async fn` polled after completion")),
-            }
+            let Some(complete) = this.complete.take() else { unreachable!("a body completes once") };
+            complete(result, span.map(Live))
         })
     }
 }

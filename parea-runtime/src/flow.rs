@@ -212,10 +212,7 @@ macro_rules! hooks {
             wrap: impl FnOnce($flowing<S, O>) -> T,
         ) -> T {
             let span = context::begin(site);
-            let source = match &span {
-                Some(span) => run(span, body),
-                None => body(),
-            };
+            let source = run(span.as_ref(), body);
             wrap($flowing { flow: Flow::new(span), capture, source: Some(source) })
         }
 
@@ -228,10 +225,7 @@ macro_rules! hooks {
             wrap: impl FnOnce($flowing<S, O>) -> T,
         ) -> Result<T, E> {
             let span = context::begin(site);
-            let result = match &span {
-                Some(span) => run(span, body),
-                None => body(),
-            };
+            let result = run(span.as_ref(), body);
             let source = begun(result, span.as_ref(), failed)?;
             Ok(wrap($flowing { flow: Flow::new(span), capture, source: Some(source) }))
         }
