@@ -134,13 +134,12 @@ fn begin_recorded(site: &'static CallSite) -> Option<Arc<Span>> {
         .flatten()
 }
 
-/// Looks at the span in force without counting a reference.
-pub(crate) fn with_current<R>(look: impl FnOnce(&Arc<Span>) -> R) -> Option<R> {
+/// The span in force.
+pub(crate) fn current_span() -> Option<Arc<Span>> {
     if LISTENERS.load(Ordering::Relaxed) == 0 {
         return None;
     }
-    let span = Context::current().span().map(Arc::clone)?;
-    Some(look(&span))
+    CURRENT.try_with(|current| current.try_borrow().ok()?.span().cloned()).ok().flatten()
 }
 
 /// One party that wants records, for as long as it lives.

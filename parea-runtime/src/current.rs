@@ -1,17 +1,13 @@
 //! The innermost open span, from anywhere below it.
 
-use std::{
-    borrow::Cow,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{borrow::Cow, sync::Arc};
 
 use parea_types::EvaluationScore;
 use serde::Serialize;
 
 use crate::{
-    context::Context,
-    hooks::panic_text,
+    context,
+    hooks::guarded,
     span::{Draft, Span},
 };
 
@@ -32,7 +28,7 @@ pub struct CurrentSpan(Option<Arc<Span>>);
 
 /// The innermost span that is open where this is called.
 pub fn current() -> CurrentSpan {
-    CurrentSpan(Context::current().span().cloned())
+    CurrentSpan(context::current_span())
 }
 
 impl CurrentSpan {
@@ -137,7 +133,11 @@ impl CurrentSpan {
 
 /// A text that the user's code makes: what panics in it is recorded in its place.
 fn shown(make: impl FnOnce() -> String) -> String {
-    catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|payload| format!("<panicked: {}>", panic_text(&*payload)))
+    let (mut make, mut text) = (Some(make), String::new());
+    match guarded(&mut || text = make.take().map(|make| make()).unwrap_or_default()) {
+        Ok(()) => text,
+        Err(panic) => panic,
+    }
 }
 
 fn to_text(value: &impl Serialize) -> String {

@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{self, Poll},
+    thread,
 };
 
 use pin_project_lite::pin_project;
@@ -55,12 +56,17 @@ fn finish<R>(span: &Arc<Span>, result: &R, outcome: impl FnOnce(&R, &mut End)) {
 #[inline(never)]
 fn step(span: Option<&Arc<Span>>, body: &mut dyn FnMut()) {
     let Some(span) = span else { return body() };
+    if let Err(payload) = inside(span, body) {
+        panicked::<()>(span, payload);
+    }
+}
+
+/// Runs `body` with the span in force; a panic is caught.
+pub(crate) fn inside<R>(span: &Arc<Span>, body: impl FnOnce() -> R) -> thread::Result<R> {
     let entered = Entered::new(Context::inside(Arc::clone(span)));
     let done = catch_unwind(AssertUnwindSafe(body));
     drop(entered);
-    if let Err(payload) = done {
-        panicked::<()>(span, payload);
-    }
+    done
 }
 
 /// Ends the span with what `capture` makes of the result.

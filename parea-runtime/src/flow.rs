@@ -2,7 +2,7 @@
 
 use std::{
     iter::FusedIterator,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::resume_unwind,
     pin::Pin,
     sync::Arc,
     task::{self, Poll},
@@ -12,9 +12,9 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use crate::{
-    context::{self, Context, Entered},
-    drive::{Drive, Live, drive_on, run},
-    hooks::{CallSite, End, panic_text},
+    context,
+    drive::{Drive, Live, drive_on, inside, run},
+    hooks::{CallSite, End, panic_error},
     record::Outcome,
     span::Span,
 };
@@ -44,12 +44,9 @@ impl Flow {
     /// whoever takes the items.
     fn step<T>(&mut self, step: impl FnOnce() -> T) -> T {
         let Some(span) = &self.span else { return step() };
-        let entered = Entered::new(Context::inside(Arc::clone(span)));
-        let taken = catch_unwind(AssertUnwindSafe(step));
-        drop(entered);
-        taken.unwrap_or_else(|payload| {
-            self.end(Some(format!("panicked: {}", panic_text(&*payload))));
-            std::panic::resume_unwind(payload)
+        inside(span, step).unwrap_or_else(|payload| {
+            self.end(Some(panic_error(&*payload)));
+            resume_unwind(payload)
         })
     }
 

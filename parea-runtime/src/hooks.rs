@@ -64,25 +64,26 @@ impl CallSite {
 /// Records the panic and lets it go on.
 #[cold]
 pub(crate) fn panicked<R>(span: &Arc<Span>, payload: Box<dyn Any + Send>) -> R {
-    let error = Some(format!("panicked: {}", panic_text(&*payload)));
+    let error = Some(panic_error(&*payload));
     span.finish(Outcome { error, ..Outcome::default() });
     resume_unwind(payload)
 }
 
-/// The text that a panic was raised with.
-pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
-    payload
+/// A panic as an error's text, with what it was raised with.
+pub(crate) fn panic_error(payload: &(dyn Any + Send)) -> String {
+    let text = payload
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("(a value that is no text)")
+        .unwrap_or("(a value that is no text)");
+    format!("panicked: {text}")
 }
 
 /// Runs code of the user's that only serves the recording: what panics in it is no business of the program.
 #[inline(never)]
 pub(crate) fn guarded(record: &mut dyn FnMut()) -> Result<(), String> {
     // The values themselves are guarded one by one where they are captured; this is for the rest.
-    catch_unwind(AssertUnwindSafe(record)).map_err(|payload| format!("<panicked: {}>", panic_text(&*payload)))
+    catch_unwind(AssertUnwindSafe(record)).map_err(|payload| format!("<{}>", panic_error(&*payload)))
 }
 
 /// What the body returned, as it is being captured.
@@ -152,7 +153,7 @@ pub fn record(site: &'static CallSite, capture: impl FnOnce(&mut Recorder)) {
 
 #[inline(never)]
 fn recorded(site: &'static CallSite) -> Option<Arc<Span>> {
-    context::with_current(Arc::clone).filter(|span| span.awaits_inputs_of(site))
+    context::current_span().filter(|span| span.awaits_inputs_of(site))
 }
 
 #[inline(never)]

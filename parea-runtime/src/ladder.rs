@@ -50,7 +50,7 @@ impl<'a> Slot<'a> {
         let failure = match written {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(failure)) => failure,
-            Err(payload) => format!("panicked: {}", crate::hooks::panic_text(&*payload)),
+            Err(payload) => crate::hooks::panic_error(&*payload),
         };
         self.buffer.truncate(self.start);
         Err(failure)
