@@ -11,6 +11,7 @@ use crate::{
     transport::http::Http,
 };
 use crate::{
+    books::Until,
     context::Listener,
     exporter::{self, Destination, warn},
     queue::Queue,
@@ -210,13 +211,14 @@ impl Guard {
     /// Waits until everything that has ended so far is delivered, spooled or given up, but at most `timeout`, and
     /// says how it stands. Blocks this thread only; the exporter needs none of the user's runtimes.
     pub fn flush(&self, timeout: Duration) -> FlushReport {
-        self.queue.as_ref().map(|queue| queue.flush(timeout)).unwrap_or_default()
+        self.queue.as_ref().map(|queue| queue.flush(timeout, Until::Delivered)).unwrap_or_default()
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let report = self.flush(self.settings.deadline);
+        let deadline = self.settings.deadline;
+        let report = self.queue.as_ref().map(|queue| queue.flush(deadline, Until::Patience)).unwrap_or_default();
         if !report.is_complete() {
             warn(&format!("not every log was delivered: {report}"));
         } else if report.spooled > 0 {
@@ -231,5 +233,5 @@ impl Drop for Guard {
 
 /// [`Guard::flush`] from anywhere. Before `init` there is nothing to flush, and the report is empty.
 pub fn flush(timeout: Duration) -> FlushReport {
-    queue().map(|queue| queue.flush(timeout)).unwrap_or_default()
+    queue().map(|queue| queue.flush(timeout, Until::Delivered)).unwrap_or_default()
 }

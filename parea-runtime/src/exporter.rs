@@ -10,7 +10,8 @@ use crate::{
     transport::http::{Http, backoff},
 };
 use crate::{
-    queue::{Fate, Queue, Taken},
+    books::Fate,
+    queue::{Queue, Taken},
     record::ProjectRef,
     report::DropReason,
     transport::{Line, spool::Spool},
@@ -73,9 +74,10 @@ impl Exporter {
                 if taken.records.is_empty() {
                     break;
                 }
-                let (bytes, count) = (taken.bytes(), taken.records.len() as u64);
+                let (bytes, through) = (taken.bytes(), taken.through);
                 self.deliver(taken).await;
-                self.queue.release(bytes, count);
+                self.queue.leave(bytes);
+                self.queue.books().release(through);
             }
         }
     }
@@ -125,7 +127,7 @@ impl Exporter {
             return;
         }
         match spool.write(lines) {
-            Ok(()) => self.queue.settle(lines.len() as u64, Fate::Spooled),
+            Ok(()) => self.queue.books().settle(lines.len() as u64, Fate::Spooled),
             Err(error) => {
                 let complaint = format!("cannot write to {}: {error}", spool.folder().display());
                 self.give_up(lines.len() as u64, DropReason::SpoolFailed, &complaint);
@@ -135,8 +137,8 @@ impl Exporter {
 
     /// Counts logs that are lost, and tells the user the first time.
     fn give_up(&mut self, count: u64, reason: DropReason, complaint: &str) {
-        self.queue.failed(complaint.to_owned());
-        self.queue.settle(count, Fate::Dropped(reason));
+        self.queue.books().failed(complaint.to_owned());
+        self.queue.books().settle(count, Fate::Dropped(reason));
         if self.warned.insert(reason) {
             warn(&format!("{count} logs dropped ({}): {complaint}; further ones are only counted", reason.as_str()));
         }
@@ -167,13 +169,14 @@ impl Exporter {
 
     /// Sends each log once; returns those to be sent again.
     async fn send_once(&mut self, lines: Vec<Line>) -> Vec<Line> {
-        let losses = self.queue.take_losses();
+        let losses = self.queue.books().take_losses();
         let answer = self.server().send(lines, &losses).await;
         if !answer.losses_taken {
-            self.queue.unreport(losses);
+            self.queue.books().unreport(losses);
         }
         if answer.delivered > 0 {
-            self.queue.settle(answer.delivered, Fate::Delivered);
+            self.queue.books().settle(answer.delivered, Fate::Delivered);
+            self.queue.books().recovered();
         }
         let complaint = answer.complaint.unwrap_or_default();
         for (reason, count) in answer.dropped {
@@ -184,7 +187,7 @@ impl Exporter {
             _ => None,
         };
         if let Some(failure) = answer.failure {
-            self.queue.failed(failure.to_string());
+            self.queue.books().failed(failure.to_string());
         }
         answer.again
     }
@@ -206,7 +209,7 @@ impl Exporter {
         match client.project_uuid(&self.project.name).await {
             Ok(uuid) => self.project.uuid = Some(uuid),
             Err(error) if error.is_transient() => {
-                self.queue.failed(error.to_string());
+                self.queue.books().failed(error.to_string());
                 return false;
             }
             Err(_) => {}

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "http")]
 mod api;
+mod books;
 mod client;
 mod clock;
 mod context;

@@ -1,9 +1,9 @@
 //! Between the program and the exporter: bounded by bytes, never blocking, counting everything.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     sync::{
-        Condvar, Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -12,6 +12,7 @@ use std::{
 use tokio::sync::Notify;
 
 use crate::{
+    books::{Books, Until},
     record::Record,
     report::{DropReason, FlushReport},
 };
@@ -20,8 +21,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Queue {
     state: Mutex<State>,
-    /// Told whenever a batch was settled.
-    flushed: Condvar,
+    books: Books,
     /// Wakes the exporter: there is a first record.
     arrived: Notify,
     /// Wakes the exporter from any pause: a batch is full, or somebody waits.
@@ -39,17 +39,8 @@ struct State {
     in_flight: usize,
     /// Records ever let into the queue.
     accepted: u64,
-    /// How many of those have met their fate.
-    settled: u64,
-    /// How many of the oldest are settled without a gap: whole batches, so that waiting for a record is waiting for
-    /// its number.
-    released: u64,
-    delivered: u64,
-    spooled: u64,
-    dropped: BTreeMap<DropReason, u64>,
-    /// Drops that no server was told of yet.
-    unreported: BTreeMap<DropReason, u64>,
-    last_error: Option<String>,
+    /// Records ever taken out of it.
+    taken: u64,
 }
 
 /// Records as the exporter took them. To be settled in the same order.
@@ -57,22 +48,15 @@ struct State {
 pub(crate) struct Taken {
     pub(crate) records: Vec<Record>,
     bytes: usize,
-}
-
-/// What became of one or more taken records.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Fate {
-    #[cfg(feature = "http")]
-    Delivered,
-    Spooled,
-    Dropped(DropReason),
+    /// Number of the last of them, as the [`Books`] count.
+    pub(crate) through: u64,
 }
 
 impl Queue {
     pub(crate) fn new(cap: usize) -> Self {
         Self {
             state: Mutex::default(),
-            flushed: Condvar::new(),
+            books: Books::default(),
             arrived: Notify::new(),
             hurry: Notify::new(),
             open: AtomicU64::new(0),
@@ -89,11 +73,10 @@ impl Queue {
         self.open.fetch_sub(1, Ordering::Relaxed);
         let size = record.size();
         let mut state = self.lock();
-        if size > self.cap {
-            return state.drop_records(DropReason::TooLarge, 1);
-        }
-        if state.queued + state.in_flight + size > self.cap {
-            return state.drop_records(DropReason::QueueFull, 1);
+        if size > self.cap || state.queued + state.in_flight + size > self.cap {
+            drop(state);
+            let reason = if size > self.cap { DropReason::TooLarge } else { DropReason::QueueFull };
+            return self.books.refuse(1, reason);
         }
         let first = state.records.is_empty();
         let was = state.queued;
@@ -131,7 +114,7 @@ impl Queue {
     /// The oldest records, about one batch of them.
     pub(crate) fn take_batch(&self) -> Taken {
         let mut state = self.lock();
-        let mut taken = Taken { records: Vec::new(), bytes: 0 };
+        let mut taken = Taken { records: Vec::new(), bytes: 0, through: 0 };
         while taken.bytes < BATCH_BYTES
             && let Some(record) = state.records.pop_front()
         {
@@ -140,91 +123,43 @@ impl Queue {
         }
         state.queued -= taken.bytes;
         state.in_flight += taken.bytes;
+        state.taken += taken.records.len() as u64;
+        taken.through = state.taken;
         taken
     }
 
-    /// So many records of the batch that was taken have met their fate.
-    pub(crate) fn settle(&self, count: u64, fate: Fate) {
-        let mut state = self.lock();
-        state.settled += count;
-        match fate {
-            #[cfg(feature = "http")]
-            Fate::Delivered => {
-                state.delivered += count;
-                state.last_error = None;
-            }
-            Fate::Spooled => state.spooled += count,
-            Fate::Dropped(reason) => state.drop_records(reason, count),
-        }
+    /// Gives back the room of records that were taken and have left memory.
+    pub(crate) fn leave(&self, bytes: usize) {
+        self.lock().in_flight -= bytes;
     }
 
-    /// All of a batch is settled: gives back its room, and wakes those who wait for it.
-    pub(crate) fn release(&self, bytes: usize, count: u64) {
-        let mut state = self.lock();
-        state.in_flight -= bytes;
-        state.released += count;
-        drop(state);
-        self.flushed.notify_all();
+    pub(crate) fn books(&self) -> &Books {
+        &self.books
     }
 
-    pub(crate) fn failed(&self, error: String) {
-        self.lock().last_error = Some(error);
-    }
-
-    /// Drops that no server was told of; to be given back by [`unreport`](Self::unreport) if the account does not
-    /// arrive.
-    #[cfg(feature = "http")]
-    pub(crate) fn take_losses(&self) -> BTreeMap<DropReason, u64> {
-        std::mem::take(&mut self.lock().unreported)
-    }
-
-    #[cfg(feature = "http")]
-    pub(crate) fn unreport(&self, losses: BTreeMap<DropReason, u64>) {
-        let mut state = self.lock();
-        for (reason, count) in losses {
-            *state.unreported.entry(reason).or_default() += count;
-        }
-    }
-
-    /// Waits until all that has ended before the call is settled, at most until the deadline.
-    pub(crate) fn flush(&self, timeout: Duration) -> FlushReport {
+    /// Waits until all that has ended before the call is at rest, at most until the deadline.
+    pub(crate) fn flush(&self, timeout: Duration, until: Until) -> FlushReport {
         // A deadline beyond the clock's end is none.
         let deadline = Instant::now().checked_add(timeout);
-        let mut state = self.lock();
-        let wanted = state.accepted;
-        if state.released < wanted {
+        let wanted = self.accepted();
+        if !self.books.is_released(wanted) {
             self.hurry.notify_one();
         }
-        while state.released < wanted {
-            let left = deadline.map_or(timeout, |deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
-                break;
-            }
-            state = self.flushed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        self.report(&state)
+        self.books.wait(wanted, deadline, until);
+        self.report()
     }
 
-    fn report(&self, state: &State) -> FlushReport {
-        FlushReport {
-            delivered: state.delivered,
-            spooled: state.spooled,
-            dropped: state.dropped.clone(),
-            pending: state.accepted - state.settled,
-            open: self.open.load(Ordering::Relaxed),
-            last_error: state.last_error.clone(),
-        }
+    /// How it stands.
+    pub(crate) fn report(&self) -> FlushReport {
+        self.books.report(|| self.accepted(), self.open.load(Ordering::Relaxed))
+    }
+
+    fn accepted(&self) -> u64 {
+        self.lock().accepted
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn drop_records(&mut self, reason: DropReason, count: u64) {
-        *self.dropped.entry(reason).or_default() += count;
-        *self.unreported.entry(reason).or_default() += count;
     }
 }
 

@@ -1,0 +1,166 @@
+//! The books of every span that ended: each is counted once, under what became of it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crate::report::{DropReason, FlushReport};
+
+/// What became of records that have left the queue, and who waits to hear it.
+///
+/// Records are known by their number: the first that was taken from the queue is 1. They leave in that order, so
+/// waiting for all that have ended by now is waiting for one number.
+#[derive(Debug, Default)]
+pub(crate) struct Books {
+    ledger: Mutex<Ledger>,
+    /// Told whenever a number rises.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Ledger {
+    /// Records that have left memory, in whatever way.
+    settled: u64,
+    delivered: u64,
+    spooled: u64,
+    dropped: BTreeMap<DropReason, u64>,
+    /// Drops that no server was told of yet.
+    unreported: BTreeMap<DropReason, u64>,
+    /// Every record up to this number is at rest: delivered, given up, or in a spool that is the destination.
+    released: u64,
+    /// Every record up to this number has left memory.
+    safe: u64,
+    /// Since when no attempt to deliver has succeeded.
+    trouble: Option<Instant>,
+    last_error: Option<String>,
+}
+
+/// What became of one or more records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only a server takes logs"))]
+    Delivered,
+    Spooled,
+    Dropped(DropReason),
+}
+
+/// What a flush waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// The server has it.
+    Delivered,
+    /// The same, but once everything is in the spool a server that fails is not waited for any longer than
+    /// [`PATIENCE`].
+    Patience,
+}
+
+/// How long the end of a program waits for a server that fails, once nothing can be lost any more.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Books {
+    /// So many records that were taken from the queue have left memory.
+    pub(crate) fn settle(&self, count: u64, fate: Fate) {
+        let mut ledger = self.lock();
+        ledger.settled += count;
+        match fate {
+            Fate::Delivered => ledger.delivered += count,
+            Fate::Spooled => ledger.spooled += count,
+            Fate::Dropped(reason) => ledger.drop_records(reason, count),
+        }
+    }
+
+    /// Counts records that never got into the queue.
+    pub(crate) fn refuse(&self, count: u64, reason: DropReason) {
+        self.lock().drop_records(reason, count);
+    }
+
+    /// Every record up to that number is where it was to go, or given up.
+    pub(crate) fn release(&self, through: u64) {
+        let mut ledger = self.lock();
+        ledger.released = ledger.released.max(through);
+        ledger.safe = ledger.safe.max(through);
+        drop(ledger);
+        self.changed.notify_all();
+    }
+
+    /// An attempt to deliver has failed.
+    pub(crate) fn failed(&self, error: String) {
+        let mut ledger = self.lock();
+        ledger.trouble.get_or_insert_with(Instant::now);
+        ledger.last_error = Some(error);
+        drop(ledger);
+        // Whoever has little patience looks again.
+        self.changed.notify_all();
+    }
+
+    /// An attempt to deliver has succeeded.
+    #[cfg(feature = "http")]
+    pub(crate) fn recovered(&self) {
+        let mut ledger = self.lock();
+        ledger.trouble = None;
+        ledger.last_error = None;
+    }
+
+    /// Drops that no server was told of; to be given back by [`unreport`](Self::unreport) if the account does not
+    /// arrive.
+    #[cfg(feature = "http")]
+    pub(crate) fn take_losses(&self) -> BTreeMap<DropReason, u64> {
+        std::mem::take(&mut self.lock().unreported)
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn unreport(&self, losses: BTreeMap<DropReason, u64>) {
+        let mut ledger = self.lock();
+        for (reason, count) in losses {
+            *ledger.unreported.entry(reason).or_default() += count;
+        }
+    }
+
+    /// Whether every record up to that number is at rest.
+    pub(crate) fn is_released(&self, wanted: u64) -> bool {
+        self.lock().released >= wanted
+    }
+
+    /// Waits until every record up to that number is at rest, at most until the deadline; `None` is no deadline.
+    pub(crate) fn wait(&self, wanted: u64, deadline: Option<Instant>, until: Until) {
+        let mut ledger = self.lock();
+        while ledger.released < wanted {
+            let now = Instant::now();
+            let patience = ledger.trouble.filter(|_| until == Until::Patience && ledger.safe >= wanted);
+            let patience = patience.and_then(|since| since.checked_add(PATIENCE));
+            let end = [deadline, patience].into_iter().flatten().min();
+            ledger = match end.map(|end| end.saturating_duration_since(now)) {
+                Some(Duration::ZERO) => return,
+                Some(left) => self.changed.wait_timeout(ledger, left).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.changed.wait(ledger).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// The report. `accepted` is asked for the number of records ever let into the queue: after the books are read, so
+    /// that no record is settled that was not accepted.
+    pub(crate) fn report(&self, accepted: impl FnOnce() -> u64, open: u64) -> FlushReport {
+        let ledger = self.lock();
+        FlushReport {
+            delivered: ledger.delivered,
+            spooled: ledger.spooled,
+            dropped: ledger.dropped.clone(),
+            pending: accepted() - ledger.settled,
+            open,
+            last_error: ledger.last_error.clone(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ledger {
+    fn drop_records(&mut self, reason: DropReason, count: u64) {
+        *self.dropped.entry(reason).or_default() += count;
+        *self.unreported.entry(reason).or_default() += count;
+    }
+}
