@@ -1,6 +1,11 @@
 //! From `init` to the last flush.
 
-use std::{fmt, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use once_cell::sync::OnceCell;
 
@@ -13,6 +18,7 @@ use crate::{
 use crate::{
     books::Until,
     context::Listener,
+    evaluation,
     exporter::{self, Destination, warn},
     queue::Queue,
     report::FlushReport,
@@ -211,7 +217,7 @@ impl Guard {
     /// Waits until everything that has ended so far is delivered, spooled or given up, but at most `timeout`, and
     /// says how it stands. Blocks this thread only; the exporter needs none of the user's runtimes.
     pub fn flush(&self, timeout: Duration) -> FlushReport {
-        self.queue.as_ref().map(|queue| queue.flush(timeout, Until::Delivered)).unwrap_or_default()
+        self.queue.as_ref().map(|queue| flush_evaluated(queue, timeout)).unwrap_or_default()
     }
 }
 
@@ -233,5 +239,12 @@ impl Drop for Guard {
 
 /// [`Guard::flush`] from anywhere. Before `init` there is nothing to flush, and the report is empty.
 pub fn flush(timeout: Duration) -> FlushReport {
-    queue().map(|queue| queue.flush(timeout, Until::Delivered)).unwrap_or_default()
+    queue().map(|queue| flush_evaluated(&queue, timeout)).unwrap_or_default()
+}
+
+/// What is being evaluated has ended and is not in the queue yet: it is waited for first, in the same time.
+fn flush_evaluated(queue: &Queue, timeout: Duration) -> FlushReport {
+    let start = Instant::now();
+    evaluation::wait(timeout);
+    queue.flush(timeout.saturating_sub(start.elapsed()), Until::Delivered)
 }

@@ -45,6 +45,8 @@ enum Place {
     /// Outside any span, but in a test that wants whatever starts here.
     Captured(Arc<Capture>),
     Inside(Arc<Span>),
+    /// Where nothing is recorded.
+    Off,
 }
 
 impl Context {
@@ -79,7 +81,22 @@ impl Context {
     pub(crate) fn span(&self) -> Option<&Arc<Span>> {
         match &self.0 {
             Place::Inside(span) => Some(span),
-            Place::Outside | Place::Captured(_) => None,
+            Place::Outside | Place::Captured(_) | Place::Off => None,
+        }
+    }
+
+    /// A place where nothing is recorded.
+    pub(crate) fn off() -> Self {
+        Self(Place::Off)
+    }
+
+    /// Where a trace that starts here would go, if anybody wants it.
+    pub(crate) fn sink(&self) -> Option<Sink> {
+        match &self.0 {
+            Place::Inside(span) => Some(span.trace.sink().clone()),
+            Place::Captured(capture) => Some(Sink::Capture(Arc::clone(capture))),
+            Place::Outside => crate::client::queue().map(Sink::Queue),
+            Place::Off => None,
         }
     }
 }
@@ -129,6 +146,7 @@ fn begin_recorded(site: &'static CallSite) -> Option<Arc<Span>> {
             Place::Inside(parent) => Some(Span::child(parent, site)),
             Place::Captured(capture) => Some(Span::root(site, Sink::Capture(Arc::clone(capture)))),
             Place::Outside => crate::client::queue().map(|queue| Span::root(site, Sink::Queue(queue))),
+            Place::Off => None,
         })
         .ok()
         .flatten()

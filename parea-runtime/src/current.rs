@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::{
     context,
+    evaluation::Evaluator,
     hooks::guarded,
     span::{Draft, Span},
 };
@@ -121,6 +122,12 @@ impl CurrentSpan {
             self.update(|draft| draft.errors.push(error));
         }
         self
+    }
+
+    /// Adds an evaluation that runs once the span has ended.
+    #[doc(hidden)]
+    pub fn evaluate_with(&self, evaluator: Arc<dyn Evaluator>) -> &Self {
+        self.update(|draft| draft.evaluators.0.push(evaluator))
     }
 
     fn update(&self, change: impl FnOnce(&mut Draft)) -> &Self {

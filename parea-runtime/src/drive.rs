@@ -69,6 +69,11 @@ pub(crate) fn inside<R>(span: &Arc<Span>, body: impl FnOnce() -> R) -> thread::R
     done
 }
 
+/// Runs `body`; a panic is caught.
+pub(crate) fn caught<R>(body: impl FnOnce() -> R) -> thread::Result<R> {
+    catch_unwind(AssertUnwindSafe(body))
+}
+
 /// Ends the span with what `capture` makes of the result.
 #[inline(never)]
 fn end(span: &Arc<Span>, capture: &mut dyn FnMut(&mut End)) {

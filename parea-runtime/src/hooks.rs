@@ -15,6 +15,7 @@ pub use crate::ladder::{
 };
 use crate::{
     context,
+    evaluation::Evaluator,
     record::{Outcome, text_of},
     span::{Draft, Span},
 };
@@ -171,6 +172,7 @@ fn keep(span: &Span, recorder: Recorder) {
         open.deployment_id = draft.deployment_id;
         open.evaluation_metric_names = draft.evaluation_metric_names;
         open.apply_eval_frac = draft.apply_eval_frac;
+        open.evaluators.0.extend(draft.evaluators.0);
     });
     if let Some(target) = target {
         span.set_target(target);
@@ -228,6 +230,11 @@ impl Recorder {
         } else {
             self.draft.metadata.insert("apply_eval_frac_refused".to_owned(), fraction.to_string().into());
         }
+    }
+
+    /// Adds an evaluation that runs once the span has ended.
+    pub fn evaluator(&mut self, evaluator: Arc<dyn Evaluator>) {
+        self.draft.evaluators.0.push(evaluator);
     }
 
     /// Sets a key of the metadata to what `write` captures.

@@ -4,11 +4,15 @@
 #[cfg(feature = "http")]
 mod api;
 mod books;
+#[doc(hidden)]
+pub mod cell;
 mod client;
 mod clock;
 mod context;
 mod current;
 mod drive;
+#[doc(hidden)]
+pub mod evaluation;
 mod exporter;
 mod flow;
 #[doc(hidden)]
@@ -20,6 +24,7 @@ mod record;
 mod report;
 mod settings;
 mod sink;
+mod site;
 mod span;
 pub mod testing;
 mod transport;

@@ -84,6 +84,8 @@ struct WireLog<'a> {
     session_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     end_user_identifier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    experiment_uuid: Option<&'a str>,
 }
 
 /// What the user said, beside where the function is; the user's word wins.
@@ -134,6 +136,14 @@ impl Record {
             + draft.end_user_identifier.as_ref().map_or(0, String::len)
     }
 
+    /// Whether it has to be evaluated before it is sent: it asks for that, has not failed, and its lot says so.
+    pub(crate) fn wants_evaluation(&self) -> bool {
+        !self.draft.evaluators.0.is_empty()
+            && self.draft.errors.is_empty()
+            && self.outcome.error.is_none()
+            && self.draft.apply_eval_frac.is_none_or(|fraction| fastrand::f64() < fraction)
+    }
+
     /// Appends the log as one line of JSON, without a line end.
     pub(crate) fn write_json(&self, project: &ProjectRef, line: &mut Vec<u8>) -> io::Result<()> {
         let (start_timestamp, end_timestamp) = self.span.start.interval(self.latency);
@@ -171,6 +181,7 @@ impl Record {
             tags: &self.draft.tags,
             session_id: self.draft.session_id.as_deref(),
             end_user_identifier: self.draft.end_user_identifier.as_deref(),
+            experiment_uuid: self.span.trace.experiment.as_deref(),
         };
         serde_json::to_writer(line, &log).map_err(io::Error::from)
     }

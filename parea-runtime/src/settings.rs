@@ -1,6 +1,6 @@
 //! What the environment and the builder say, in one place.
 
-use std::{env, fmt, path::PathBuf, time::Duration};
+use std::{env, fmt, path::PathBuf, sync::OnceLock, time::Duration};
 
 /// Where `parea serve` listens unless told otherwise.
 #[cfg(feature = "http")]
@@ -47,6 +47,12 @@ impl Settings {
             off: variable("TURN_OFF_PAREA_LOGGING").is_some_and(|value| is_true(&value)),
         }
     }
+}
+
+/// Whether evaluations run without spans of their own, and what they call without any.
+pub(crate) fn evaluations_are_untraced() -> bool {
+    static UNTRACED: OnceLock<bool> = OnceLock::new();
+    *UNTRACED.get_or_init(|| env::var("TURN_OFF_PAREA_EVAL_LOGGING").is_ok_and(|value| is_true(&value)))
 }
 
 /// The words that the Python SDK takes for yes.

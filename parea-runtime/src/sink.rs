@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::{queue::Queue, record::Record};
+use crate::{cell::Watch, evaluation::Tally, queue::Queue, record::Record};
 
 /// Decided at the root and held by the whole trace.
 #[derive(Clone, Debug)]
@@ -11,12 +11,20 @@ pub(crate) enum Sink {
     Queue(Arc<Queue>),
     /// To a test that looks at them.
     Capture(Arc<Capture>),
+    /// On to another one, by way of the experiment that looks at them.
+    Watched(Arc<Watch>),
 }
 
 impl Sink {
     pub(crate) fn opened(&self) {
-        if let Self::Queue(queue) = self {
-            queue.opened();
+        match self {
+            Self::Queue(queue) => queue.opened(),
+            Self::Capture(_) => {}
+            Self::Watched(watch) => {
+                if let Some(inner) = watch.inner() {
+                    inner.opened();
+                }
+            }
         }
     }
 
@@ -24,6 +32,21 @@ impl Sink {
         match self {
             Self::Queue(queue) => queue.push(record),
             Self::Capture(capture) => capture.push(record),
+            Self::Watched(watch) => watch.finished(record),
+        }
+    }
+
+    /// Those who wait for the evaluations of what goes here.
+    pub(crate) fn tallies(&self, visit: &mut dyn FnMut(&Tally)) {
+        match self {
+            Self::Queue(_) => {}
+            Self::Capture(capture) => visit(&capture.evaluating),
+            Self::Watched(watch) => {
+                visit(&watch.evaluating);
+                if let Some(inner) = watch.inner() {
+                    inner.tallies(visit);
+                }
+            }
         }
     }
 }
@@ -32,6 +55,7 @@ impl Sink {
 #[derive(Debug, Default)]
 pub(crate) struct Capture {
     records: Mutex<Vec<Record>>,
+    pub(crate) evaluating: Tally,
 }
 
 impl Capture {

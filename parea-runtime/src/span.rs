@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Start,
+    evaluation::{self, Evaluators},
     hooks::CallSite,
     id,
     record::{Outcome, Record},
@@ -25,6 +26,20 @@ pub(crate) struct Trace {
     next_order: AtomicU32,
     /// Where finished spans go: decided by the root, so that a trace is never split.
     sink: Sink,
+    /// Uuid of the run of an experiment to which the whole trace belongs.
+    pub(crate) experiment: Option<Box<str>>,
+    /// The root's target, for evaluations of spans that started before it was set.
+    root_target: Mutex<Option<Arc<str>>>,
+}
+
+impl Trace {
+    pub(crate) fn sink(&self) -> &Sink {
+        &self.sink
+    }
+
+    pub(crate) fn root_target(&self) -> Option<Arc<str>> {
+        self.root_target.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// A span from its start to its end. Shared by everything that runs inside it.
@@ -63,16 +78,24 @@ pub(crate) struct Draft {
     pub(crate) deployment_id: Option<String>,
     pub(crate) evaluation_metric_names: Vec<String>,
     pub(crate) apply_eval_frac: Option<f64>,
+    /// What scores the span once it has ended, on our side.
+    pub(crate) evaluators: Evaluators,
     pub(crate) end_user_identifier: Option<String>,
 }
 
 impl Span {
     /// The first span of a trace.
     pub(crate) fn root(site: &'static CallSite, sink: Sink) -> Arc<Self> {
+        Self::root_of(site, sink, None)
+    }
+
+    /// The first span of a trace that may belong to an experiment.
+    pub(crate) fn root_of(site: &'static CallSite, sink: Sink, experiment: Option<Box<str>>) -> Arc<Self> {
         let start = Start::now();
         let id = id::fresh(start);
         sink.opened();
-        let trace = Arc::new(Trace { root_id: id, next_order: AtomicU32::new(1), sink });
+        let next_order = AtomicU32::new(1);
+        let trace = Arc::new(Trace { root_id: id, next_order, sink, experiment, root_target: Mutex::default() });
         Arc::new(Self { site, id, parent_id: id, trace, depth: 0, order: 0, start, state: State::new(None) })
     }
 
@@ -113,6 +136,9 @@ impl Span {
     pub(crate) fn set_target(&self, target: Arc<str>) {
         let mut state = self.lock();
         if state.draft.is_some() {
+            if self.depth == 0 {
+                *self.trace.root_target.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&target));
+            }
             state.target = Some(target);
         }
     }
@@ -130,7 +156,8 @@ impl Span {
             (state.draft.take(), state.target.clone())
         };
         let Some(draft) = draft else { return };
-        self.trace.sink.finished(Record { span: Arc::clone(self), latency, draft, target, outcome });
+        let record = Record { span: Arc::clone(self), latency, draft, target, outcome };
+        if record.wants_evaluation() { evaluation::start(record) } else { self.trace.sink.finished(record) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

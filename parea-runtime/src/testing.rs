@@ -1,6 +1,6 @@
 //! Look at the traces of a piece of code, in a test.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use parea_types::TraceLog;
 
@@ -9,6 +9,9 @@ use crate::{
     sink::Capture,
     tree::{self, Detail},
 };
+
+/// How long [`capture`] waits for evaluations of the spans that ended in it.
+const EVALUATIONS: Duration = Duration::from_secs(60);
 
 /// The logs of every span that ended inside a [`capture`].
 #[derive(Clone, Debug, Default)]
@@ -71,6 +74,7 @@ pub fn capture<R>(body: impl FnOnce() -> R) -> (R, Traces) {
     let _listener = Listener::new();
     let capture = Arc::new(Capture::default());
     let value = Context::captured(Arc::clone(&capture)).enter(body);
+    capture.evaluating.wait(EVALUATIONS);
     (value, Traces::of(&capture))
 }
 
@@ -79,5 +83,6 @@ pub async fn capture_async<F: Future>(future: F) -> (F::Output, Traces) {
     let _listener = Listener::new();
     let capture = Arc::new(Capture::default());
     let value = future.in_context(Context::captured(Arc::clone(&capture))).await;
+    capture.evaluating.waited().await;
     (value, Traces::of(&capture))
 }
