@@ -9,6 +9,7 @@ mod burst;
 #[path = "../../parea-server/tests/browser/find.rs"]
 mod find;
 mod install;
+mod load;
 mod step;
 mod tally;
 mod test;
@@ -24,7 +25,7 @@ struct Chore {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const CHORES: &[Chore] = &[test::CHORE, burst::CHORE];
+const CHORES: &[Chore] = &[test::CHORE, burst::CHORE, load::CHORE];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();

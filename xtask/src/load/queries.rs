@@ -1,0 +1,121 @@
+//! Questions to the store as it stands after the load.
+
+use std::{
+    io, thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    http::Connection,
+    process::{Served, broken},
+    workload::{Random, Workload},
+};
+use crate::step::Failure;
+
+const LIST: &str = "/api/parea/v1/get_trace_logs";
+
+/// How often each is asked.
+const TIMES: usize = 60;
+
+/// Longest that a span may take to be found.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// One question, asked again and again with other values.
+pub(super) struct Query {
+    pub(super) name: &'static str,
+    pub(super) answers: Vec<Duration>,
+    /// By the last one.
+    pub(super) found: u64,
+}
+
+type Ask<'a> = Box<dyn Fn(&mut Random) -> String + 'a>;
+
+/// All of them.
+pub(super) fn all(server: &Served, workload: &Workload) -> Result<Vec<Query>, Failure> {
+    let mut connection = server.connect()?;
+    let traces = workload.made() as usize;
+    let filter = |field: &str, key: &str, operator: &str, value: String| {
+        let key = if key.is_empty() { String::new() } else { format!(r#""filter_key":"{key}","#) };
+        format!(r#""filter_field":"{field}",{key}"filter_operator":"{operator}","filter_value":"{value}","#)
+    };
+    let questions: Vec<(&'static str, Ask<'_>)> = vec![
+        ("newest", Box::new(|_| String::new())),
+        ("metadata", Box::new(|random| filter("metadata", "customer", "equals", format!("c{}", random.below(5000))))),
+        ("metadata, common", Box::new(|_| filter("metadata", "env", "equals", "production".to_owned()))),
+        ("score, common", Box::new(|_| filter("score:helpful", "", "greater_than_or_equal", "0.5".to_owned()))),
+        ("score, rare", Box::new(|_| filter("score:faithful", "", "greater_than_or_equal", "0.95".to_owned()))),
+        (
+            "user",
+            Box::new(|random| filter("end_user_identifier", "", "equals", format!("user-{}", random.below(5000)))),
+        ),
+        ("tag", Box::new(|_| filter("tags", "", "equals", "billing".to_owned()))),
+        ("name", Box::new(|_| filter("trace_name", "", "equals", "judge".to_owned()))),
+        (
+            "session",
+            Box::new(move |random| {
+                filter("session_id", "", "equals", format!("session-{}", random.below(traces / 5 + 1)))
+            }),
+        ),
+    ];
+    let mut done = Vec::new();
+    for (name, ask) in questions {
+        let mut random = Random::seeded(3);
+        let mut query = Query { name, answers: Vec::new(), found: 0 };
+        for _ in 0..TIMES {
+            let body = format!(r#"{{{}"project_name":"load","page":1,"page_size":20}}"#, ask(&mut random));
+            let (took, answer) = timed(|| connection.post(LIST, body.as_bytes()))?;
+            query.answers.push(took);
+            query.found = number(&answer, r#""total":"#);
+        }
+        done.push(query);
+    }
+    done.push(tree(&mut connection)?);
+    Ok(done)
+}
+
+/// Trees by id: those of the newest page, then those that hang on them.
+fn tree(connection: &mut Connection) -> Result<Query, Failure> {
+    let body = r#"{"project_name":"load","page":1,"page_size":100}"#;
+    let page = connection.post(LIST, body.as_bytes()).map_err(broken)?;
+    let page = String::from_utf8_lossy(&page).into_owned();
+    let ids: Vec<&str> = page.split(r#""root_trace_id":""#).skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let mut query = Query { name: "tree by id", answers: Vec::new(), found: 0 };
+    for id in ids.iter().step_by((ids.len() / TIMES).max(1)) {
+        let (took, answer) = timed(|| connection.get(&format!("/api/parea/v1/trace_log/{id}")))?;
+        query.answers.push(took);
+        query.found = String::from_utf8_lossy(&answer).matches(r#""trace_id":"#).count() as u64;
+    }
+    Ok(query)
+}
+
+fn timed(ask: impl FnOnce() -> io::Result<Vec<u8>>) -> Result<(Duration, Vec<u8>), Failure> {
+    let begun = Instant::now();
+    let answer = ask().map_err(broken)?;
+    Ok((begun.elapsed(), answer))
+}
+
+/// The number behind the first occurrence of some text.
+fn number(answer: &[u8], behind: &str) -> u64 {
+    let text = String::from_utf8_lossy(answer);
+    let rest = text.split(behind).nth(1).unwrap_or_default();
+    rest.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok()).unwrap_or_default()
+}
+
+/// Waits until every span that was made is listed.
+pub(super) fn until_found(server: &Served, workload: &Workload) -> Result<(), Failure> {
+    let mut connection = server.connect()?;
+    let expected = workload.made() * super::workload::SPANS;
+    let begun = Instant::now();
+    loop {
+        let body = r#"{"project_name":"load","page":1,"page_size":1}"#;
+        let answer = connection.post(LIST, body.as_bytes()).map_err(broken)?;
+        let found = number(&answer, r#""total":"#);
+        if found == expected {
+            return Ok(());
+        }
+        if begun.elapsed() > PATIENCE {
+            return Err(Failure::Empty(format!("{expected} spans were acknowledged, {found} are listed")));
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,145 @@
+//! The loads.
+
+use std::{
+    io,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    http::Connection,
+    process::{Served, broken},
+    workload::{SPANS, Workload},
+};
+use crate::step::Failure;
+
+const BATCHES: &str = "/api/parea/v1/trace_logs";
+const SINGLE: &str = "/api/parea/v1/trace_log";
+
+/// Connections that send batches.
+const CONNECTIONS: u64 = 4;
+
+/// Traces in a batch: 512 spans.
+const TRACES: u64 = 512 / SPANS;
+
+/// What came of a load.
+pub(super) struct Round {
+    pub(super) spans: u64,
+    pub(super) elapsed: Duration,
+    /// Of each request.
+    pub(super) answers: Vec<Duration>,
+    /// Seconds that the server used, what it put off included as far as it did it meanwhile.
+    pub(super) cpu: f64,
+    /// From the last answer until the last span was found.
+    pub(super) behind: Duration,
+}
+
+/// Runs `work` on some connections at once, each until it has no more to do.
+fn drive(
+    server: &Served,
+    connections: u64,
+    work: impl Fn(u64, &mut Connection, &mut Vec<Duration>) -> io::Result<u64> + Sync,
+) -> Result<Round, Failure> {
+    let opened = (0..connections).map(|_| server.connect()).collect::<Result<Vec<_>, _>>()?;
+    let (begun, cpu) = (Instant::now(), server.cpu());
+    let done: Vec<io::Result<(u64, Vec<Duration>)>> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..)
+            .zip(opened)
+            .map(|(index, mut connection)| {
+                let work = &work;
+                scope.spawn(move || {
+                    let mut answers = Vec::new();
+                    work(index, &mut connection, &mut answers).map(|spans| (spans, answers))
+                })
+            })
+            .collect();
+        let gone = || Err(io::Error::other("a thread of the load panicked"));
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| gone())).collect()
+    });
+    let elapsed = begun.elapsed();
+    let mut round = Round { spans: 0, elapsed, answers: Vec::new(), cpu: server.cpu() - cpu, behind: Duration::ZERO };
+    for done in done {
+        let (spans, answers) = done.map_err(broken)?;
+        round.spans += spans;
+        round.answers.extend(answers);
+    }
+    Ok(round)
+}
+
+/// Batches as fast as the server answers.
+pub(super) fn closed(server: &Served, workload: &Workload, spans: u64) -> Result<Round, Failure> {
+    let batches = AtomicU64::new(spans.div_ceil(TRACES * SPANS));
+    let mut round = drive(server, CONNECTIONS, |index, connection, answers| {
+        let mut maker = workload.maker(index);
+        let mut body = Vec::new();
+        let mut sent = 0;
+        let take = || batches.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        while take().is_ok() {
+            maker.batch(&mut body, TRACES);
+            let begun = Instant::now();
+            connection.post(BATCHES, &body)?;
+            answers.push(begun.elapsed());
+            sent += TRACES * SPANS;
+        }
+        Ok(sent)
+    })?;
+    let begun = Instant::now();
+    super::queries::until_found(server, workload)?;
+    round.behind = begun.elapsed();
+    Ok(round)
+}
+
+/// Batches at a given rate, whether the server keeps up or not: an answer is timed from when its batch was due.
+pub(super) fn open(server: &Served, workload: &Workload, rate: u64, seconds: u64) -> Result<Round, Failure> {
+    let begun = Instant::now();
+    let per_batch = TRACES * SPANS;
+    let count = rate * seconds / per_batch;
+    let next = AtomicU64::new(0);
+    // More connections than in the closed loop, or a late answer would hold up the next batch.
+    drive(server, CONNECTIONS * 4, |index, connection, answers| {
+        let mut maker = workload.maker(100 + index);
+        let (mut body, mut sent) = (Vec::new(), 0);
+        loop {
+            maker.batch(&mut body, TRACES);
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= count {
+                return Ok(sent);
+            }
+            let due = begun + Duration::from_secs(1) / rate as u32 * (number * per_batch) as u32;
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            connection.post(BATCHES, &body)?;
+            answers.push(due.elapsed());
+            sent += per_batch;
+        }
+    })
+}
+
+/// How single posts are made.
+#[derive(Clone, Copy)]
+pub(super) struct Singles {
+    pub(super) connections: u64,
+    pub(super) seconds: u64,
+}
+
+/// One span a request, as the SDKs do it: children before their parents.
+pub(super) fn single(server: &Served, workload: &Workload, singles: Singles) -> Result<Round, Failure> {
+    let is_over = AtomicBool::new(false);
+    let begun = Instant::now();
+    drive(server, singles.connections, |index, connection, answers| {
+        let mut maker = workload.maker(1000 * singles.connections + index);
+        let mut sent = 0;
+        while !is_over.load(Ordering::Relaxed) {
+            for span in maker.spans() {
+                let begun = Instant::now();
+                connection.post(SINGLE, &span)?;
+                answers.push(begun.elapsed());
+                sent += 1;
+            }
+            if begun.elapsed().as_secs() >= singles.seconds {
+                is_over.store(true, Ordering::Relaxed);
+            }
+        }
+        Ok(sent)
+    })
+}
