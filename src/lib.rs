@@ -12,7 +12,9 @@ pub use parea_macros::trace;
 #[doc(hidden)]
 pub use parea_runtime::hooks as __private;
 #[cfg(feature = "http")]
-pub use parea_runtime::{ApiClient, ApiError};
+pub use parea_runtime::{
+    ApiClient, ApiClientBuilder, ApiError, BlockingApiClient, BlockingCompletion, CompletionStream,
+};
 pub use parea_runtime::{
     Builder, Context, CurrentSpan, DropReason, FlushReport, Guard, InCurrentSpan, InitError, ScoreValue, WithContext,
     builder, current, flush, init, spawn, testing, tree, types,

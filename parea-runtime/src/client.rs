@@ -135,8 +135,12 @@ impl Builder {
 #[cfg(feature = "http")]
 fn destination(settings: &Settings) -> Result<Destination, InitError> {
     let client = |url: &str| {
-        let key = settings.api_key.as_ref().map(|Secret(key)| key.as_str());
-        ApiClient::new(url, key).map_err(|error| match error {
+        // Attempts are counted and timed by the exporter.
+        let mut builder = ApiClient::builder(url).retries(0).timeout(Duration::from_secs(30));
+        if let Some(Secret(key)) = &settings.api_key {
+            builder = builder.api_key(key);
+        }
+        builder.build().map_err(|error| match error {
             ApiError::Url(why) => InitError::InvalidBaseUrl(why),
             ApiError::Key => InitError::InvalidApiKey,
             other => InitError::InvalidBaseUrl(other.to_string()),

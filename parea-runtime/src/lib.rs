@@ -21,6 +21,8 @@ mod id;
 mod ladder;
 mod queue;
 mod record;
+#[doc(hidden)]
+pub mod redact;
 mod report;
 mod settings;
 mod sink;
@@ -31,7 +33,7 @@ mod transport;
 pub mod tree;
 
 #[cfg(feature = "http")]
-pub use api::{ApiClient, ApiError};
+pub use api::{ApiClient, ApiClientBuilder, ApiError, BlockingApiClient, BlockingCompletion, CompletionStream};
 pub use client::{Builder, Guard, InitError, builder, flush, init};
 pub use context::{Context, InCurrentSpan, WithContext, spawn};
 pub use current::{CurrentSpan, ScoreValue, current};

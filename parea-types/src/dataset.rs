@@ -1,8 +1,9 @@
 //! Datasets, which the wire calls test case collections.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{Location, Timestamp, ValidationError, null};
 
@@ -20,6 +21,52 @@ pub struct TestCase {
     pub tags: Vec<String>,
 }
 
+impl TestCase {
+    /// A row with these columns: texts as they are, anything else as JSON text.
+    ///
+    /// ```
+    /// use parea_types::TestCase;
+    /// let row = TestCase::new([("question", "How many?"), ("lang", "en")]).target("42").tag("easy");
+    /// assert_eq!(row.inputs["lang"], "en");
+    /// ```
+    pub fn new<N: Into<String>, V: Into<Value>>(inputs: impl IntoIterator<Item = (N, V)>) -> Self {
+        let inputs = inputs.into_iter().map(|(name, value)| (name.into(), text(value.into()))).collect();
+        Self { inputs, ..Self::default() }
+    }
+
+    /// A row as it stands in a file: its keys `target` and `tags` are what they say, all others are columns.
+    pub fn from_row(mut row: Map<String, Value>) -> Self {
+        let target = row.remove("target").filter(|target| !target.is_null()).map(text);
+        let tags = match row.remove("tags") {
+            Some(Value::Array(tags)) => tags.into_iter().map(text).collect(),
+            None | Some(Value::Null) => Vec::new(),
+            Some(one) => vec![text(one)],
+        };
+        Self { target, tags, ..Self::new(row) }
+    }
+
+    /// Sets the expected output.
+    #[must_use]
+    pub fn target(mut self, target: impl Into<String>) -> Self {
+        self.target = Some(target.into());
+        self
+    }
+
+    /// Adds a label.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+}
+
+fn text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
 /// The body of `POST /collection`: creates a dataset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateTestCaseCollectionRequest {
@@ -30,6 +77,15 @@ pub struct CreateTestCaseCollectionRequest {
     /// Its first rows.
     #[serde(default, deserialize_with = "null::as_default", skip_serializing_if = "Vec::is_empty")]
     pub test_cases: Vec<TestCase>,
+}
+
+impl CreateTestCaseCollectionRequest {
+    /// A dataset of these rows; its columns are all that occur in them.
+    pub fn new(name: impl Into<String>, test_cases: impl IntoIterator<Item = TestCase>) -> Self {
+        let test_cases: Vec<_> = test_cases.into_iter().collect();
+        let columns: BTreeSet<_> = test_cases.iter().flat_map(|case| case.inputs.keys().cloned()).collect();
+        Self { name: name.into(), column_names: columns.into_iter().collect(), test_cases }
+    }
 }
 
 /// The answer of `POST /collection`.
@@ -86,6 +142,16 @@ pub struct CreateTestCases {
 }
 
 impl CreateTestCases {
+    /// Rows for the dataset of that id.
+    pub fn to_id(id: i64, test_cases: impl IntoIterator<Item = TestCase>) -> Self {
+        Self { id: Some(id), test_cases: test_cases.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Rows for the dataset of that name.
+    pub fn to_name(name: impl Into<String>, test_cases: impl IntoIterator<Item = TestCase>) -> Self {
+        Self { name: Some(name.into()), test_cases: test_cases.into_iter().collect(), ..Self::default() }
+    }
+
     /// What is wrong with it beyond its types; empty when it names a dataset.
     pub fn validate(&self) -> Vec<ValidationError> {
         if self.id.is_some() || self.name.as_ref().is_some_and(|name| !name.is_empty()) {

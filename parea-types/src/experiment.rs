@@ -26,6 +26,38 @@ pub struct CreateExperimentRequest {
 }
 
 impl CreateExperimentRequest {
+    /// A run of the experiment `name`; the server names the run.
+    ///
+    /// ```
+    /// use parea_types::CreateExperimentRequest;
+    /// let run = CreateExperimentRequest::new("Greeting", "b8d4…").run_name("brave-otter").metadata("model", "small");
+    /// assert!(run.validate().is_empty());
+    /// ```
+    pub fn new(name: impl Into<String>, project_uuid: impl Into<String>) -> Self {
+        Self { name: name.into(), project_uuid: project_uuid.into(), ..Self::default() }
+    }
+
+    /// Names the run: letters, digits, `-` and `_`.
+    #[must_use]
+    pub fn run_name(mut self, run_name: impl Into<String>) -> Self {
+        self.run_name = Some(run_name.into());
+        self
+    }
+
+    /// Adds a key and its value to find the run by.
+    #[must_use]
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.get_or_insert_default().insert(key.into(), value.into());
+        self
+    }
+
+    /// Lets the run be seen without a key.
+    #[must_use]
+    pub fn public(mut self) -> Self {
+        self.is_public = true;
+        self
+    }
+
     /// What is wrong with it beyond its types: a run's name is made of letters, digits, `-` and `_`.
     pub fn validate(&self) -> Vec<ValidationError> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
@@ -178,6 +210,34 @@ pub struct ListExperimentsRequest {
     pub experiment_uuids: Option<Vec<String>>,
 }
 
+impl ListExperimentsRequest {
+    /// Runs of a project.
+    pub fn of_project(project_name: impl Into<String>) -> Self {
+        Self { project_name: Some(project_name.into()), ..Self::default() }
+    }
+
+    /// Only those whose experiment has this in its name.
+    #[must_use]
+    pub fn experiment_name(mut self, part: impl Into<String>) -> Self {
+        self.experiment_name_filter = Some(part.into());
+        self
+    }
+
+    /// Only those that have this in their name.
+    #[must_use]
+    pub fn run_name(mut self, part: impl Into<String>) -> Self {
+        self.run_name_filter = Some(part.into());
+        self
+    }
+
+    /// Only those whose metadata has this pair.
+    #[must_use]
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.metadata_filter.get_or_insert_default().insert(key.into(), value.into());
+        self
+    }
+}
+
 /// The body of `POST /experiment/{uuid}/finished`, which may also be missing altogether: that is the default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FinishExperimentRequest {
@@ -187,6 +247,20 @@ pub struct FinishExperimentRequest {
     /// Results over the whole run. Non-finite ones are left out when they are written.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "score::finite_only_if_set")]
     pub dataset_level_stats: Option<Vec<EvaluationScore>>,
+}
+
+impl FinishExperimentRequest {
+    /// Of a run in which at least one sample failed.
+    pub fn failed() -> Self {
+        Self { status: ExperimentStatus::Failed, ..Self::default() }
+    }
+
+    /// Adds a result over the whole run.
+    #[must_use]
+    pub fn statistic(mut self, result: EvaluationScore) -> Self {
+        self.dataset_level_stats.get_or_insert_default().push(result);
+        self
+    }
 }
 
 impl Default for FinishExperimentRequest {

@@ -31,6 +31,25 @@ pub struct FeedbackRequest {
 }
 
 impl FeedbackRequest {
+    /// A verdict on a log, 0 to 1.
+    pub fn new(trace_id: impl Into<String>, score: f64) -> Self {
+        Self { trace_id: Some(trace_id.into()), score, ..Self::default() }
+    }
+
+    /// Adds a remark.
+    #[must_use]
+    pub fn comment(mut self, comment: impl Into<String>) -> Self {
+        self.comment = Some(comment.into());
+        self
+    }
+
+    /// Adds the output as it should have been.
+    #[must_use]
+    pub fn target(mut self, target: impl Into<String>) -> Self {
+        self.target = Some(target.into());
+        self
+    }
+
     /// Id of the log that is judged, by whichever name it came; an empty one is none.
     pub fn log_id(&self) -> Option<&str> {
         let ids = [self.trace_id.as_deref(), self.inference_id.as_deref()];

@@ -1,8 +1,9 @@
 //! Which logs are wanted, and the page that answers.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{Status, TraceLogTree, ValidationError, null};
 
@@ -21,6 +22,129 @@ pub struct FilterBase {
     /// What to compare with: always text, also for numbers. Several values are a JSON array or separated by commas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter_value: Option<String>,
+}
+
+impl FilterBase {
+    /// Begins a condition on a field of a log, such as `trace_name`, `status` or `latency`.
+    ///
+    /// ```
+    /// use parea_types::FilterBase;
+    /// let slow = FilterBase::field("latency").greater_than(2.5);
+    /// assert_eq!(slow.filter_value.as_deref(), Some("2.5"));
+    /// ```
+    pub fn field(name: impl Into<String>) -> Condition {
+        Condition { field: name.into(), key: None }
+    }
+
+    /// Begins a condition on a score.
+    pub fn score(name: impl Display) -> Condition {
+        Self::field(format!("score:{name}"))
+    }
+
+    /// Begins a condition on a key of the metadata.
+    pub fn metadata(key: impl Into<String>) -> Condition {
+        Self::field("metadata").key(key)
+    }
+
+    /// Begins a condition on an input.
+    pub fn input(name: impl Into<String>) -> Condition {
+        Self::field("inputs").key(name)
+    }
+
+    /// Begins a condition on the verdicts of people by one criterion; `annotation_type` is `continuous` or
+    /// `categorical`.
+    pub fn annotation(annotation_type: impl Display, criterion: i64) -> Condition {
+        Self::field(format!("annotation:{annotation_type}:{criterion}"))
+    }
+}
+
+/// A field, of which is still to be said how it is compared. See [`FilterBase::field`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "it is no filter before it is said how to compare"]
+pub struct Condition {
+    field: String,
+    key: Option<String>,
+}
+
+impl Condition {
+    /// Looks at this key of a field that is a map.
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Text exactly, numbers by value; a list contains the value.
+    pub fn equals(self, value: impl Display) -> FilterBase {
+        self.compare(FilterOperator::Equals, value)
+    }
+
+    /// The opposite of [`equals`](Self::equals), true also where the field is absent.
+    pub fn not_equals(self, value: impl Display) -> FilterBase {
+        self.compare(FilterOperator::NotEquals, value)
+    }
+
+    /// Contains the text, whatever the case.
+    pub fn like(self, text: impl Display) -> FilterBase {
+        self.compare(FilterOperator::Like, text)
+    }
+
+    /// `>` on numbers and times.
+    pub fn greater_than(self, value: impl Display) -> FilterBase {
+        self.compare(FilterOperator::GreaterThan, value)
+    }
+
+    /// `>=` on numbers and times.
+    pub fn greater_than_or_equal(self, value: impl Display) -> FilterBase {
+        self.compare(FilterOperator::GreaterThanOrEqual, value)
+    }
+
+    /// `<` on numbers and times.
+    pub fn less_than(self, value: impl Display) -> FilterBase {
+        self.compare(FilterOperator::LessThan, value)
+    }
+
+    /// `<=` on numbers and times.
+    pub fn less_than_or_equal(self, value: impl Display) -> FilterBase {
+        self.compare(FilterOperator::LessThanOrEqual, value)
+    }
+
+    /// Absent, null or empty.
+    pub fn is_null(self) -> FilterBase {
+        self.filter(FilterOperator::IsNull, None)
+    }
+
+    /// Not [`is_null`](Self::is_null); with a key, the key is there.
+    pub fn exists(self) -> FilterBase {
+        self.filter(FilterOperator::Exists, None)
+    }
+
+    /// Equals any of these.
+    pub fn one_of<V: Display>(self, values: impl IntoIterator<Item = V>) -> FilterBase {
+        self.compare(FilterOperator::In, list(values))
+    }
+
+    /// From `low` to `high`, both included.
+    pub fn between(self, low: impl Display, high: impl Display) -> FilterBase {
+        self.compare(FilterOperator::Between, list([low.to_string(), high.to_string()]))
+    }
+
+    fn compare(self, operator: FilterOperator, value: impl Display) -> FilterBase {
+        self.filter(operator, Some(value.to_string()))
+    }
+
+    fn filter(self, operator: FilterOperator, value: Option<String>) -> FilterBase {
+        FilterBase {
+            filter_field: Some(self.field),
+            filter_key: self.key,
+            filter_operator: Some(operator),
+            filter_value: value,
+        }
+    }
+}
+
+/// Several values in one: a JSON array, so that commas in them part nothing.
+fn list<V: Display>(values: impl IntoIterator<Item = V>) -> Value {
+    values.into_iter().map(|value| Value::from(value.to_string())).collect()
 }
 
 /// How a field is compared with a value.
@@ -207,6 +331,43 @@ impl QueryParamsPagination {
             time_range: TimeRange::All,
             status: None,
         }
+    }
+
+    /// The same page of logs that match.
+    #[must_use]
+    pub fn matching(mut self, filter: FilterBase) -> Self {
+        let FilterBase { filter_field, filter_key, filter_operator, filter_value } = filter;
+        (self.filter_field, self.filter_key) = (filter_field, filter_key);
+        (self.filter_operator, self.filter_value) = (filter_operator, filter_value);
+        self
+    }
+
+    /// The same query for another page; the first is 1.
+    #[must_use]
+    pub fn page(mut self, page: i64) -> Self {
+        self.page = page;
+        self
+    }
+
+    /// The same query with so many logs on a page, 1 to [`MAX_PAGE_SIZE`](Self::MAX_PAGE_SIZE).
+    #[must_use]
+    pub fn page_size(mut self, page_size: i64) -> Self {
+        self.page_size = page_size;
+        self
+    }
+
+    /// The same query for logs that started so far back at most.
+    #[must_use]
+    pub fn since(mut self, time_range: TimeRange) -> Self {
+        self.time_range = time_range;
+        self
+    }
+
+    /// The same query for logs of this status.
+    #[must_use]
+    pub fn status(mut self, status: Status) -> Self {
+        self.status = Some(status);
+        self
     }
 
     /// The filter alone.

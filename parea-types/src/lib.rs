@@ -44,7 +44,7 @@ pub use experiment::{
     ExperimentWithStats, FinishExperimentRequest, ListExperimentsRequest, StatisticOperation, TraceStats,
 };
 pub use feedback::FeedbackRequest;
-pub use filter::{FilterBase, FilterOperator, PaginatedTraceLogs, QueryParamsPagination, TimeRange};
+pub use filter::{Condition, FilterBase, FilterOperator, PaginatedTraceLogs, QueryParamsPagination, TimeRange};
 pub use project::{CreateGetProjectRequest, CreateGetProjectResponse};
 pub use score::{EvaluationScore, NonFiniteScore};
 pub use time::{ParseTimestampError, Timestamp};

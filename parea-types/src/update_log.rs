@@ -30,6 +30,32 @@ pub struct UpdateLog {
 }
 
 impl UpdateLog {
+    /// A change of nothing yet.
+    ///
+    /// ```
+    /// use parea_types::UpdateLog;
+    /// let update = UpdateLog::new("6f0c…").set("output", "Hello").set("tags", vec!["seen"]);
+    /// assert!(update.check().is_empty());
+    /// ```
+    pub fn new(trace_id: impl Into<String>) -> Self {
+        Self { trace_id: trace_id.into(), ..Self::default() }
+    }
+
+    /// Sets a field of the log; null clears it.
+    #[must_use]
+    pub fn set(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.field_name_to_value_map.insert(field.into(), value.into());
+        self
+    }
+
+    /// Adds to what is there instead of replacing it: maps merge, lists append, scores of one name are replaced. Servers
+    /// other than ours replace all the same.
+    #[must_use]
+    pub fn merging(mut self) -> Self {
+        self.merge = true;
+        self
+    }
+
     /// What is wrong with the fields: names that no log has, fields of identity, values of the wrong type. Empty when
     /// the update can be applied as it is.
     ///

@@ -1,0 +1,138 @@
+//! How a client is made: address, key, patience.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::{Url, header};
+
+use super::{
+    client::{ApiClient, Connection},
+    error::{ApiError, chain},
+};
+use crate::settings::{LOCAL_SERVER, Secret, Settings};
+
+/// The path under which every Parea server answers.
+const BASE_PATH: &str = "/api/parea/v1";
+
+/// Settings of an [`ApiClient`]. See [`ApiClient::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is made before `.build()`"]
+pub struct ApiClientBuilder {
+    base_url: String,
+    api_key: Option<Secret>,
+    timeout: Duration,
+    retries: u32,
+    logs_off: bool,
+}
+
+impl ApiClientBuilder {
+    pub(super) fn new(base_url: &str) -> Self {
+        Self {
+            base_url: base_url.to_owned(),
+            api_key: None,
+            timeout: Duration::from_secs(180),
+            retries: 2,
+            logs_off: false,
+        }
+    }
+
+    pub(super) fn from_env() -> Result<Self, ApiError> {
+        let settings = Settings::from_env();
+        let base_url = match (&settings.base_url, &settings.api_key) {
+            (Some(url), _) => url.as_str(),
+            (None, Some(_)) => return Err(ApiError::MissingBaseUrl),
+            (None, None) => LOCAL_SERVER,
+        };
+        Ok(Self { api_key: settings.api_key.clone(), logs_off: settings.off, ..Self::new(base_url) })
+    }
+
+    /// The key that is sent as `x-api-key`. A local server needs none.
+    pub fn api_key(mut self, key: impl Into<String>) -> Self {
+        self.api_key = Some(Secret(key.into()));
+        self
+    }
+
+    /// Most time that one attempt may take until its whole answer is there; for a streamed completion, until the next
+    /// piece of it. 180 s unless set, as in the other SDKs.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How often a failed call is tried again, with pauses in between; 2 unless set, 0 for never.
+    ///
+    /// Tried again are connection faults, 408, 429, 500, 502, 503 and 504, and no other answer. Calls that would have
+    /// their effect twice (creating an experiment, a dataset or rows, feedback, completions) are tried again only where
+    /// the server cannot have acted: when no connection came about, and on 408, 429 and 503. A `Retry-After` up to a
+    /// minute is waited for.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// Makes the client. No connection is made yet.
+    pub fn build(self) -> Result<ApiClient, ApiError> {
+        let Self { base_url, api_key, timeout, retries, logs_off } = self;
+        let mut base = Url::parse(base_url.trim()).map_err(|error| ApiError::Url(format!("`{base_url}`: {error}")))?;
+        if !matches!(base.scheme(), "http" | "https") {
+            return Err(ApiError::Url(format!("`{base_url}` is neither http nor https")));
+        }
+        if base.query().is_some() || base.fragment().is_some() {
+            return Err(ApiError::Url(format!("`{base_url}` has a query or a fragment; paths are added to its end")));
+        }
+        let key = match api_key.map(|Secret(key)| header::HeaderValue::from_str(key.trim())) {
+            Some(Ok(mut key)) => {
+                key.set_sensitive(true);
+                Some(key)
+            }
+            Some(Err(_)) => return Err(ApiError::Key),
+            None => None,
+        };
+        if base.path().trim_matches('/').is_empty() {
+            base.set_path(BASE_PATH);
+        }
+        let loopback = is_loopback(&base);
+        let http = connector(loopback)?;
+        let base = base.as_str().trim_end_matches('/').into();
+        Ok(ApiClient { http, connection: Arc::new(Connection { base, key, timeout, retries, logs_off, loopback }) })
+    }
+}
+
+/// What makes the connections. Each runtime needs its own: connections die with the runtime that made them.
+pub(super) fn connector(loopback: bool) -> Result<reqwest::Client, ApiError> {
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls()?)
+        .tcp_nodelay(true)
+        // A redirect would turn a post into a get, and carry the key to whoever it names.
+        .redirect(reqwest::redirect::Policy::none())
+        // Whether to repeat a call is decided here, by what it does.
+        .retry(reqwest::retry::never())
+        .connect_timeout(Duration::from_secs(5));
+    if loopback {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|error| ApiError::Url(chain(&error)))
+}
+
+/// Certificates are checked as the operating system does; the cryptography is ring, chosen here so that nothing is
+/// installed for the whole process.
+fn tls() -> Result<rustls::ClientConfig, ApiError> {
+    use rustls_platform_verifier::BuilderVerifierExt as _;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(rustls::ConfigBuilder::with_platform_verifier)
+        .map_err(|error| ApiError::Url(format!("TLS cannot be set up: {error}")))?;
+    Ok(config.with_no_client_auth())
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback()),
+        None => false,
+    }
+}

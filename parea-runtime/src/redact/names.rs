@@ -1,0 +1,471 @@
+//! Names whose values are secrets: of arguments, JSON members, struct fields in `Debug` texts, headers.
+//!
+//! A name is read from its end, since its last word says what it is: `user_password` is a password, `password_policy` is
+//! a policy. Most names are told by their last two letters.
+
+/// Longest word that any list below has, and some more.
+const LONGEST: usize = 24;
+
+/// Whether a value of this name is a secret, in whatever case and spelling: `api_key`, `apiKey`, `APIKEY`, `X-Api-Key`.
+///
+/// A `token` is one, unless the word before it says that it is a piece of text (`next_token`) or of a list
+/// (`page_token`); `tokens` are counts.
+#[inline]
+pub const fn is_secret_name(name: &str) -> bool {
+    let name = name.as_bytes();
+    let end = trimmed(name, name.len());
+    if end < 3 || !may_end_secret(name[end - 2], name[end - 1]) {
+        return false;
+    }
+    is_secret(name, end)
+}
+
+/// Whether some word of the lists below ends with these two letters.
+const fn may_end_secret(last_but_one: u8, last: u8) -> bool {
+    let (last_but_one, last) = (last_but_one.to_ascii_lowercase(), last.to_ascii_lowercase());
+    if !last_but_one.is_ascii_lowercase() || !last.is_ascii_lowercase() {
+        return false;
+    }
+    ENDS[(last - b'a') as usize] >> (last_but_one - b'a') & 1 == 1
+}
+
+/// For each last letter the letters before it, as bits.
+const ENDS: [u32; 26] = {
+    let mut ends = [0; 26];
+    let lists: [&[&str]; 7] = [NOUNS, TAILS, KEYS, &["token", "tokens"], &["number"], QUALIFIERS, &["string", "card"]];
+    let mut list = 0;
+    while list < lists.len() {
+        let mut at = 0;
+        while at < lists[list].len() {
+            let word = lists[list][at].as_bytes();
+            ends[(word[word.len() - 1] - b'a') as usize] |= 1 << (word[word.len() - 2] - b'a');
+            at += 1;
+        }
+        list += 1;
+    }
+    ends
+};
+
+/// Words that name a secret by themselves.
+const NOUNS: &[&str] = &[
+    "password",
+    "passwords",
+    "passwd",
+    "pwd",
+    "passphrase",
+    "passcode",
+    "secret",
+    "secrets",
+    "credential",
+    "credentials",
+    "creds",
+    "authorization",
+    "auth",
+    "bearer",
+    "jwt",
+    "cookie",
+    "cookies",
+    "cvv",
+    "cvc",
+    "ssn",
+    "otp",
+    "totp",
+    "idtoken",
+    "sessiontoken",
+    "refreshtoken",
+];
+
+/// What a word may end with that names a secret however it begins: words that were written as one.
+const TAILS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "apikey",
+    "apikeys",
+    "secretkey",
+    "privatekey",
+    "accesskey",
+    "accesstoken",
+    "authtoken",
+    "apitoken",
+    "authorization",
+];
+
+/// Words that end a name whose word before decides.
+const KEYS: &[&str] = &["key", "keys"];
+
+/// Which keys are secrets.
+const SECRET_KEYS: &[&str] = &[
+    "api",
+    "access",
+    "secret",
+    "private",
+    "signing",
+    "signature",
+    "encryption",
+    "decryption",
+    "auth",
+    "ssh",
+    "pgp",
+    "gpg",
+    "hmac",
+    "master",
+    "service",
+    "subscription",
+    "account",
+    "provider",
+    "license",
+    "bearer",
+];
+
+/// Which tokens are none of a secret kind: pieces of a model's text, and marks of a place in a list.
+const PLAIN_TOKENS: &[&str] = &[
+    "next",
+    "stop",
+    "eos",
+    "bos",
+    "pad",
+    "unk",
+    "sep",
+    "cls",
+    "mask",
+    "special",
+    "first",
+    "last",
+    "per",
+    "page",
+    "continuation",
+    "start",
+    "end",
+    "begin",
+    "prompt",
+    "input",
+    "output",
+    "completion",
+    "total",
+    "image",
+    "audio",
+    "thinking",
+    "reasoning",
+    "cached",
+    "max",
+    "min",
+    "previous",
+    "prev",
+    "current",
+    "new",
+    "each",
+    "top",
+];
+
+/// Which tokens are secrets even in the plural, which otherwise counts.
+const SECRET_TOKENS: &[&str] = &["api", "access", "auth", "refresh", "bearer", "secret", "session"];
+
+/// Words that may follow the name of a secret and leave it one.
+const QUALIFIERS: &[&str] = &[
+    "value",
+    "hash",
+    "plain",
+    "plaintext",
+    "text",
+    "raw",
+    "header",
+    "str",
+    "bytes",
+    "old",
+    "current",
+    "confirm",
+    "confirmation",
+    "encrypted",
+    "encoded",
+    "env",
+    "var",
+];
+
+/// Reads words from the end until one decides.
+const fn is_secret(name: &[u8], mut end: usize) -> bool {
+    loop {
+        let start = word_start(name, end);
+        let word = Word::read(name, start, end);
+        let before_end = trimmed(name, start);
+        let before = Word::read(name, word_start(name, before_end), before_end);
+        if word.is_one_of(NOUNS) || word.ends_with_one_of(TAILS) {
+            return true;
+        }
+        if word.is("token") {
+            return !before.is_one_of(PLAIN_TOKENS);
+        }
+        if word.is("tokens") {
+            return before.is_one_of(SECRET_TOKENS);
+        }
+        if word.is_one_of(KEYS) {
+            return before.is_one_of(SECRET_KEYS);
+        }
+        if word.is("number") {
+            return before.is("card");
+        }
+        if word.is("card") {
+            return before.is("credit") || before.is("debit");
+        }
+        if word.is("string") {
+            return before.is("connection");
+        }
+        if before_end == 0 || !word.is_one_of(QUALIFIERS) {
+            return false;
+        }
+        end = before_end;
+    }
+}
+
+/// Where the name ends when what is no letter is left out at its end: separators, and numbers as in `password2`.
+const fn trimmed(name: &[u8], mut end: usize) -> usize {
+    while end > 0 && !is_letter(name[end - 1]) {
+        end -= 1;
+    }
+    end
+}
+
+/// Bytes beyond ASCII are letters of some language.
+const fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte >= 0x80
+}
+
+/// Where the word begins that ends at `end`: behind a separator or a digit, or at a hump of `camelCase` or `HTTPKey`.
+const fn word_start(name: &[u8], end: usize) -> usize {
+    let mut start = end;
+    while start > 0 && is_letter(name[start - 1]) {
+        start -= 1;
+        if start > 0 && name[start].is_ascii_uppercase() && is_letter(name[start - 1]) {
+            let after_small = !name[start - 1].is_ascii_uppercase();
+            let before_small = start + 1 < end && !name[start + 1].is_ascii_uppercase();
+            if after_small || before_small {
+                break;
+            }
+        }
+    }
+    start
+}
+
+/// The end of a word in small letters.
+struct Word {
+    letters: [u8; LONGEST],
+    length: usize,
+    /// Longer than what is kept of it.
+    cut: bool,
+}
+
+impl Word {
+    const fn read(name: &[u8], start: usize, end: usize) -> Self {
+        let cut = end - start > LONGEST;
+        let start = if cut { end - LONGEST } else { start };
+        let mut letters = [0; LONGEST];
+        let mut at = start;
+        while at < end {
+            letters[at - start] = name[at].to_ascii_lowercase();
+            at += 1;
+        }
+        Self { letters, length: end - start, cut }
+    }
+
+    const fn is(&self, word: &str) -> bool {
+        !self.cut && self.length == word.len() && self.ends_with(word)
+    }
+
+    const fn ends_with(&self, tail: &str) -> bool {
+        let tail = tail.as_bytes();
+        if self.length < tail.len() {
+            return false;
+        }
+        let mut at = 0;
+        while at < tail.len() {
+            if self.letters[self.length - tail.len() + at] != tail[at] {
+                return false;
+            }
+            at += 1;
+        }
+        true
+    }
+
+    const fn is_one_of(&self, words: &[&str]) -> bool {
+        let mut at = 0;
+        while at < words.len() {
+            if self.is(words[at]) {
+                return true;
+            }
+            at += 1;
+        }
+        false
+    }
+
+    const fn ends_with_one_of(&self, tails: &[&str]) -> bool {
+        let mut at = 0;
+        while at < tails.len() {
+            if self.ends_with(tails[at]) {
+                return true;
+            }
+            at += 1;
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words with spaces; each is tried in every spelling.
+    const SECRET: &[&str] = &[
+        "password",
+        "user password",
+        "password hash",
+        "db passwd",
+        "pwd",
+        "passphrase",
+        "secret",
+        "client secret",
+        "secrets",
+        "secret value",
+        "secret key",
+        "token",
+        "access token",
+        "refresh token",
+        "id token",
+        "auth token",
+        "github token",
+        "csrf token",
+        "token value",
+        "api tokens",
+        "api key",
+        "openai api key",
+        "x api key",
+        "api keys",
+        "access key",
+        "aws secret access key",
+        "private key",
+        "ssh key",
+        "signing key",
+        "authorization",
+        "proxy authorization",
+        "auth",
+        "basic auth",
+        "bearer",
+        "jwt",
+        "cookie",
+        "set cookie",
+        "credentials",
+        "creds",
+        "credit card",
+        "card number",
+        "credit card number",
+        "cvv",
+        "ssn",
+        "otp",
+        "connection string",
+        "old password",
+        "new password",
+        "password confirmation",
+        "session token",
+        "subscription key",
+    ];
+    const PLAIN: &[&str] = &[
+        "",
+        "a",
+        "id",
+        "key",
+        "name",
+        "tokens",
+        "max tokens",
+        "input tokens",
+        "total tokens",
+        "token count",
+        "token id",
+        "tokenizer",
+        "time to first token",
+        "next token",
+        "next page token",
+        "eos token",
+        "cost per token",
+        "password policy",
+        "password length",
+        "secretary",
+        "secret santa",
+        "author",
+        "authors",
+        "authority",
+        "cache key",
+        "primary key",
+        "public key",
+        "foreign key",
+        "keyboard",
+        "monkey",
+        "turkey",
+        "question",
+        "text",
+        "value",
+        "hash",
+        "string",
+        "number",
+        "card",
+        "query string",
+        "order number",
+        "session id",
+        "user id",
+        "username",
+        "email",
+        "trace id",
+        "compass",
+        "passenger",
+        "pin",
+        "keys",
+        "cookie banner",
+        "options",
+        "header",
+        "description",
+        "completion tokens",
+        "logprobs",
+        "top p",
+    ];
+
+    /// `word word` as `word_word`, `word-word`, `WordWord`, `wordWord`, `WORD_WORD`, and with a number behind.
+    fn spellings(words: &str) -> Vec<String> {
+        let humps: Vec<String> = words
+            .split(' ')
+            .map(|word| word.chars().take(1).map(|c| c.to_ascii_uppercase()).chain(word.chars().skip(1)).collect())
+            .collect();
+        let pascal = humps.concat();
+        let camel = words.split(' ').take(1).map(str::to_owned).chain(humps.iter().skip(1).cloned()).collect();
+        let snake = words.replace(' ', "_");
+        vec![snake.to_uppercase(), words.replace(' ', "-"), humps.join("-"), pascal, camel, format!("{snake}2"), snake]
+    }
+
+    #[test]
+    fn a_name_is_a_secret_in_every_spelling_or_in_none() {
+        for (list, expected) in [(SECRET, true), (PLAIN, false)] {
+            for spelling in list.iter().flat_map(|words| spellings(words)) {
+                assert_eq!(is_secret_name(&spelling), expected, "{spelling}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_written_as_one_and_in_capitals() {
+        for name in
+            ["apikey", "APIKEY", "APIKey", "OpenAIApiKey", "HTTPAuthToken", "dbpassword", "accesstoken", "PGPASSWORD"]
+        {
+            assert!(is_secret_name(name), "{name}");
+        }
+        for name in ["größe", "ключ", "tokens2", "_", "__", "12", "x".repeat(500).as_str(), "maxtokens", "Tokens"]
+        {
+            assert!(!is_secret_name(name), "{name}");
+        }
+        assert!(is_secret_name(&format!("{}_password", "x".repeat(500))));
+        assert!(is_secret_name(&format!("{}password", "x".repeat(500))));
+    }
+
+    #[test]
+    fn it_can_be_asked_at_compile_time() {
+        const ASKED: bool = is_secret_name("api_key");
+        const { assert!(ASKED) }
+    }
+}
