@@ -31,8 +31,30 @@ pub(crate) struct Options {
     pub(crate) deployment_id: Option<Expr>,
     pub(crate) evaluation_metric_names: Vec<Expr>,
     pub(crate) apply_eval_frac: Option<Expr>,
+    /// A constant: the static of the function holds it.
+    pub(crate) log_sample_rate: Option<Expr>,
+    pub(crate) stream: Option<Flow>,
     /// The future is boxed, so that callers do not hold it within theirs.
     pub(crate) boxed: bool,
+}
+
+/// The option `stream`.
+#[derive(Clone)]
+pub(crate) struct Flow {
+    /// The name of the option, for errors.
+    pub(crate) name: Ident,
+    pub(crate) keep: Keep,
+}
+
+/// How the items become the output.
+#[derive(Clone)]
+pub(crate) enum Keep {
+    /// Texts joined, others as an array.
+    Fitting,
+    /// The name of one of the runtime's ways.
+    Way(&'static str),
+    /// A function that takes each item into a value of the user's.
+    With(Expr),
 }
 
 impl Options {
@@ -66,6 +88,8 @@ impl Options {
                 .chain(self.evaluation_metric_names)
                 .collect(),
             apply_eval_frac: self.apply_eval_frac.or(block.apply_eval_frac),
+            log_sample_rate: self.log_sample_rate.or(block.log_sample_rate),
+            stream: self.stream,
             boxed: self.boxed || block.boxed && function.sig.asyncness.is_some(),
         }
     }
@@ -124,6 +148,12 @@ const OPTIONS: &[(&str, Read)] = &[
     ("deployment_id", |options, _, input| value(&mut options.deployment_id, input)),
     ("evaluation_metric_names", |options, name, input| texts(&mut options.evaluation_metric_names, name, input)),
     ("apply_eval_frac", |options, _, input| value(&mut options.apply_eval_frac, input)),
+    ("log_sample_rate", |options, name, input| sample_rate(&mut options.log_sample_rate, name, input)),
+    ("stream", |options, name, input| {
+        let keep = if input.peek(syn::token::Paren) { keep.parse2(list(name, input, STREAM)?)? } else { Keep::Fitting };
+        options.stream = Some(Flow { name: name.clone(), keep });
+        Ok(())
+    }),
     ("boxed", |options, name, input| flag(&mut options.boxed, name, input)),
     ("session_id", |options, _, input| value(&mut options.session_id, input)),
     ("end_user_identifier", |options, _, input| value(&mut options.end_user_identifier, input)),
@@ -191,6 +221,67 @@ fn value(into: &mut Option<Expr>, input: ParseStream<'_>) -> Result<()> {
     input.parse::<Token![=]>()?;
     *into = Some(input.parse()?);
     Ok(())
+}
+
+/// `= 0.1`, or a constant
+fn sample_rate(into: &mut Option<Expr>, name: &Ident, input: ParseStream<'_>) -> Result<()> {
+    value(into, input)?;
+    let refused = |written: &Expr| {
+        let message = format!("`{name}` is a chance: from `0.0` (no trace) to `1.0` (every trace)");
+        Err(Error::new_spanned(written, message))
+    };
+    match into {
+        Some(Expr::Lit(literal)) => {
+            let rate = match &literal.lit {
+                syn::Lit::Float(rate) => rate.base10_parse::<f64>()?,
+                syn::Lit::Int(rate) => rate.base10_parse::<u8>().map_or(f64::NAN, f64::from),
+                _ => f64::NAN,
+            };
+            if !(0.0..=1.0).contains(&rate) {
+                return refused(&Expr::Lit(literal.clone()));
+            }
+            // `1` is as good as `1.0`.
+            let mut rate = proc_macro2::Literal::f64_suffixed(rate);
+            rate.set_span(literal.lit.span());
+            literal.lit = syn::Lit::new(rate);
+            Ok(())
+        }
+        Some(written @ Expr::Unary(_)) => refused(written),
+        _ => Ok(()),
+    }
+}
+
+const STREAM: &str = "stream(join), stream(collect), stream(last) or stream(with = path)";
+
+/// What is in the parentheses of `stream(..)`.
+fn keep(input: ParseStream<'_>) -> Result<Keep> {
+    const WAYS: &[(&str, &str)] = &[("join", "Join"), ("collect", "Collect"), ("last", "Last"), ("with", "")];
+    let forms = || format!("`stream` takes one of `join`, `collect`, `last` and `with = path`: `{STREAM}`");
+    let name = input.call(Ident::parse_any).map_err(|error| Error::new(error.span(), forms()))?;
+    let written = name.to_string();
+    let keep = match WAYS.iter().find(|(known, _)| written == *known) {
+        Some((_, "")) => {
+            let with = input.parse::<Token![=]>().and_then(|_| input.parse());
+            match with.map_err(|error| Error::new(error.span(), forms()))? {
+                with @ (Expr::Path(_) | Expr::Closure(_)) => Keep::With(with),
+                other => {
+                    let message =
+                        "`with` is a function that takes an item in: `fn(&mut All, &Item)`, where `All: Default`";
+                    return Err(Error::new_spanned(other, message));
+                }
+            }
+        }
+        Some((_, way)) => Keep::Way(way),
+        None => {
+            let message = match suggest::nearest(&written, WAYS.iter().map(|(known, _)| *known)) {
+                Some(meant) => format!("unknown way to keep items `{written}`: did you mean `{meant}`?"),
+                None => forms(),
+            };
+            return Err(Error::new_spanned(name, message));
+        }
+    };
+    input.parse::<Option<Token![,]>>()?;
+    if input.is_empty() { Ok(keep) } else { Err(input.error(forms())) }
 }
 
 /// `= [text, ..]`

@@ -1,67 +1,182 @@
 //! The attribute on a whole `impl` block or trait: each method that has a body is traced as `Type::method`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::{
-    Attribute, Block, Error, FnModifiers, ImplItem, ImplItemFn, Item, ItemFn, LitStr, Meta, Result, Signature,
-    TraitItem, TraitItemFn, Type, Visibility, ext::IdentExt as _,
+    Attribute, Error, ImplItem, ItemImpl, ItemTrait, LitStr, Result, Token, TraitItem, Type, Visibility,
+    ext::IdentExt as _,
+    parse::{Parse as _, ParseStream, Parser as _},
 };
 
 use crate::{
     args::{self, Options},
-    expand, item,
+    expand,
+    item::{self, Written},
     validate::{self, Errors},
 };
 
-/// A block as it was written, with our attributes on its methods taken off and kept apart.
+/// A block as it was written, token by token, with our attributes on its methods kept apart.
 pub(crate) struct Annotated {
-    block: Item,
+    /// All that comes before the braces.
+    head: TokenStream,
+    braces: Group,
+    /// Of the block itself.
+    attributes: Vec<Attribute>,
     /// What the methods' names are put behind.
     of: String,
-    /// One for each item of the block that is a method with a body.
-    methods: Vec<Method>,
+    parts: Vec<Part>,
+}
+
+/// A piece of what is in the braces.
+struct Part {
+    /// As it was written, without our own attributes.
+    plain: TokenStream,
+    method: Option<Method>,
 }
 
 struct Method {
-    /// Place among the items of the block.
-    index: usize,
-    /// The tokens in the parentheses of its own attribute, if it has one.
-    own: Option<TokenStream>,
+    written: Written,
+    /// Our own attributes on it, as they were written.
+    own: Vec<Attribute>,
 }
 
 /// The block, if the item is one.
 pub(crate) fn parse(item: &TokenStream) -> Option<Annotated> {
-    let mut block: Item = syn::parse2(item.clone()).ok()?;
-    let mut methods = Vec::new();
-    let mut take = |index, attrs: &mut Vec<Attribute>| methods.push(Method { index, own: take_own(attrs) });
-    let of = match &mut block {
-        Item::Impl(block) => {
-            for (index, item) in block.items.iter_mut().enumerate() {
-                if let ImplItem::Fn(method) = item {
-                    take(index, &mut method.attrs);
-                }
-            }
-            type_name(&block.self_ty)
-        }
-        Item::Trait(block) => {
-            for (index, item) in block.items.iter_mut().enumerate() {
-                if let TraitItem::Fn(method) = item
-                    && method.default.is_some()
-                {
-                    take(index, &mut method.attrs);
-                }
-            }
-            block.ident.unraw().to_string()
-        }
-        _ => return None,
+    let is_trait = is_trait(item)?;
+    let mut tokens: Vec<TokenTree> = ungrouped(item.clone()).into_iter().collect();
+    let TokenTree::Group(braces) = tokens.pop()? else { return None };
+    let head: TokenStream = tokens.into_iter().collect();
+    let mut empty = head.clone();
+    empty.extend([TokenTree::Group(Group::new(Delimiter::Brace, TokenStream::new()))]);
+    let (mut attributes, of) = if is_trait {
+        let block = syn::parse2::<ItemTrait>(empty).ok()?;
+        (block.attrs, block.ident.unraw().to_string())
+    } else {
+        let block = syn::parse2::<ItemImpl>(empty).ok()?;
+        (block.attrs, type_name(&block.self_ty))
     };
-    Some(Annotated { block, of, methods })
+    let content = |input: ParseStream<'_>| {
+        let mut parts = Vec::new();
+        let ahead = input.fork();
+        let inner = ahead.call(Attribute::parse_inner)?;
+        parts.push(Part { plain: until(input, &ahead)?, method: None });
+        while !input.is_empty() {
+            parts.push(part(input, is_trait)?);
+        }
+        Ok((inner, parts))
+    };
+    let (inner, parts) = content.parse2(braces.stream()).ok()?;
+    attributes.extend(inner);
+    Some(Annotated { head, braces, attributes, of, parts })
+}
+
+/// Whether the item is a trait; `None` if it is neither that nor an `impl` block. Looks no further than it must: most
+/// items are functions.
+fn is_trait(item: &TokenStream) -> Option<bool> {
+    let look = |input: ParseStream<'_>| {
+        input.call(Attribute::parse_outer)?;
+        input.parse::<Visibility>()?;
+        while input.peek(Token![unsafe]) || input.peek(Token![default]) || input.peek(Token![auto]) {
+            input.parse::<TokenTree>()?;
+        }
+        let is_trait = (input.peek(Token![trait]), input.peek(Token![impl]));
+        input.parse::<TokenStream>()?;
+        Ok(is_trait)
+    };
+    match look.parse2(item.clone()) {
+        Ok((true, _)) => Some(true),
+        Ok((_, true)) => Some(false),
+        _ => None,
+    }
+}
+
+/// The tokens without a group around them all that nobody sees, which a macro may have put there.
+fn ungrouped(tokens: TokenStream) -> TokenStream {
+    let mut all = tokens.clone().into_iter();
+    match (all.next(), all.next()) {
+        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::None => ungrouped(group.stream()),
+        _ => tokens,
+    }
+}
+
+/// The next item of a block.
+fn part(input: ParseStream<'_>, of_trait: bool) -> Result<Part> {
+    let ahead = input.fork();
+    if let Ok(mut written) = Written::parse(&ahead) {
+        let own = written.attrs.extract_if(.., |attribute| is_ours(attribute)).collect();
+        return Ok(Part { plain: without_ours(until(input, &ahead)?), method: Some(Method { written, own }) });
+    }
+    let ahead = input.fork();
+    let known = if of_trait { TraitItem::parse(&ahead).is_ok() } else { ImplItem::parse(&ahead).is_ok() };
+    if known {
+        return Ok(Part { plain: until(input, &ahead)?, method: None });
+    }
+    // The compiler may know what this is.
+    let mut plain = TokenStream::new();
+    while !input.is_empty() {
+        let token: TokenTree = input.parse()?;
+        let last = match &token {
+            TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+            TokenTree::Punct(punct) => punct.as_char() == ';',
+            _ => false,
+        };
+        plain.extend([token]);
+        if last {
+            break;
+        }
+    }
+    Ok(Part { plain, method: None })
+}
+
+/// The tokens up to where a fork has come.
+fn until(input: ParseStream<'_>, ahead: ParseStream<'_>) -> Result<TokenStream> {
+    let mut tokens = TokenStream::new();
+    while !input.is_empty() && input.cursor() != ahead.cursor() {
+        tokens.extend([input.parse::<TokenTree>()?]);
+    }
+    Ok(tokens)
+}
+
+/// `#[trace(..)]` or `#[parea::trace(..)]`
+fn is_ours(attribute: &Attribute) -> bool {
+    attribute.path().segments.last().is_some_and(|last| last.ident == "trace")
+}
+
+/// The tokens of a method but for our attributes before it.
+fn without_ours(method: TokenStream) -> TokenStream {
+    let mut rest = method.into_iter().peekable();
+    let mut kept = TokenStream::new();
+    while let Some(token) = rest.next() {
+        let starts = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '#');
+        if let (true, Some(TokenTree::Group(group))) = (starts, rest.peek()) {
+            let attribute: TokenStream = [token.clone(), TokenTree::Group(group.clone())].into_iter().collect();
+            let ours = Attribute::parse_outer.parse2(attribute).is_ok_and(|parsed| parsed.iter().any(is_ours));
+            if ours {
+                rest.next();
+                continue;
+            }
+            kept.extend([token]);
+            kept.extend(rest.next());
+        } else {
+            kept.extend([token]);
+            kept.extend(rest.by_ref());
+        }
+    }
+    kept
 }
 
 impl Annotated {
     /// The block without our attributes on its methods, for when there are errors: left there they would be unknown.
     pub(crate) fn plain(&self) -> TokenStream {
-        self.block.to_token_stream()
+        self.with(self.parts.iter().map(|part| part.plain.clone()).collect())
+    }
+
+    fn with(&self, content: TokenStream) -> TokenStream {
+        let mut braces = Group::new(Delimiter::Brace, content);
+        braces.set_span(self.braces.span());
+        let mut block = self.head.clone();
+        block.extend([TokenTree::Group(braces)]);
+        block
     }
 
     pub(crate) fn expand(&self, args: TokenStream) -> Result<TokenStream> {
@@ -71,29 +186,35 @@ impl Annotated {
             errors.push(error);
             Options::default()
         });
-        if let Some(name) = &defaults.name {
-            errors.push(Error::new_spanned(name, "a block has no name of its own; put `name` on its methods"));
-        }
-        let mut block = self.block.clone();
-        for method in &self.methods {
-            match self.expand_method(method, &defaults) {
-                Ok(None) => {}
-                Ok(Some(tokens)) => replace(&mut block, method.index, tokens),
+        validate::check_block(&defaults, &mut errors);
+        let mut content = TokenStream::new();
+        for part in &self.parts {
+            let traced = part.method.as_ref().map_or(Ok(None), |method| self.expand_method(method, &defaults));
+            match traced {
+                Ok(traced) => content.extend(traced.unwrap_or_else(|| part.plain.clone())),
                 Err(error) => errors.push(error),
             }
         }
-        errors.or(block.into_token_stream())
+        errors.or(self.with(content))
     }
 
     /// The traced method; `None` for one that is left out.
     fn expand_method(&self, method: &Method, defaults: &Options) -> Result<Option<TokenStream>> {
-        if method.own.as_ref().is_some_and(|own| own.to_string() == "skip") {
+        if let [_, second, ..] = &method.own[..] {
+            return Err(Error::new_spanned(second, "`#[trace]` is given twice; put all options into one"));
+        }
+        let own = method.own.first().map(|own| match &own.meta {
+            syn::Meta::List(list) => list.tokens.clone(),
+            _ => TokenStream::new(),
+        });
+        let left_out = own.as_ref().is_some_and(|own| own.to_string() == "skip");
+        if left_out || own.is_none() && method.written.body.is_none() {
             return Ok(None);
         }
-        let own = method.own.clone().map(args::parse).transpose()?.unwrap_or_default();
-        let mut function = item::take_apart(self.function(method.index));
+        let (own, mut function) =
+            validate::both(args::parse(own.unwrap_or_default()), item::take_apart(method.written.clone()))?;
         // A macro on the block, such as `async_trait`, looks for `async` in it.
-        function.keeps_async |= !expand::are_inert(self.attributes());
+        function.keeps_async |= !expand::are_inert(&self.attributes);
         let mut options = own.over(defaults, &function);
         if options.name.is_none() {
             let name = format!("{}::{}", self.of, function.sig.ident.unraw());
@@ -102,57 +223,6 @@ impl Annotated {
         let function = validate::check(&options, function)?;
         Ok(Some(expand::expand(&options, &function)))
     }
-
-    fn attributes(&self) -> &[Attribute] {
-        match &self.block {
-            Item::Impl(block) => &block.attrs,
-            Item::Trait(block) => &block.attrs,
-            _ => &[],
-        }
-    }
-
-    fn function(&self, index: usize) -> ItemFn {
-        let whole = |attrs: &[Attribute], vis: Visibility, sig: &Signature, block: &Block| ItemFn {
-            attrs: attrs.to_vec(),
-            vis,
-            modifiers: FnModifiers::default(),
-            sig: sig.clone(),
-            block: Box::new(block.clone()),
-        };
-        match &self.block {
-            Item::Impl(block) => match &block.items[index] {
-                ImplItem::Fn(ImplItemFn { attrs, vis, sig, block, .. }) => whole(attrs, vis.clone(), sig, block),
-                _ => unreachable!("only methods are remembered"),
-            },
-            Item::Trait(block) => match &block.items[index] {
-                TraitItem::Fn(TraitItemFn { attrs, sig, default: Some(block), .. }) => {
-                    whole(attrs, Visibility::Inherited, sig, block)
-                }
-                _ => unreachable!("only methods with a body are remembered"),
-            },
-            _ => unreachable!("only blocks are parsed"),
-        }
-    }
-}
-
-fn replace(block: &mut Item, index: usize, tokens: TokenStream) {
-    match block {
-        Item::Impl(block) => block.items[index] = ImplItem::Verbatim(tokens),
-        Item::Trait(block) => block.items[index] = TraitItem::Verbatim(tokens),
-        _ => {}
-    }
-}
-
-/// Takes `#[trace(..)]` or `#[parea::trace(..)]` off.
-fn take_own(attrs: &mut Vec<Attribute>) -> Option<TokenStream> {
-    let index = attrs.iter().position(|attribute| {
-        let segments = &attribute.path().segments;
-        segments.last().is_some_and(|last| last.ident == "trace")
-    })?;
-    Some(match attrs.remove(index).meta {
-        Meta::List(list) => list.tokens,
-        _ => TokenStream::new(),
-    })
 }
 
 /// The last name of a path, such as `Client` for `&mut api::Client<T>`; another type as it is written.
@@ -174,23 +244,33 @@ mod tests {
     fn switched_off_nothing_of_ours_is_left_on_a_block() {
         let block = quote! {
             #[doc = "kept"]
-            impl S {
+            unsafe impl<const N: usize> S<{ N + 1 }> where [u8; N]: {
+                #![allow(dead_code)]
                 #[trace(skip)]
                 #[inline]
-                fn f(&self) {}
+                fn f(&self) -> S<{ 1 + 1 }> { let x = S::<{ 2 }>; }
+                const LIMIT: S = S { n: 1 };
+                some_macro! { #[trace] }
+                default type T = ();
+                what is this syntax;
 
                 #[parea::trace(name = "g")]
-                async fn g(&self) {}
+                async fn g(&self) { #[trace] fn inner() {} }
             }
         };
         let plain = super::parse(&block).map(|block| block.plain().to_string());
         let expected = quote! {
             #[doc = "kept"]
-            impl S {
+            unsafe impl<const N: usize> S<{ N + 1 }> where [u8; N]: {
+                #![allow(dead_code)]
                 #[inline]
-                fn f(&self) {}
+                fn f(&self) -> S<{ 1 + 1 }> { let x = S::<{ 2 }>; }
+                const LIMIT: S = S { n: 1 };
+                some_macro! { #[trace] }
+                default type T = ();
+                what is this syntax;
 
-                async fn g(&self) {}
+                async fn g(&self) { #[trace] fn inner() {} }
             }
         };
         assert_eq!(plain, Some(expected.to_string()));

@@ -5,7 +5,7 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{Attribute, Expr, Signature, Type, ext::IdentExt as _, parse_quote, spanned::Spanned as _};
 
 use crate::{
-    args::Options,
+    args::{Keep, Options},
     item::{Argument, Function, has_never, inferable},
     returns::{self, Boxed, Returned, What},
 };
@@ -14,7 +14,10 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
     let hooks = options.krate.as_ref().map_or_else(|| quote!(::parea::__private), |path| quote!(#path::__private));
     let site = call_site(options, function, &hooks);
     let body = body(options, function, &hooks);
-    let lasting = function.output().and_then(returns::told);
+    let lasting = function.output().and_then(|output| {
+        let told = returns::told(output);
+        told.or_else(|| options.stream.as_ref().and_then(|_| returns::forced(output)))
+    });
     let outcome = match function.output() {
         // What never comes cannot be looked at.
         Some(output) if has_never(output) => quote!(|_, _| {}),
@@ -36,20 +39,20 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
                 let drive = quote!(#hooks::drive_returned(&__PAREA_SITE, #closure, #outcome));
                 if boxed.is_some() { quote!(::std::boxed::Box::pin(#drive)) } else { drive }
             }
-            Some(flow) => flow_call(&flow, "", &closure, &outcome, &hooks),
+            Some(flow) => flow_call(options, &flow, "", &closure, &outcome, &hooks),
         };
-        return item(function, &function.sig, &quote!(#site #call));
+        return item(function, &function.sig, quote!(#site #call));
     }
     let future = quote!(async move #body);
     let drive = match lasting {
         None | Some(Returned { what: What::Future, .. }) => {
             quote!(#hooks::drive(&__PAREA_SITE, #future, #outcome))
         }
-        Some(flow) => flow_call(&flow, "drive_", &future, &outcome, &hooks),
+        Some(flow) => flow_call(options, &flow, "drive_", &future, &outcome, &hooks),
     };
     if keeps_async_fn(function) {
         let drive = if options.boxed { quote!(::std::boxed::Box::pin(#drive)) } else { drive };
-        return item(function, &function.sig, &quote!(#site #drive.await));
+        return item(function, &function.sig, quote!(#site #drive.await));
     }
     // The future is returned as it is: one level less to nest than inside an `async fn`, and smaller by a copy of
     // the arguments.
@@ -58,9 +61,9 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
     let output = function.output().map_or_else(|| quote!(()), |output| quote!(#output));
     sig.output = parse_quote!(-> impl ::core::future::Future<Output = #output>);
     let drive = if options.boxed { quote!(::std::boxed::Box::pin(#drive)) } else { drive };
-    let traced = item(function, &sig, &quote!(#site #drive));
+    let traced = item(function, &sig, quote!(#site #drive));
     // Documentation shows the function as it was written.
-    let written = item(function, &function.sig, &quote!(loop {}));
+    let written = item(function, &function.sig, quote!(loop {}));
     quote! {
         #[cfg(doc)]
         #written
@@ -72,6 +75,7 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
 
 /// The call for a stream or an iterator, whose items are captured as a value would be.
 fn flow_call(
+    options: &Options,
     flow: &Returned<'_>,
     form: &str,
     body: &TokenStream,
@@ -81,13 +85,29 @@ fn flow_call(
     let what = match flow.what {
         What::Iterator => "iterator",
         What::Stream | What::Future => "stream",
+        What::Alias => "boxed",
     };
     let hook = Ident::new(&format!("{form}{}{what}", if flow.fallible { "try_" } else { "" }), Span::call_site());
     let value = local("flow");
+    let kept = match options.stream.as_ref().map(|stream| &stream.keep) {
+        None | Some(Keep::Fitting) => quote!(#value),
+        Some(Keep::Way(way)) => {
+            let way = Ident::new(way, Span::call_site());
+            quote!(#value.keep(#hooks::Keep::#way))
+        }
+        Some(Keep::With(with)) => {
+            let (take, show) = (take_in(with, flow.item, hooks), show_all(options, hooks));
+            quote!(#value.with(#take, #show))
+        }
+    };
+    // Then the items are not captured one by one.
+    let takes_in = options.stream.as_ref().is_some_and(|stream| matches!(stream.keep, Keep::With(_)));
+    let item = if takes_in { &quote!(|_, _| {}) } else { item };
     let wrap = match flow.boxed {
-        None => quote!(|#value| #value),
-        Some((boxed, Boxed::Pin)) => quote!(|#value| -> #boxed { ::std::boxed::Box::pin(#value) }),
-        Some((boxed, Boxed::Box)) => quote!(|#value| -> #boxed { ::std::boxed::Box::new(#value) }),
+        None => quote!(|#value| #kept),
+        Some((boxed, Boxed::Pin)) => quote!(|#value| -> #boxed { ::std::boxed::Box::pin(#kept) }),
+        Some((boxed, Boxed::Box)) => quote!(|#value| -> #boxed { ::std::boxed::Box::new(#kept) }),
+        Some((boxed, Boxed::Held)) => quote!(|#value| -> #boxed { #hooks::Holds::hold(#kept) }),
     };
     let failed = flow.fallible.then(|| {
         let (error, end) = (local("error"), local("end"));
@@ -95,6 +115,29 @@ fn flow_call(
         quote!(|#error, #end| { #capture },)
     });
     quote!(#hooks::#hook(&__PAREA_SITE, #body, #item, #failed #wrap))
+}
+
+/// Takes an item into the value of `stream(with = ..)`.
+fn take_in(with: &Expr, of: Option<&Type>, hooks: &TokenStream) -> TokenStream {
+    let (all, item, end, value) = (local("all"), local("item"), local("end"), local("value"));
+    let taken = match with {
+        // Called directly, so that what it takes may be what the references here turn into, such as `&str`.
+        Expr::Path(path) => quote_spanned!(with.span().resolved_at(Span::mixed_site())=> let _ = #path(#all, #value);),
+        // Through a function, so that the closure knows the types of what it is given.
+        with => quote!(let _ = #hooks::take_in(#all, #value, #with);),
+    };
+    let judged = judged(&item, &value, &taken, &end, hooks);
+    let of = of.map(inferable).map(|of| quote!(: &#of));
+    quote!(|#all, #item #of, #end| { #judged })
+}
+
+/// Captures the value of `stream(with = ..)`, as it would an output.
+fn show_all(options: &Options, hooks: &TokenStream) -> TokenStream {
+    let (all, end) = (local("all"), local("end"));
+    let captured = success(options, &all, &end, hooks);
+    let (all, traits) = if captured.is_empty() { (quote!(_), None) } else { (quote!(#all), Some(value_rungs(hooks))) };
+    let end = if captured.is_empty() { quote!(_) } else { quote!(#end) };
+    quote!(|#all, #end| { #traits #captured })
 }
 
 /// Whether returning `impl Future` would change what the function means to others.
@@ -129,11 +172,10 @@ pub(crate) fn are_inert(attributes: &[Attribute]) -> bool {
 }
 
 /// The function around another body, on the user's own braces: what the compiler says of it points there.
-fn item(function: &Function, sig: &Signature, body: &TokenStream) -> TokenStream {
-    let Function { attrs, vis, .. } = function;
-    let mut tokens = quote!(#(#attrs)* #vis #sig);
-    function.block.brace_token.surround(&mut tokens, |block| body.to_tokens(block));
-    tokens
+fn item(function: &Function, sig: &Signature, body: TokenStream) -> TokenStream {
+    let Function { attrs, vis, default, .. } = function;
+    let body = function.body.with(body);
+    quote!(#(#attrs)* #vis #default #sig #body)
 }
 
 /// All that is known at compile time. Literals only: a static can name neither `Self` nor a type parameter.
@@ -141,9 +183,11 @@ fn call_site(options: &Options, function: &Function, hooks: &TokenStream) -> Tok
     let ident = function.sig.ident.unraw().to_string();
     let name = options.name.as_ref().map_or_else(|| quote!(#ident), |name| quote!(#name));
     let line = quote_spanned!(function.sig.ident.span().resolved_at(Span::call_site())=> ::core::line!());
+    // On the expression's span: if it is no chance, that is where the error belongs.
+    let rate = options.log_sample_rate.as_ref().map(|rate| quote_spanned!(rate.span()=> .sampled(#rate)));
     quote! {
         static __PAREA_SITE: #hooks::CallSite =
-            #hooks::CallSite::new(#name, #ident, ::core::module_path!(), ::core::file!(), #line);
+            #hooks::CallSite::new(#name, #ident, ::core::module_path!(), ::core::file!(), #line)#rate;
     }
 }
 
@@ -152,17 +196,12 @@ fn body(options: &Options, function: &Function, hooks: &TokenStream) -> TokenStr
     let edge = return_edge(function);
     let record = record(options, function, hooks);
     let arguments = function.arguments.iter().map(|argument| rebind(options, argument));
-    let statements = &function.block.stmts;
-    // On the user's own braces: what is wrong with the body as a whole is reported there.
-    let braced = |content: TokenStream| {
-        let mut block = TokenStream::new();
-        function.block.brace_token.surround(&mut block, |block| block.extend(content));
-        block
-    };
+    let statements = &function.body.statements;
+    let braced = |content: TokenStream| function.body.with(content);
     if function.arguments.is_empty() {
-        return braced(quote!(#edge #record #(#statements)*));
+        return braced(quote!(#edge #record #statements));
     }
-    let statements = braced(quote!(#(#statements)*));
+    let statements = braced(quote!(#statements));
     // Arguments outlive all of the body, the temporaries of its last expression too. Before edition 2024 those live as
     // long as the block around them has locals, but never longer than a match arm.
     braced(quote!(#edge #record #(#arguments)* match () { () => #statements }))
@@ -257,14 +296,11 @@ fn record(options: &Options, function: &Function, hooks: &TokenStream) -> TokenS
     if statements.is_empty() && options.log_omit_inputs {
         return moved_in;
     }
+    let traits = value_rungs(hooks);
     quote! {
         #moved_in
         #hooks::record(&__PAREA_SITE, |#recorder| {
-            #[allow(unused_imports)]
-            use #hooks::{
-                DebugKind as _, DebugLockKind as _, NameKind as _, OpaqueLockKind as _, SerializeDebugKind as _,
-                SerializeKind as _,
-            };
+            #traits
             #statements
         });
     }
@@ -341,33 +377,53 @@ fn writer(expression: &Expr, hooks: &TokenStream) -> TokenStream {
 
 /// Tells success from failure by the type, and captures either.
 fn outcome(options: &Options, of: Option<&Type>, hooks: &TokenStream) -> TokenStream {
-    let (output, end, value, error) = (local("output"), local("end"), local("value"), local("error"));
+    let (output, end, value) = (local("output"), local("end"), local("value"));
+    let captured = success(options, &value, &end, hooks);
+    let judged = judged(&output, &value, &captured, &end, hooks);
+    let of = of.map(inferable).map(|of| quote!(: &#of));
+    quote!(|#output #of, #end| { #judged })
+}
+
+/// Captures the error, or does with the value what `taken` says.
+fn judged(output: &Ident, value: &Ident, taken: &TokenStream, end: &Ident, hooks: &TokenStream) -> TokenStream {
+    let error = local("error");
+    let success = if taken.is_empty() { quote!(_) } else { quote!(#value) };
+    let failed = capture_error(&error, end, hooks);
+    let traits = value_rungs(hooks);
+    quote! {
+        #traits
+        #[allow(unused_imports)]
+        use #hooks::{ResultKind as _, ValueKind as _};
+        match (&&#hooks::Wrap(#output)).parea_outcome().split(#output) {
+            ::core::result::Result::Ok(#success) => { #taken }
+            ::core::result::Result::Err(#error) => { #failed }
+        }
+    }
+}
+
+/// Captures a value that is a success, as the options say; nothing if they say so.
+fn success(options: &Options, value: &Ident, end: &Ident, hooks: &TokenStream) -> TokenStream {
     // What is left out is not looked at, unless an option asks for it.
     let shown = match (&options.output, options.log_omit_outputs) {
         (_, true) => None,
-        (None, false) => Some(capture(&value, &quote!(#end.output()), hooks)),
-        (Some(closure), false) => Some(shown_by(closure, &value, &quote!(#end.output()), hooks)),
+        (None, false) => Some(capture(value, &quote!(#end.output()), hooks)),
+        (Some(closure), false) => Some(shown_by(closure, value, &quote!(#end.output()), hooks)),
     };
     let for_evals = options
         .output_for_eval_metrics
         .as_ref()
-        .map(|closure| shown_by(closure, &value, &quote!(#end.output_for_eval_metrics()), hooks));
-    let success = if shown.is_none() && for_evals.is_none() { quote!(_) } else { quote!(#value) };
-    let captured = quote!(#shown #for_evals);
-    let failed = capture_error(&error, &end, hooks);
-    let of = of.map(inferable).map(|of| quote!(: &#of));
+        .map(|closure| shown_by(closure, value, &quote!(#end.output_for_eval_metrics()), hooks));
+    quote!(#shown #for_evals)
+}
+
+/// The rungs of the ladder for values, in scope.
+fn value_rungs(hooks: &TokenStream) -> TokenStream {
     quote! {
-        |#output #of, #end| {
-            #[allow(unused_imports)]
-            use #hooks::{
-                DebugKind as _, DebugLockKind as _, NameKind as _, OpaqueLockKind as _, ResultKind as _,
-                SerializeDebugKind as _, SerializeKind as _, ValueKind as _,
-            };
-            match (&&#hooks::Wrap(#output)).parea_outcome().split(#output) {
-                ::core::result::Result::Ok(#success) => { #captured }
-                ::core::result::Result::Err(#error) => { #failed }
-            }
-        }
+        #[allow(unused_imports)]
+        use #hooks::{
+            DebugKind as _, DebugLockKind as _, NameKind as _, OpaqueLockKind as _, SerializeDebugKind as _,
+            SerializeKind as _,
+        };
     }
 }
 

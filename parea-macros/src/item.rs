@@ -1,22 +1,67 @@
 //! The annotated function, taken apart no further than needed.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::format_ident;
+use quote::{ToTokens, format_ident};
 use syn::{
-    Attribute, Error, FnArg, Item, ItemFn, Pat, Result, ReturnType, Signature, Type, Visibility,
+    AttrStyle, Attribute, Error, FnArg, Item, Pat, Result, ReturnType, Signature, Token, Type, Visibility, braced,
     ext::IdentExt as _,
-    parse_quote,
+    parse::{Parse, ParseStream},
+    parse_quote, token,
     visit::Visit,
     visit_mut::{self, VisitMut},
 };
+
+/// A function as it was written. Its body is never looked into: whatever syntax the compiler understands, we pass on.
+#[derive(Clone)]
+pub(crate) struct Written {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) default: Option<Token![default]>,
+    pub(crate) sig: Signature,
+    /// A trait's method may have none.
+    pub(crate) body: Option<Body>,
+}
+
+/// The statements, with the user's own braces: what the compiler says of the body as a whole points there.
+#[derive(Clone)]
+pub(crate) struct Body {
+    brace: token::Brace,
+    pub(crate) statements: TokenStream,
+}
+
+impl Body {
+    /// Other content on these braces.
+    pub(crate) fn with(&self, content: impl ToTokens) -> TokenStream {
+        let mut block = TokenStream::new();
+        self.brace.surround(&mut block, |block| content.to_tokens(block));
+        block
+    }
+}
+
+impl Parse for Written {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut attrs = input.call(Attribute::parse_outer)?;
+        let (vis, default, sig) = (input.parse()?, input.parse()?, input.parse()?);
+        if input.parse::<Option<Token![;]>>()?.is_some() {
+            return Ok(Self { attrs, vis, default, sig, body: None });
+        }
+        let content;
+        let brace = braced!(content in input);
+        // They are about the function, and would be in the way of what comes before the statements.
+        let inner = content.call(Attribute::parse_inner)?;
+        attrs.extend(inner.into_iter().map(|inner| Attribute { style: AttrStyle::Outer, ..inner }));
+        let statements = content.parse()?;
+        Ok(Self { attrs, vis, default, sig, body: Some(Body { brace, statements }) })
+    }
+}
 
 /// A function with a body: free, in an `impl` block, or in a trait.
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
-    /// `default` of specialisation is not kept: it is unstable.
+    pub(crate) default: Option<Token![default]>,
     pub(crate) sig: Signature,
-    pub(crate) block: syn::Block,
+    pub(crate) body: Body,
     pub(crate) receiver: Option<Receiver>,
     pub(crate) arguments: Vec<Argument>,
     /// Whether something outside of the function looks for its `async`.
@@ -45,33 +90,37 @@ pub(crate) struct Argument {
 
 /// Parses a function; what is another item, or none, gets an error that says where the attribute goes.
 pub(crate) fn parse(item: &TokenStream) -> Result<Function> {
-    // A method's `self` is no problem for `ItemFn`: syn leaves that to the compiler.
-    match syn::parse2::<ItemFn>(item.clone()) {
-        Ok(function) => Ok(take_apart(function)),
+    match syn::parse2::<Written>(item.clone()) {
+        Ok(function) => take_apart(function),
         Err(error) => Err(describe(item).unwrap_or(error)),
     }
 }
 
 fn describe(item: &TokenStream) -> Option<Error> {
-    if let Ok(method) = syn::parse2::<syn::TraitItemFn>(item.clone())
-        && method.default.is_none()
-    {
-        return Some(Error::new_spanned(
-            &method.sig,
-            "this method has no body to trace; put `#[trace]` on the methods of the `impl` blocks",
-        ));
-    }
-    let (token, what): (&dyn quote::ToTokens, _) = match &syn::parse2::<Item>(item.clone()).ok()? {
-        Item::Struct(item) => (&item.struct_token.clone(), "a struct"),
-        Item::Enum(item) => (&item.enum_token.clone(), "an enum"),
+    let (token, what): (&dyn ToTokens, _) = match &syn::parse2::<Item>(item.clone()).ok()? {
+        Item::Struct(item) => (&item.struct_token.clone(), "a struct; put it on its `impl` blocks"),
+        Item::Enum(item) => (&item.enum_token.clone(), "an enum; put it on its `impl` blocks"),
+        Item::Union(item) => (&item.union_token.clone(), "a union; put it on its `impl` blocks"),
         Item::Mod(item) => (&item.mod_token.clone(), "a module; put it on the functions in it"),
+        Item::Const(item) => (&item.const_token.clone(), "a constant"),
+        Item::Static(item) => (&item.static_token.clone(), "a static"),
+        Item::Type(item) => (&item.type_token.clone(), "a type alias"),
+        Item::Use(item) => (&item.use_token.clone(), "a `use`; put it on the function where it is written"),
+        Item::ForeignMod(item) => (&item.abi.clone(), "foreign functions; wrap them in functions of yours"),
+        Item::Macro(item) => (&item.mac.path.clone(), "a macro; put it on the functions that the macro makes"),
         other => (&other.clone(), "this"),
     };
     let message = format!("`#[trace]` traces functions and blocks of methods, not {what}");
     Some(Error::new_spanned(quote::quote!(#token), message))
 }
 
-pub(crate) fn take_apart(ItemFn { attrs, vis, mut sig, block, .. }: ItemFn) -> Function {
+pub(crate) fn take_apart(Written { attrs, vis, default, mut sig, body }: Written) -> Result<Function> {
+    let Some(body) = body else {
+        return Err(Error::new_spanned(
+            &sig,
+            "this method has no body to trace; put `#[trace]` on the methods of the `impl` blocks",
+        ));
+    };
     let mut receiver = None;
     let mut arguments = Vec::new();
     for (index, argument) in sig.inputs.iter_mut().enumerate() {
@@ -105,7 +154,7 @@ pub(crate) fn take_apart(ItemFn { attrs, vis, mut sig, block, .. }: ItemFn) -> F
             }
         }
     }
-    Function { attrs, vis, sig, block: *block, receiver, arguments, keeps_async: false }
+    Ok(Function { attrs, vis, default, sig, body, receiver, arguments, keeps_async: false })
 }
 
 fn cfgs(attrs: &[Attribute]) -> Vec<Attribute> {

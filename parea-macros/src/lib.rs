@@ -13,25 +13,25 @@ mod returns;
 mod suggest;
 mod validate;
 
-use proc_macro::TokenStream;
+use proc_macro2::TokenStream;
 
 #[doc = include_str!("trace.md")]
 #[proc_macro_attribute]
-pub fn trace(args: TokenStream, item: TokenStream) -> TokenStream {
-    let item = proc_macro2::TokenStream::from(item);
-    let block = block::parse(&item);
-    if !cfg!(feature = "enable") {
-        // As it was written; but in a block, `#[trace(skip)]` is ours to take away.
-        return block.map_or(item, |block| block.plain()).into();
-    }
-    match block {
-        Some(block) => block.expand(args.into()).unwrap_or_else(|errors| fallback::emit(&errors, block.plain())),
-        None => annotate(args.into(), &item).unwrap_or_else(|errors| fallback::emit(&errors, item)),
-    }
-    .into()
+pub fn trace(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    annotate(cfg!(feature = "enable"), args.into(), item.into()).into()
 }
 
-fn annotate(args: proc_macro2::TokenStream, item: &proc_macro2::TokenStream) -> syn::Result<proc_macro2::TokenStream> {
+fn annotate(enabled: bool, args: TokenStream, item: TokenStream) -> TokenStream {
+    match block::parse(&item) {
+        // As it was written; but in a block, `#[trace(skip)]` is ours to take away.
+        Some(block) if !enabled => block.plain(),
+        None if !enabled => item,
+        Some(block) => block.expand(args).unwrap_or_else(|errors| fallback::emit(&errors, block.plain())),
+        None => function(args, &item).unwrap_or_else(|errors| fallback::emit(&errors, item)),
+    }
+}
+
+fn function(args: TokenStream, item: &TokenStream) -> syn::Result<TokenStream> {
     // Both are parsed before either's errors are given up on: the user sees all of them at once.
     let (options, function) = validate::both(args::parse(args), item::parse(item))?;
     let function = validate::check(&options, function)?;

@@ -22,6 +22,8 @@ pub(crate) enum What {
     Future,
     Stream,
     Iterator,
+    /// Whichever the type turns out to be.
+    Alias,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub(crate) enum Boxed {
     Pin,
     /// `Box<dyn Trait>`
     Box,
+    /// As the type itself says.
+    Held,
 }
 
 /// `None` for a value.
@@ -41,6 +45,17 @@ pub(crate) fn told(output: &Type) -> Option<Returned<'_>> {
     let inner = lasting(types(result).next()?)?;
     // A future in a `Result` is a value: nobody returns one from a model call.
     (inner.what != What::Future).then_some(Returned { fallible: true, ..inner })
+}
+
+/// What the option `stream` takes it for: a box of a stream or an iterator behind an alias, plain or in a `Result`.
+pub(crate) fn forced(output: &Type) -> Option<Returned<'_>> {
+    let told =
+        |boxed, fallible| Returned { what: What::Alias, item: None, fallible, boxed: Some((boxed, Boxed::Held)) };
+    let last = last_segment(output)?;
+    match types(last).next() {
+        Some(inner) if last.ident == "Result" => last_segment(inner).map(|_| told(inner, true)),
+        _ => Some(told(output, false)),
+    }
 }
 
 fn lasting(output: &Type) -> Option<Returned<'_>> {

@@ -3,7 +3,12 @@
 use quote::ToTokens;
 use syn::{Error, Result, ext::IdentExt as _, visit::Visit};
 
-use crate::{args::Options, item::Function, suggest};
+use crate::{
+    args::{Flow, Keep, Options},
+    item::Function,
+    returns::{self, What},
+    suggest,
+};
 
 /// Errors as they are found, to be shown all at once.
 #[derive(Default)]
@@ -81,10 +86,49 @@ pub(crate) fn check(options: &Options, function: Function) -> Result<Function> {
     {
         errors.at(closure, "`output` beside `log_omit_outputs`: one says what to capture, the other that nothing is");
     }
+    if let Some(stream) = &options.stream {
+        check_stream(stream, options, &function, &mut errors);
+    }
     for expression in options.expressions() {
         Escapes(&mut errors).visit_expr(expression);
     }
     errors.or(function)
+}
+
+fn check_stream(stream: &Flow, options: &Options, function: &Function, errors: &mut Errors) {
+    match function.output().map(|output| (output, returns::told(output))) {
+        Some((_, Some(told))) if told.what != What::Future => {}
+        // The type that is meant may be behind an alias, which is told by the type itself.
+        Some((output, _)) if returns::forced(output).is_some() => {}
+        Some((output, _)) => errors.at(
+            output,
+            "`stream` cannot trace this: it takes `impl Stream` or `impl Iterator` (with no bounds besides but `Send`, \
+             `Sync`, `Unpin` and those of iterators), a box of either, or an alias of such a box, plain or in a `Result`",
+        ),
+        None => errors.at(&stream.name, "`stream` is for functions that return a stream or an iterator; this one returns nothing"),
+    }
+    if options.log_omit_outputs && !matches!(stream.keep, Keep::Fitting) {
+        errors.at(
+            &stream.name,
+            "`stream(..)` beside `log_omit_outputs`: one says what to capture, the other that nothing is",
+        );
+    }
+}
+
+/// Options that make no sense on a whole block.
+pub(crate) fn check_block(defaults: &Options, errors: &mut Errors) {
+    if let Some(name) = &defaults.name {
+        errors.at(name, "a block has no name of its own; put `name` on its methods");
+    }
+    if let Some((_, first)) = defaults.inputs.first() {
+        errors.at(first, "`inputs` is about the arguments of one method: put it there");
+    }
+    for closure in defaults.output.iter().chain(&defaults.output_for_eval_metrics) {
+        errors.at(closure, "this closure is about what one method returns: put it there");
+    }
+    if let Some(stream) = &defaults.stream {
+        errors.at(&stream.name, "`stream` is about what one method returns: put it there");
+    }
 }
 
 /// Finds what would leave the closure in which an option's expression is evaluated.

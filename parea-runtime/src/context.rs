@@ -143,13 +143,22 @@ pub(crate) fn begin(site: &'static CallSite) -> Option<Arc<Span>> {
 fn begin_recorded(site: &'static CallSite) -> Option<Arc<Span>> {
     CURRENT
         .try_with(|current| match &current.try_borrow().ok()?.0 {
+            Place::Inside(parent) if parent.is_muted() => None,
             Place::Inside(parent) => Some(Span::child(parent, site)),
-            Place::Captured(capture) => Some(Span::root(site, Sink::Capture(Arc::clone(capture)))),
-            Place::Outside => crate::client::queue().map(|queue| Span::root(site, Sink::Queue(queue))),
+            Place::Captured(capture) => Some(root(site, Sink::Capture(Arc::clone(capture)))),
+            Place::Outside => crate::client::queue().map(|queue| root(site, Sink::Queue(queue))),
             Place::Off => None,
         })
         .ok()
         .flatten()
+}
+
+/// The first span of a trace, which decides once for all of it whether it is in the sample.
+fn root(site: &'static CallSite, sink: Sink) -> Arc<Span> {
+    match site.sample_rate() {
+        Some(rate) if fastrand::f64() >= rate => Span::muted(),
+        _ => Span::root(site, sink),
+    }
 }
 
 /// The span in force.
@@ -157,7 +166,8 @@ pub(crate) fn current_span() -> Option<Arc<Span>> {
     if LISTENERS.load(Ordering::Relaxed) == 0 {
         return None;
     }
-    CURRENT.try_with(|current| current.try_borrow().ok()?.span().cloned()).ok().flatten()
+    let current = CURRENT.try_with(|current| current.try_borrow().ok()?.span().cloned()).ok().flatten();
+    current.filter(|span| !span.is_muted())
 }
 
 /// One party that wants records, for as long as it lives.

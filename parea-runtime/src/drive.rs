@@ -77,6 +77,9 @@ pub(crate) fn caught<R>(body: impl FnOnce() -> R) -> thread::Result<R> {
 /// Ends the span with what `capture` makes of the result.
 #[inline(never)]
 fn end(span: &Arc<Span>, capture: &mut dyn FnMut(&mut End)) {
+    if span.is_muted() {
+        return;
+    }
     let mut end = End::default();
     // A value's `Serialize` may call annotated functions too.
     let entered = Entered::new(Context::inside(Arc::clone(span)));

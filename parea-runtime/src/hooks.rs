@@ -21,8 +21,10 @@ use crate::{
 };
 pub use crate::{
     drive::{drive, drive_returned, drive_sync},
-    flow::{
-        drive_iterator, drive_stream, drive_try_iterator, drive_try_stream, iterator, stream, try_iterator, try_stream,
+    items::Keep,
+    returned::{
+        Boxed, Holds, boxed, drive_boxed, drive_iterator, drive_stream, drive_try_boxed, drive_try_iterator,
+        drive_try_stream, iterator, stream, take_in, try_boxed, try_iterator, try_stream,
     },
 };
 
@@ -34,6 +36,8 @@ pub struct CallSite {
     module: &'static str,
     file: &'static str,
     line: u32,
+    /// Chance that a trace which starts here is kept.
+    sample_rate: Option<f64>,
 }
 
 impl CallSite {
@@ -45,7 +49,19 @@ impl CallSite {
         file: &'static str,
         line: u32,
     ) -> Self {
-        Self { name, function, module, file, line }
+        Self { name, function, module, file, line, sample_rate: None }
+    }
+
+    /// With the chance that a trace which starts here is kept. Called by the expansion in a constant, so that a rate
+    /// that is no chance does not compile.
+    #[must_use]
+    pub const fn sampled(self, rate: f64) -> Self {
+        assert!(0.0 <= rate && rate <= 1.0, "`log_sample_rate` is a chance: from 0.0 (no trace) to 1.0 (every trace)");
+        Self { sample_rate: Some(rate), ..self }
+    }
+
+    pub(crate) fn sample_rate(&self) -> Option<f64> {
+        self.sample_rate
     }
 
     pub(crate) fn name(&self) -> &'static str {

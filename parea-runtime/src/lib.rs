@@ -18,16 +18,19 @@ mod flow;
 #[doc(hidden)]
 pub mod hooks;
 mod id;
+mod items;
 mod ladder;
 mod queue;
 mod record;
 #[doc(hidden)]
 pub mod redact;
 mod report;
+mod returned;
 mod settings;
 mod sink;
 mod site;
 mod span;
+mod streamed;
 pub mod testing;
 mod transport;
 pub mod tree;

@@ -70,6 +70,8 @@ struct WireLog<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     apply_eval_frac: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    log_sample_rate: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     time_to_first_token: Option<f64>,
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,6 +90,9 @@ struct WireLog<'a> {
     experiment_uuid: Option<&'a str>,
 }
 
+/// Key of the metadata for the rate by which a trace was kept: each stands for 1 / rate of them.
+const SAMPLE_RATE: &str = "sample_rate";
+
 /// What the user said, beside where the function is; the user's word wins.
 struct Metadata<'a>(&'a Record);
 
@@ -102,6 +107,11 @@ impl Serialize for Metadata<'_> {
             if !said.contains_key(key) {
                 map.serialize_entry(key, &value)?;
             }
+        }
+        if let Some(rate) = self.0.span.trace.sample_rate
+            && !said.contains_key(SAMPLE_RATE)
+        {
+            map.serialize_entry(SAMPLE_RATE, &rate.to_string())?;
         }
         map.end()
     }
@@ -172,6 +182,8 @@ impl Record {
             deployment_id: self.draft.deployment_id.as_deref(),
             evaluation_metric_names: &self.draft.evaluation_metric_names,
             apply_eval_frac: self.draft.apply_eval_frac,
+            // It has been sampled: with the rate itself the server would do so again.
+            log_sample_rate: self.span.trace.sample_rate.map(|_| 1.0),
             time_to_first_token: self.draft.time_to_first_token,
             status: if error.is_some() { Status::Error } else { Status::Success },
             error: error.as_deref(),

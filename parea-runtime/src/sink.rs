@@ -13,13 +13,15 @@ pub(crate) enum Sink {
     Capture(Arc<Capture>),
     /// On to another one, by way of the experiment that looks at them.
     Watched(Arc<Watch>),
+    /// To nobody: the trace is not in the sample.
+    Nowhere,
 }
 
 impl Sink {
     pub(crate) fn opened(&self) {
         match self {
             Self::Queue(queue) => queue.opened(),
-            Self::Capture(_) => {}
+            Self::Capture(_) | Self::Nowhere => {}
             Self::Watched(watch) => {
                 if let Some(inner) = watch.inner() {
                     inner.opened();
@@ -33,13 +35,14 @@ impl Sink {
             Self::Queue(queue) => queue.push(record),
             Self::Capture(capture) => capture.push(record),
             Self::Watched(watch) => watch.finished(record),
+            Self::Nowhere => {}
         }
     }
 
     /// Those who wait for the evaluations of what goes here.
     pub(crate) fn tallies(&self, visit: &mut dyn FnMut(&Tally)) {
         match self {
-            Self::Queue(_) => {}
+            Self::Queue(_) | Self::Nowhere => {}
             Self::Capture(capture) => visit(&capture.evaluating),
             Self::Watched(watch) => {
                 visit(&watch.evaluating);

@@ -26,6 +26,8 @@ pub(crate) struct Trace {
     next_order: AtomicU32,
     /// Where finished spans go: decided by the root, so that a trace is never split.
     sink: Sink,
+    /// The chance by which the root was kept, if it had one.
+    pub(crate) sample_rate: Option<f64>,
     /// Uuid of the run of an experiment to which the whole trace belongs.
     pub(crate) experiment: Option<Box<str>>,
     /// The root's target, for evaluations of spans that started before it was set.
@@ -95,8 +97,32 @@ impl Span {
         let id = id::fresh(start);
         sink.opened();
         let next_order = AtomicU32::new(1);
-        let trace = Arc::new(Trace { root_id: id, next_order, sink, experiment, root_target: Mutex::default() });
+        let root_target = Mutex::default();
+        let sample_rate = site.sample_rate();
+        let trace = Arc::new(Trace { root_id: id, next_order, sink, sample_rate, experiment, root_target });
         Arc::new(Self { site, id, parent_id: id, trace, depth: 0, order: 0, start, state: State::new(None) })
+    }
+
+    /// Stands for every span of a trace that is not in the sample. It has ended before it began: all that is done to
+    /// it does nothing.
+    pub(crate) fn muted() -> Arc<Self> {
+        static SITE: CallSite = CallSite::new("", "", "", "", 0);
+        thread_local! {
+            static MUTED: Arc<Span> = Span::ended(&SITE);
+        }
+        // A thread that is ending has no locals any more.
+        MUTED.try_with(Arc::clone).unwrap_or_else(|_| Self::ended(&SITE))
+    }
+
+    fn ended(site: &'static CallSite) -> Arc<Self> {
+        let span = Self::root(site, Sink::Nowhere);
+        span.lock().draft = None;
+        span
+    }
+
+    /// Whether it is [`muted`](Self::muted).
+    pub(crate) fn is_muted(&self) -> bool {
+        matches!(self.trace.sink, Sink::Nowhere)
     }
 
     /// A span inside another. One that outlives its parent keeps the trace all the same.
