@@ -11,8 +11,9 @@ use serde_json::{Map, Value};
 
 use crate::{Location, TraceLog, ValidationError, did_you_mean, null};
 
-/// Fields that say which log it is, and so cannot change.
-const IDENTITY: [&str; 4] = ["trace_id", "root_trace_id", "parent_trace_id", "organization_id"];
+/// Fields that say which log it is, and whose, and so cannot change.
+const IDENTITY: [&str; 6] =
+    ["trace_id", "root_trace_id", "parent_trace_id", "organization_id", "project_name", "project_uuid"];
 
 /// The body of `PUT /trace_log` (`UpdateLogSchema`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -60,7 +60,7 @@ impl Shape {
 pub(crate) fn is_updatable(field: &str) -> bool {
     TraceLog::field_names().contains(&field)
         && !TraceLog::is_identity_field(field)
-        && !matches!(field, "project_name" | "project_uuid" | "children_ids" | "fill_children")
+        && !matches!(field, "children_ids" | "fill_children")
 }
 
 /// Whether a value is what a client writes that has nothing to say.

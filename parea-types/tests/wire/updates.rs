@@ -19,6 +19,7 @@ fn wrong_fields_are_named_with_what_is_wrong() {
     for (field, value, kind, msg) in [
         ("trace_id", json!("u"), "frozen_field", "`trace_id` says which log it is and cannot be changed"),
         ("root_trace_id", json!(null), "frozen_field", "`root_trace_id` says which log it is and cannot be changed"),
+        ("project_name", json!("q"), "frozen_field", "`project_name` says which log it is and cannot be changed"),
         ("organization_id", json!("o"), "frozen_field", "`organization_id` says which log it is and cannot be changed"),
         ("parent_trace_id", json!("p"), "frozen_field", "`parent_trace_id` says which log it is and cannot be changed"),
         ("statsu", json!("error"), "extra_forbidden", "A log has no field `statsu`; did you mean `status`?"),
