@@ -148,7 +148,7 @@ pub trait Logs: Send + Sync {
     fn commit(&self, patches: Vec<Patch>) -> Answer<'_, Committed>;
 
     /// Logs of any depth, newest start first, each with what the server fills in on reads: children, scores of
-    /// descendants, and the whole tree below if it is a root.
+    /// descendants, and the whole tree below if it is a root. A page may end before `limit` where its rows are large.
     fn page(&self, scope: &Scope, filter: &LogFilter, after: After, limit: u32) -> Answer<'_, Page<TraceLogTree>>;
 
     /// Number of logs that [`page`](Self::page) would list; counting stops at `budget` rows.

@@ -246,6 +246,66 @@ async fn a_chain_of_thousands_is_read_in_whole() {
     assert_eq!((depth, deepest.log.trace_id.as_str()), (4999, "s4999"));
 }
 
+/// The links name parents only, and the leaf comes first: quick unless each link has the rest walked again.
+#[tokio::test]
+async fn a_chain_without_roots_gets_its_root() {
+    let (_folder, store) = fresh();
+    let count = 20_000;
+    let link = |n: u32| {
+        post(json!({
+            "trace_id": format!("s{n}"), "parent_trace_id": format!("s{}", n.max(1) - 1), "project_name": "p",
+            "start_timestamp": "2024-05-30 13:48:34", "execution_order": n,
+        }))
+    };
+    commit(&store, (1..count).rev().map(link)).await;
+    assert_eq!(store.trace("s0").await.unwrap().len(), 19_999, "as far as it is known");
+    commit(&store, [link(0)]).await;
+    let traces = store.traces(&Scope::default(), &LogFilter::default(), After::Start, 10).await.unwrap().rows;
+    assert_eq!(traces.iter().map(|trace| (trace.spans, trace.has_root)).collect::<Vec<_>>(), [(20_000, true)]);
+    // Below another one, all of it moves.
+    commit(
+        &store,
+        [post(json!({
+            "trace_id": "s0", "parent_trace_id": "top", "project_name": "p", "start_timestamp": "2024-05-30 13:48:34",
+            "last_updated_at": "2024-05-30 13:48:35",
+        }))],
+    )
+    .await;
+    assert_eq!(store.trace("top").await.unwrap().len(), 20_000);
+    assert_eq!(store.trace("s0").await.unwrap().len(), 0);
+}
+
+/// Every log of a chain carries the score of its leaf: quick unless each has the chain below it walked again.
+#[tokio::test]
+async fn scores_of_a_chain_are_copied_to_all_above() {
+    let (_folder, store) = fresh();
+    let count = 10_000;
+    let link = |n: u32| {
+        let scores = if n + 1 == count { json!([{"name": "s", "score": 0.5}]) } else { json!([]) };
+        let log = json!({
+            "root_trace_id": "s0", "parent_trace_id": format!("s{}", n.max(1) - 1), "trace_id": format!("s{n}"),
+            "execution_order": n, "scores": scores, "output": "x".repeat(600),
+        });
+        post(with(span("", "", 0), &log))
+    };
+    commit(&store, (0..count).map(link)).await;
+    let mut after = After::Start;
+    let (mut seen, mut pages) = (0, 0);
+    loop {
+        let page = store.page(&Scope::default(), &LogFilter::default(), after, 100_000).await.unwrap();
+        for row in &page.rows {
+            let scores = row.log.scores.clone().unwrap();
+            assert_eq!(scores.len(), 1, "{}", row.log.trace_id);
+        }
+        seen += page.rows.len();
+        pages += 1;
+        let Some(next) = page.next else { break };
+        after = After::Cursor(next);
+    }
+    assert_eq!(seen, 10_000);
+    assert!(pages > 1, "memory holds a few megabytes at a time");
+}
+
 #[tokio::test]
 async fn a_circle_of_parents_is_a_trace_of_its_own() {
     let (_folder, store) = fresh();

@@ -11,8 +11,8 @@ use tokio::runtime::Handle;
 use super::stream;
 use crate::{body, error::ApiError, state::AppState};
 
-/// How many logs are asked of the store at once: pages may have 100,000, and roots come with their whole tree.
-const STEP: u32 = 100;
+/// How many logs are asked of the store at once: pages may have 100,000. It answers with fewer where they are large.
+const STEP: u32 = 2000;
 
 /// Logs of a project, newest start first.
 pub(super) async fn list(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {

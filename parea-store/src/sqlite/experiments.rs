@@ -264,6 +264,6 @@ pub(super) fn page(
         started: Timestamp::from_micros(*started).unwrap_or_default(),
         id: id.clone(),
     });
-    let rows = roots.into_iter().filter_map(|(project, id, _)| trees::below(conn, project, &id).transpose());
+    let rows = roots.into_iter().filter_map(|(project, id, _)| trees::below(conn, project, &id, &mut 0).transpose());
     Ok(Page { rows: rows.collect::<Result<_, _>>()?, next })
 }

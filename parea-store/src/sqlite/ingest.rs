@@ -3,11 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use parea_types::{Status, TraceLog};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{
+    Connection, OptionalExtension, params, params_from_iter,
+    types::{Null, ToSqlOutput},
+};
 use serde_json::{Map, Value};
 
 use super::{
     job::{Post, Prepared},
+    links::Relinked,
     pending,
     rollup::Rollups,
     sampling,
@@ -40,6 +44,7 @@ pub(super) struct Ingest<'a> {
     pub(super) conn: &'a Connection,
     pub(super) memory: &'a mut Memory,
     pub(super) rollups: Rollups,
+    pub(super) relinked: Relinked,
 }
 
 /// A log that is stored.
@@ -59,11 +64,12 @@ impl<'a> Ingest<'a> {
             memory.unsampled = sampling::count(conn)?;
             memory.is_loaded = true;
         }
-        Ok(Self { conn, memory, rollups: Rollups::default() })
+        Ok(Self { conn, memory, rollups: Rollups::default(), relinked: Relinked::default() })
     }
 
     /// Writes what was put off to the end. The commit itself is the caller's.
     pub(super) fn finish(mut self) -> rusqlite::Result<Token> {
+        self.mend_roots()?;
         self.leave_out()?;
         self.rollups.write(self.conn)?;
         let arrivals = self.memory.arrivals;
@@ -176,31 +182,15 @@ impl<'a> Ingest<'a> {
         stamps: Option<&str>,
     ) -> rusqlite::Result<()> {
         let row = Row::of(log);
-        let root = self.root_of(project, &log.trace_id, &row, true)?;
+        // Where none is named, the parent's id stands in until the end of the transaction.
+        let root = row.root.as_ref().unwrap_or(&row.parent);
+        let identity =
+            [("id", (arrival as i64).into()), ("project", project.into()), ("trace_id", log.trace_id.as_str().into())];
+        let (names, values): (Vec<_>, Vec<_>) = identity.into_iter().chain(columns(&row, root)).unzip();
+        let places = vec!["?"; names.len()].join(", ");
         self.conn
-            .prepare_cached(
-                "INSERT INTO log (id, project, trace_id, parent, root, root_said, started, execution_order, status,
-                    input_tokens, output_tokens, total_tokens, cost, scores, experiment, sample_rate)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-            )?
-            .execute(params![
-                arrival,
-                project,
-                log.trace_id,
-                row.parent,
-                root,
-                row.root.is_some(),
-                row.started,
-                row.execution_order,
-                row.status.map(status_code),
-                row.input_tokens,
-                row.output_tokens,
-                row.total_tokens,
-                row.cost,
-                row.scores,
-                row.experiment,
-                row.sample_rate,
-            ])?;
+            .prepare_cached(&format!("INSERT INTO log ({}) VALUES ({places})", names.join(", ")))?
+            .execute(params_from_iter(values))?;
         self.conn
             .prepare_cached("INSERT INTO doc (id, stamps, json) VALUES (?1, ?2, ?3)")?
             .execute(params![arrival, stamps, json])?;
@@ -208,8 +198,11 @@ impl<'a> Ingest<'a> {
             self.name_experiment(project, experiment)?;
         }
         self.add_terms(project, arrival as i64, log)?;
-        self.rollups.add(project, &root, log, &row);
-        self.hand_down(project, &log.trace_id, &root)
+        self.relinked.note(project, &log.trace_id, row.root.is_none());
+        if row.root.is_some() {
+            self.rollups.add(project, root, log, &row);
+        }
+        Ok(())
     }
 
     /// Brings what stands beside a log up to date with it.
@@ -222,35 +215,17 @@ impl<'a> Ingest<'a> {
         }
         self.rollups.recount(stored.project, &old_root);
         let row = Row::of(log);
-        let root = self.root_of(stored.project, &log.trace_id, &row, false)?;
+        let root = row.root.as_ref().unwrap_or(&old_root);
+        let (names, values): (Vec<_>, Vec<_>) = columns(&row, root).into_iter().unzip();
         self.conn
-            .prepare_cached(
-                "UPDATE log SET parent = ?2, root = ?3, root_said = ?4, started = ?5, execution_order = ?6,
-                    status = ?7, input_tokens = ?8, output_tokens = ?9, total_tokens = ?10, cost = ?11, scores = ?12,
-                    experiment = ?13, sample_rate = ?14
-                 WHERE id = ?1",
-            )?
-            .execute(params![
-                stored.id,
-                row.parent,
-                root,
-                row.root.is_some(),
-                row.started,
-                row.execution_order,
-                row.status.map(status_code),
-                row.input_tokens,
-                row.output_tokens,
-                row.total_tokens,
-                row.cost,
-                row.scores,
-                row.experiment,
-                row.sample_rate,
-            ])?;
+            .prepare_cached(&format!("UPDATE log SET {} = ? WHERE id = ?", names.join(" = ?, ")))?
+            .execute(params_from_iter(values.into_iter().chain([stored.id.into()])))?;
         if let Some(experiment) = &row.experiment {
             self.name_experiment(stored.project, experiment)?;
         }
-        self.rollups.recount(stored.project, &root);
-        self.hand_down(stored.project, &log.trace_id, &root)
+        self.rollups.recount(stored.project, root);
+        self.relinked.note(stored.project, &log.trace_id, row.root.is_none());
+        Ok(())
     }
 }
 
@@ -258,6 +233,31 @@ impl Stored {
     fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self { id: row.get(0)?, project: row.get(1)?, stamps: row.get(2)?, json: row.get(3)? })
     }
+}
+
+/// The columns of `log` that may change, each beside its value.
+fn columns<'a>(row: &'a Row, root: &'a str) -> [(&'static str, ToSqlOutput<'a>); 13] {
+    fn text(text: Option<&String>) -> ToSqlOutput<'_> {
+        text.map_or(Null.into(), |text| text.as_str().into())
+    }
+    fn or_null<'a>(value: Option<impl Into<ToSqlOutput<'a>>>) -> ToSqlOutput<'a> {
+        value.map_or(Null.into(), Into::into)
+    }
+    [
+        ("parent", row.parent.as_str().into()),
+        ("root", root.into()),
+        ("root_said", row.root.is_some().into()),
+        ("started", row.started.into()),
+        ("execution_order", row.execution_order.into()),
+        ("status", or_null(row.status.map(status_code))),
+        ("input_tokens", row.input_tokens.into()),
+        ("output_tokens", row.output_tokens.into()),
+        ("total_tokens", row.total_tokens.into()),
+        ("cost", or_null(row.cost)),
+        ("scores", text(row.scores.as_ref())),
+        ("experiment", text(row.experiment.as_ref())),
+        ("sample_rate", or_null(row.sample_rate)),
+    ]
 }
 
 /// A status as the file has it.

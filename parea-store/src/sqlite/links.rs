@@ -1,61 +1,128 @@
-//! Roots that follow from parents.
+//! Roots that follow from parents. They are mended once for each transaction: a chain that comes leaf first would
+//! else be walked again for each of its links.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{OptionalExtension, params};
 
 use super::ingest::Ingest;
-use crate::row::Row;
 
-/// The children of log `?2` that name no root and do not have the root `?3` yet.
+/// The children of log `?2` that name no root.
 pub(super) const ROOTLESS: &str =
-    "SELECT id, trace_id, root FROM log WHERE project = ?1 AND parent = ?2 AND root_said = 0 AND root <> ?3";
+    "SELECT id, trace_id, parent, root FROM log WHERE project = ?1 AND parent = ?2 AND root_said = 0";
+
+/// The log `?2`, if it names no root.
+pub(super) const ITSELF: &str =
+    "SELECT id, trace_id, parent, root FROM log WHERE trace_id = ?2 AND project = ?1 AND root_said = 0";
+
+/// A log by its project and id.
+type Place = (i64, String);
+
+/// Logs that came or changed their links in this transaction, and whether they name no root.
+#[derive(Debug, Default)]
+pub(super) struct Relinked(HashMap<Place, bool>);
+
+/// A log that names no root.
+#[derive(Clone, Debug)]
+struct Loose {
+    id: i64,
+    trace_id: String,
+    parent: String,
+    /// As the file has it.
+    root: String,
+}
+
+impl Relinked {
+    pub(super) fn note(&mut self, project: i64, trace_id: &str, is_loose: bool) {
+        self.0.insert((project, trace_id.to_owned()), is_loose);
+    }
+}
 
 impl Ingest<'_> {
-    /// The root of a log: the one that it names, else its parent's, else the parent's id until that one comes. Where
-    /// parents form a circle and none names a root, it is the smallest id of the circle.
-    pub(super) fn root_of(&self, project: i64, trace_id: &str, row: &Row, is_new: bool) -> rusqlite::Result<String> {
-        if let Some(root) = &row.root {
-            return Ok(root.clone());
-        }
-        let mut find =
-            self.conn.prepare_cached("SELECT parent, root, root_said FROM log WHERE trace_id = ?1 AND project = ?2")?;
-        let mut way = vec![trace_id.to_owned()];
-        let mut seen: HashSet<String> = way.iter().cloned().collect();
-        let mut at = row.parent.clone();
-        loop {
-            if !seen.insert(at.clone()) {
-                let circle = way.into_iter().skip_while(|id| *id != at);
-                return Ok(circle.min().unwrap_or(at));
-            }
-            let found: Option<(String, String, bool)> =
-                find.query_row(params![at, project], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
-            match found {
-                None => return Ok(at),
-                Some((_, root, true)) => return Ok(root),
-                // What is above the parent was followed when the parent came, unless it ended at this log.
-                Some((_, root, false)) if is_new && root != trace_id => return Ok(root),
-                Some((parent, _, false)) => way.push(std::mem::replace(&mut at, parent)),
-            }
-        }
-    }
-
-    /// Hands a log's root down to those below that name none.
-    pub(super) fn hand_down(&mut self, project: i64, trace_id: &str, root: &str) -> rusqlite::Result<()> {
-        let mut find = self.conn.prepare_cached(ROOTLESS)?;
+    /// Finds the root of each log that names none and whose way up may have changed: its parent's, or the parent's id
+    /// until that one comes. Where parents form a circle and none names a root, it is the smallest id of the circle.
+    pub(super) fn mend_roots(&mut self) -> rusqlite::Result<()> {
+        let relinked = std::mem::take(&mut self.relinked).0;
+        let loose = self.loose(&relinked)?;
         let mut mend = self.conn.prepare_cached("UPDATE log SET root = ?2 WHERE id = ?1")?;
-        let mut parents = vec![trace_id.to_owned()];
-        while let Some(parent) = parents.pop() {
-            let children: Vec<(i64, String, String)> = find
-                .query_map(params![project, parent, root], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-                .collect::<Result<_, _>>()?;
-            for (id, child, old) in children {
-                mend.execute(params![id, root])?;
-                self.rollups.recount(project, &old);
-                self.rollups.recount(project, root);
-                parents.push(child);
+        let mut roots: HashMap<Place, String> = HashMap::new();
+        for (place, log) in &loose {
+            let root = self.root_of(place, &loose, &mut roots)?;
+            if log.root != root {
+                mend.execute(params![log.id, root])?;
+                self.rollups.recount(place.0, &log.root);
+            }
+            if log.root != root || relinked.contains_key(place) {
+                self.rollups.recount(place.0, &root);
             }
         }
         Ok(())
+    }
+
+    /// Those logs, and all below them by links that name no root either.
+    fn loose(&self, relinked: &HashMap<Place, bool>) -> rusqlite::Result<HashMap<Place, Loose>> {
+        let mut itself = self.conn.prepare_cached(ITSELF)?;
+        let mut children = self.conn.prepare_cached(ROOTLESS)?;
+        let mut loose = HashMap::new();
+        let mut waiting: Vec<Place> = relinked.keys().cloned().collect();
+        for (place, _) in relinked.iter().filter(|(_, is_loose)| **is_loose) {
+            if let Some(log) = itself.query_row(params![place.0, place.1], Loose::read).optional()? {
+                loose.insert(place.clone(), log);
+            }
+        }
+        while let Some((project, parent)) = waiting.pop() {
+            let mut rows = children.query(params![project, parent])?;
+            while let Some(row) = rows.next()? {
+                let child = Loose::read(row)?;
+                let place = (project, child.trace_id.clone());
+                // What is known is waiting, or was.
+                if !loose.contains_key(&place) {
+                    loose.insert(place.clone(), child);
+                    waiting.push(place);
+                }
+            }
+        }
+        Ok(loose)
+    }
+
+    /// Walks up as far as no root is known. All on the way have the same one.
+    fn root_of(
+        &self,
+        place: &Place,
+        loose: &HashMap<Place, Loose>,
+        roots: &mut HashMap<Place, String>,
+    ) -> rusqlite::Result<String> {
+        let project = place.0;
+        let mut way: Vec<Place> = Vec::new();
+        let mut seen = HashSet::new();
+        let mut at = place.clone();
+        let root = loop {
+            if let Some(root) = roots.get(&at) {
+                break root.clone();
+            }
+            if !seen.insert(at.clone()) {
+                let circle = way.iter().skip_while(|place| **place != at).map(|(_, id)| id);
+                break circle.min().unwrap_or(&at.1).clone();
+            }
+            way.push(at.clone());
+            let Some(log) = loose.get(&at) else {
+                // Its way up has not changed, or it is still to come.
+                let stored = self
+                    .conn
+                    .prepare_cached("SELECT root FROM log WHERE trace_id = ?1 AND project = ?2")?
+                    .query_row(params![at.1, project], |row| row.get(0))
+                    .optional()?;
+                break stored.unwrap_or(at.1);
+            };
+            at = (project, log.parent.clone());
+        };
+        roots.extend(way.into_iter().map(|place| (place, root.clone())));
+        Ok(root)
+    }
+}
+
+impl Loose {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { id: row.get(0)?, trace_id: row.get(1)?, parent: row.get(2)?, root: row.get(3)? })
     }
 }

@@ -1,10 +1,16 @@
 //! Logs with what hangs below them.
 
-use parea_types::{EvaluationScore, TraceLog, TraceLogTree};
+use std::collections::{BTreeMap, HashMap};
+
+use parea_types::{EvaluationScore, Timestamp, TraceLog, TraceLogTree};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{ingest::damaged, lists::List};
-use crate::{After, Page, tree};
+use crate::{After, Cursor, Page, row::json, tree};
+
+/// Bytes of JSON after which a page ends early: what hangs below its rows is looked up once for the whole page, so the
+/// longer it is the better, but all of it is in memory.
+const ENOUGH: usize = 4 << 20;
 
 /// What a whole log is read from.
 pub(super) const LOG: &str = "SELECT json, parent, root, project.uuid, project.name
@@ -22,10 +28,15 @@ pub(super) const BELOW: &str = "WITH RECURSIVE below (id, trace_id) AS (
 /// The logs that are [`BELOW`].
 pub(super) const OF_THEM: &str = "WHERE log.id IN (SELECT id FROM below)";
 
-/// The scores of what is [`BELOW`].
-pub(super) const SCORES: &str = "SELECT scores FROM log
-    WHERE id IN (SELECT id FROM below) AND trace_id <> ?2 AND scores IS NOT NULL
-    ORDER BY execution_order, started, trace_id";
+/// Everything that hangs below the logs whose ids are in the JSON array `?2`, themselves included, as links and scores.
+pub(super) const LINKS: &str = "WITH RECURSIVE below (id, trace_id) AS (
+        SELECT log.id, log.trace_id FROM json_each(?2) CROSS JOIN log ON log.trace_id = json_each.value AND log.project = ?1
+        UNION
+        SELECT log.id, log.trace_id FROM below CROSS JOIN log
+            ON log.project = ?1 AND log.parent = below.trace_id AND log.parent <> log.trace_id
+    )
+    SELECT log.trace_id, parent, scores FROM below CROSS JOIN log ON log.id = below.id
+    ORDER BY execution_order, started, log.trace_id";
 
 /// The direct children of log `?2`.
 pub(super) const CHILDREN: &str = "SELECT trace_id FROM log
@@ -34,9 +45,10 @@ pub(super) const CHILDREN: &str = "SELECT trace_id FROM log
 /// All of a trace.
 pub(super) const TRACE: &str = "WHERE log.project = ?1 AND log.root = ?2";
 
-/// A log as it is stored, with its place and its project.
-fn read(row: &Row<'_>) -> rusqlite::Result<TraceLog> {
+/// A log as it is stored, with its place and its project. Its size is added to `size`.
+fn read(row: &Row<'_>, size: &mut usize) -> rusqlite::Result<TraceLog> {
     let json = row.get_ref(0)?.as_str()?;
+    *size += json.len();
     let mut log: TraceLog = serde_json::from_str(json).map_err(damaged)?;
     log.parent_trace_id = row.get(1)?;
     log.root_trace_id = row.get(2)?;
@@ -51,14 +63,19 @@ pub(super) fn tree(conn: &Connection, trace_id: &str) -> rusqlite::Result<Option
         .prepare_cached("SELECT project FROM log WHERE trace_id = ?1 ORDER BY id DESC LIMIT 1")?
         .query_row([trace_id], |row| row.get(0))
         .optional()?;
-    project.map_or(Ok(None), |project| below(conn, project, trace_id))
+    project.map_or(Ok(None), |project| below(conn, project, trace_id, &mut 0))
 }
 
-/// The log of that id with its tree.
-pub(super) fn below(conn: &Connection, project: i64, trace_id: &str) -> rusqlite::Result<Option<TraceLogTree>> {
+/// The log of that id with its tree, whose size is added to `size`.
+pub(super) fn below(
+    conn: &Connection,
+    project: i64,
+    trace_id: &str,
+    size: &mut usize,
+) -> rusqlite::Result<Option<TraceLogTree>> {
     let logs: Vec<TraceLog> = conn
         .prepare_cached(&format!("{BELOW} {LOG} {OF_THEM}"))?
-        .query_map(params![project, trace_id], read)?
+        .query_map(params![project, trace_id], |row| read(row, size))?
         .collect::<Result<_, _>>()?;
     Ok(tree::grow(trace_id, logs))
 }
@@ -72,7 +89,7 @@ pub(super) fn trace(conn: &Connection, root: &str) -> rusqlite::Result<Vec<Trace
     let Some(project) = project else { return Ok(Vec::new()) };
     let mut logs: Vec<TraceLog> = conn
         .prepare_cached(&format!("{LOG} {TRACE}"))?
-        .query_map(params![project, root], read)?
+        .query_map(params![project, root], |row| read(row, &mut 0))?
         .collect::<Result<_, _>>()?;
     logs.sort_by(tree::in_order);
     for log in &mut logs {
@@ -81,36 +98,84 @@ pub(super) fn trace(conn: &Connection, root: &str) -> rusqlite::Result<Vec<Trace
     Ok(logs)
 }
 
-/// A page of logs: roots with their trees, others with their children's ids and scores.
+/// A page of logs: roots with their trees, others with their children's ids and scores. May end early, at a row behind
+/// which it goes on.
 pub(super) fn page(conn: &Connection, list: &List, after: &After, limit: u32) -> rusqlite::Result<Page<TraceLogTree>> {
     let ids = list.page(conn, after, limit)?;
-    let mut place = conn.prepare_cached("SELECT project, trace_id, parent FROM log WHERE id = ?1")?;
-    ids.try_map(|id| {
-        let (project, trace_id, parent): (i64, String, String) =
-            place.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let mut place = conn.prepare_cached("SELECT project, trace_id, parent, started FROM log WHERE id = ?1")?;
+    let mut find = conn.prepare_cached(&format!("{LOG} WHERE log.id = ?1"))?;
+    let mut rows = Vec::new();
+    // Those that are no roots, by project: their places among the rows.
+    let mut inner: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
+    let (mut size, mut next) = (0, ids.next);
+    for (number, id) in ids.rows.iter().enumerate() {
+        let (project, trace_id, parent, started): (i64, String, String, i64) =
+            place.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
         if parent == trace_id {
-            return below(conn, project, &trace_id)?.ok_or(rusqlite::Error::QueryReturnedNoRows);
+            let tree = below(conn, project, &trace_id, &mut size)?;
+            rows.push(tree.ok_or(rusqlite::Error::QueryReturnedNoRows)?);
+        } else {
+            let log = find.query_row([id], |row| read(row, &mut size))?;
+            inner.entry(project).or_default().push(rows.len());
+            rows.push(TraceLogTree { log, children_logs: Vec::new() });
         }
-        let log = conn.prepare_cached(&format!("{LOG} WHERE log.id = ?1"))?.query_row([id], read)?;
-        let scores = scores_below(conn, project, &log)?;
-        let log = tree::fill(log, children(conn, project, &trace_id)?, scores);
-        Ok(TraceLogTree { log, children_logs: Vec::new() })
-    })
+        if size > ENOUGH && number + 1 < ids.rows.len() {
+            next = Some(Cursor { started: Timestamp::from_micros(started).unwrap_or_default(), id: trace_id });
+            break;
+        }
+    }
+    for (project, places) in inner {
+        let wanted = places.iter().map(|place| rows[*place].log.trace_id.as_str());
+        let mut copies = scores_below(conn, project, &wanted.collect::<Vec<_>>())?.into_iter();
+        for place in places {
+            let log = std::mem::take(&mut rows[place].log);
+            let own = log.scores.clone().unwrap_or_default();
+            let copies = copies.next().unwrap_or_default();
+            let children = children(conn, project, &log.trace_id)?;
+            rows[place].log = tree::fill(log, children, tree::not_in(&copies, Some(&own)).collect());
+        }
+    }
+    Ok(Page { rows, next })
 }
 
 fn children(conn: &Connection, project: i64, trace_id: &str) -> rusqlite::Result<Vec<String>> {
     conn.prepare_cached(CHILDREN)?.query_map(params![project, trace_id], |row| row.get(0))?.collect()
 }
 
-/// What [`tree::grow`] copies to a log, without reading the logs below it.
-fn scores_below(conn: &Connection, project: i64, log: &TraceLog) -> rusqlite::Result<Vec<EvaluationScore>> {
-    let mut find = conn.prepare_cached(&format!("{BELOW} {SCORES}"))?;
-    let mut rows = find.query(params![project, log.trace_id])?;
-    let mut copies = Vec::new();
+/// For each of the logs the scores of all that hangs below it, in execution order. What hangs below several of them,
+/// as on a chain, is read once.
+fn scores_below(conn: &Connection, project: i64, wanted: &[&str]) -> rusqlite::Result<Vec<Vec<EvaluationScore>>> {
+    let mut find = conn.prepare_cached(LINKS)?;
+    let (mut ids, mut parents, mut scores) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rows = find.query(params![project, json(wanted)])?;
     while let Some(row) = rows.next()? {
-        let json = row.get_ref(0)?.as_str()?;
-        let scores: Vec<EvaluationScore> = serde_json::from_str(json).map_err(damaged)?;
-        copies.extend(tree::not_in(&scores, log.scores.as_deref()));
+        ids.push(row.get::<_, String>(0)?);
+        parents.push(row.get::<_, String>(1)?);
+        let own: Option<&str> = row.get_ref(2)?.as_str_or_null()?;
+        let own: Vec<EvaluationScore> = own.map_or_else(|| Ok(Vec::new()), serde_json::from_str).map_err(damaged)?;
+        scores.push(own);
+    }
+    let places: HashMap<&str, usize> = ids.iter().enumerate().map(|(place, id)| (id.as_str(), place)).collect();
+    let parents: Vec<Option<usize>> = parents.iter().map(|parent| places.get(parent.as_str()).copied()).collect();
+    let mut asked = vec![None; ids.len()];
+    for (number, id) in wanted.iter().enumerate() {
+        if let Some(place) = places.get(id) {
+            asked[*place] = Some(number);
+        }
+    }
+    let mut copies = vec![Vec::new(); wanted.len()];
+    // By which log each was passed last: parents may form a circle.
+    let mut passed = vec![usize::MAX; ids.len()];
+    for (place, scores) in scores.iter().enumerate().filter(|(_, scores)| !scores.is_empty()) {
+        passed[place] = place;
+        let mut above = parents[place];
+        while let Some(ancestor) = above.filter(|ancestor| passed[*ancestor] != place) {
+            passed[ancestor] = place;
+            if let Some(number) = asked[ancestor] {
+                copies[number].extend_from_slice(scores);
+            }
+            above = parents[ancestor];
+        }
     }
     Ok(copies)
 }
