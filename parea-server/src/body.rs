@@ -2,6 +2,7 @@
 
 mod compression;
 mod elements;
+mod integer;
 mod parse;
 mod surrogate;
 

@@ -1,12 +1,15 @@
 //! `POST /trace_logs`: the project's own operation, many logs at once.
 
+use std::collections::VecDeque;
+
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
+use bytes::Bytes;
 use parea_store::Patch;
 use parea_types::{BatchResponse, RejectedLog};
 
 use super::losses;
 use crate::{
-    body::{self, fault, missing},
+    body::{self, Element, fault, missing},
     error::ApiError,
     ingest,
     state::AppState,
@@ -14,6 +17,10 @@ use crate::{
 
 /// The project that figures belong to when no log of the batch names one.
 const DEFAULT_PROJECT: &str = "default";
+
+/// Logs that are read and handed to the store together: as values they take many times the memory of a short log's
+/// JSON.
+const SLICE: usize = 2048;
 
 /// Stores the good logs, names the bad ones, and answers when the good ones are on disk.
 pub(super) async fn create(
@@ -27,47 +34,70 @@ pub(super) async fn create(
     if bytes.trim_ascii().is_empty() && losses.is_empty() {
         return Err(vec![missing(vec!["body".into()])].into());
     }
-    let Batch { patches, rejected, project } = body::apart(bytes.len(), move || Batch::read(&bytes)).await?;
-    let accepted = patches.len() as u64;
-    if accepted > 0 {
-        state.logs.commit(patches).await?;
+    let size = bytes.len();
+    let mut batch = body::apart(size, move || Batch::of(&bytes)).await?;
+    let mut accepted = 0;
+    while !batch.elements.is_empty() {
+        let (rest, patches) = body::apart(size, move || Ok(batch.read())).await?;
+        batch = rest;
+        accepted += patches.len() as u64;
+        if !patches.is_empty() {
+            state.logs.commit(patches).await?;
+        }
+    }
+    let rejected = batch.rejected;
+    if accepted == 0 && !rejected.is_empty() && rejected.iter().all(unreadable) {
+        let hint = "Nothing here can be read: send a JSON array of logs, or one JSON object a line";
+        let mut detail = vec![fault(vec!["body".into()], "json_invalid", hint)];
+        detail.extend(rejected.into_iter().flat_map(|log| log.detail).take(10));
+        return Err(detail.into());
     }
     if !losses.is_empty() {
-        state.logs.add_losses(project.as_deref().unwrap_or(DEFAULT_PROJECT), &losses).await?;
+        state.logs.add_losses(batch.project.as_deref().unwrap_or(DEFAULT_PROJECT), &losses).await?;
     }
     Ok(Json(BatchResponse { accepted, rejected }))
 }
 
+/// A body that is read slice by slice.
 struct Batch {
-    patches: Vec<Patch>,
+    /// What is still to be read, or why it cannot be.
+    elements: VecDeque<Result<Bytes, Element<'static>>>,
+    read: usize,
     rejected: Vec<RejectedLog>,
     /// Uuid or name of the first good log's.
     project: Option<String>,
 }
 
 impl Batch {
-    fn read(bytes: &[u8]) -> Result<Self, ApiError> {
+    fn of(bytes: &Bytes) -> Result<Self, ApiError> {
         let elements = body::elements(bytes).ok_or(ApiError::TooMany(body::MOST))?;
-        let mut batch = Self { patches: Vec::with_capacity(elements.len()), rejected: Vec::new(), project: None };
-        for (index, element) in elements.into_iter().enumerate() {
-            match ingest::element(element, index) {
+        let owned = elements.into_iter().map(|element| match element {
+            Element::Whole(json) => Ok(bytes.slice_ref(json)),
+            Element::CutOff => Err(Element::CutOff),
+            Element::Behind => Err(Element::Behind),
+        });
+        Ok(Self { elements: owned.collect(), read: 0, rejected: Vec::new(), project: None })
+    }
+
+    /// Reads the next slice.
+    fn read(mut self) -> (Self, Vec<Patch>) {
+        let slice = self.elements.len().min(SLICE);
+        let mut patches = Vec::with_capacity(slice);
+        for element in self.elements.drain(..slice) {
+            let element = element.as_ref().map_or_else(|broken| *broken, |json| Element::Whole(json));
+            match ingest::element(element, self.read) {
                 Ok(log) => {
-                    if batch.project.is_none() {
+                    if self.project.is_none() {
                         let uuid = log.project_uuid.clone().filter(|uuid| !uuid.is_empty());
-                        batch.project = uuid.or_else(|| log.project_name.clone());
+                        self.project = uuid.or_else(|| log.project_name.clone());
                     }
-                    batch.patches.push(Patch::Post(Box::new(log)));
+                    patches.push(Patch::Post(Box::new(log)));
                 }
-                Err(refused) => batch.rejected.push(*refused),
+                Err(refused) => self.rejected.push(*refused),
             }
+            self.read += 1;
         }
-        if batch.patches.is_empty() && !batch.rejected.is_empty() && batch.rejected.iter().all(unreadable) {
-            let hint = "Nothing here can be read: send a JSON array of logs, or one JSON object a line";
-            let mut detail = vec![fault(vec!["body".into()], "json_invalid", hint)];
-            detail.extend(batch.rejected.into_iter().flat_map(|log| log.detail).take(10));
-            return Err(detail.into());
-        }
-        Ok(batch)
+        (self, patches)
     }
 }
 

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, error::Category, json};
 use serde_path_to_error::{Path, Segment};
 
-use super::surrogate;
+use super::{integer, surrogate};
 
 /// The way to a value that lies below another.
 pub(crate) fn at(above: &[Location], below: impl Into<Location>) -> Vec<Location> {
@@ -33,6 +33,8 @@ pub(crate) trait Checked: DeserializeOwned {
 /// A good body is read once. Only a bad one pays for being explained.
 pub(crate) fn parse<T: Checked>(json: &[u8], above: &[Location]) -> Result<T, Vec<ValidationError>> {
     let text = text(json, above)?;
+    let mended = integer::quoted(text);
+    let text = mended.as_deref().unwrap_or(text);
     match text.trim_start().as_bytes().first() {
         None => return Err(vec![missing(above.to_vec())]),
         // serde also reads structs from arrays, member by member. The API does not.

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{Client, Local, log};
+use crate::{
+    client::{Client, Local, log},
+    process::Process,
+};
 
 #[tokio::test]
 async fn good_logs_are_stored_and_bad_ones_named() {
@@ -109,4 +112,37 @@ async fn losses_of_clients_add_up_in_their_project() {
     assert_eq!(losses, [("queue_full".to_owned(), 15), ("too_large".to_owned(), 1)]);
     let all = parea_store::Logs::losses(&store, &parea_store::Scope::default()).await.unwrap();
     assert!(all.contains(&("queue_full".to_owned(), 1015)), "{all:?}");
+}
+
+/// As values short logs take many times the memory of their JSON, which is 12 MB here.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_hundred_thousand_short_logs_do_not_fill_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Process::serve(folder.path());
+    let short = |n| {
+        format!(
+            r#"{{"trace_id":"{n}","root_trace_id":"{}","project_name":"p","start_timestamp":"2024-05-30 13:48:34"}}"#,
+            n % 100
+        )
+    };
+    let body: Vec<String> = (0..100_000).map(short).collect();
+    let (status, answer) = server.client().send("POST", "/trace_logs", body.join("\n")).await;
+    assert_eq!((status, &answer["accepted"]), (200, &json!(100_000)), "{answer}");
+    assert!(server.peak() < 200 << 20, "{} MB", server.peak() >> 20);
+}
+
+#[tokio::test]
+async fn an_integer_of_any_size_keeps_its_digits() {
+    let local = Local::start().await;
+    let digits = "123456789012345678901234567890";
+    let log = log("a").to_string().replacen('{', &format!(r#"{{"inputs":{{"n":{digits},"m":[12,-{digits}]}},"#), 1);
+    for path in ["/trace_log", "/trace_logs"] {
+        let body = if path == "/trace_logs" { format!("[{log}]") } else { log.clone() };
+        let (status, answer) = local.client.send("POST", path, body).await;
+        assert_eq!(status, 200, "{answer}");
+        let stored = local.client.logs().await;
+        assert_eq!(stored[0]["inputs"]["n"], digits);
+        assert_eq!(stored[0]["inputs"]["m"], json!([12, format!("-{digits}")]));
+    }
 }
