@@ -1,0 +1,29 @@
+//! Rows whose score changed.
+
+use crate::{comparison::Flip, pairing::Scored};
+
+/// Changes smaller than this are rounding.
+const SAME: f64 = 1e-9;
+
+/// All of them: the largest losses first, then the largest gains.
+pub(crate) fn of(scored: &[Scored<'_>]) -> Vec<Flip> {
+    let mut changed: Vec<&Scored<'_>> = scored.iter().filter(|row| (row.after - row.before).abs() > SAME).collect();
+    changed.sort_by(|a, b| {
+        let (a, b) = (a.after - a.before, b.after - b.before);
+        let losses_first = (a > 0.0).cmp(&(b > 0.0));
+        losses_first.then_with(|| b.abs().total_cmp(&a.abs()))
+    });
+    changed.into_iter().map(flip).collect()
+}
+
+fn flip(row: &Scored<'_>) -> Flip {
+    Flip {
+        label: row.baseline.label.clone(),
+        before: row.before,
+        after: row.after,
+        baseline_output: row.baseline.output.clone(),
+        candidate_output: row.candidate.output.clone(),
+        baseline_trace: row.baseline.trace_id.clone(),
+        candidate_trace: row.candidate.trace_id.clone(),
+    }
+}
