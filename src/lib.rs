@@ -17,5 +17,5 @@ pub use parea_runtime::{
 };
 pub use parea_runtime::{
     Builder, Context, CurrentSpan, DropReason, FlushReport, Guard, InCurrentSpan, InitError, ScoreValue, WithContext,
-    builder, current, flush, init, spawn, testing, tree, types,
+    builder, current, flush, init, propagation, spawn, testing, tree, types,
 };

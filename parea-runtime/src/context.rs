@@ -90,6 +90,15 @@ impl Context {
         Self(Place::Off)
     }
 
+    /// Whether nothing is recorded here, by choice.
+    pub(crate) fn is_off(&self) -> bool {
+        match &self.0 {
+            Place::Inside(span) => span.is_muted(),
+            Place::Off => true,
+            Place::Outside | Place::Captured(_) => false,
+        }
+    }
+
     /// Where a trace that starts here would go, if anybody wants it.
     pub(crate) fn sink(&self) -> Option<Sink> {
         match &self.0 {

@@ -20,6 +20,7 @@ pub mod hooks;
 mod id;
 mod items;
 mod ladder;
+pub mod propagation;
 mod queue;
 mod record;
 #[doc(hidden)]

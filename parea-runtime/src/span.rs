@@ -14,8 +14,10 @@ use crate::{
     evaluation::{self, Evaluators},
     hooks::CallSite,
     id,
+    propagation::Position,
     record::{Outcome, Record},
     sink::Sink,
+    site::site_of,
 };
 
 /// What all spans of one trace share.
@@ -32,6 +34,8 @@ pub(crate) struct Trace {
     pub(crate) experiment: Option<Box<str>>,
     /// The root's target, for evaluations of spans that started before it was set.
     root_target: Mutex<Option<Arc<str>>>,
+    /// What callers in other processes said of the whole trace, to be passed on.
+    baggage: Option<Arc<str>>,
 }
 
 impl Trace {
@@ -99,7 +103,8 @@ impl Span {
         let next_order = AtomicU32::new(1);
         let root_target = Mutex::default();
         let sample_rate = site.sample_rate();
-        let trace = Arc::new(Trace { root_id: id, next_order, sink, sample_rate, experiment, root_target });
+        let trace =
+            Arc::new(Trace { root_id: id, next_order, sink, sample_rate, experiment, root_target, baggage: None });
         Arc::new(Self { site, id, parent_id: id, trace, depth: 0, order: 0, start, state: State::new(None) })
     }
 
@@ -148,6 +153,31 @@ impl Span {
             start,
             state: State::new(target),
         })
+    }
+
+    /// The span of another process from which this one was called: for this process it has ended, and what starts
+    /// inside it is its child. Numbers go on behind its own, so that they may be given twice in one trace.
+    pub(crate) fn remote(position: Position, sink: Sink) -> Arc<Self> {
+        let Position { root_id, id, depth, order, sample_rate, experiment, target, baggage } = position;
+        let next_order = AtomicU32::new(order.saturating_add(1));
+        let root_target = Mutex::new(target.clone());
+        let trace = Arc::new(Trace { root_id, next_order, sink, sample_rate, experiment, root_target, baggage });
+        let state = Mutex::new(State { draft: None, target });
+        Arc::new(Self { site: site_of("remote"), id, parent_id: id, trace, depth, order, start: Start::now(), state })
+    }
+
+    /// What another process has to know to go on from here.
+    pub(crate) fn position(&self) -> Position {
+        Position {
+            root_id: self.trace.root_id,
+            id: self.id,
+            depth: self.depth,
+            order: self.order,
+            sample_rate: self.trace.sample_rate,
+            experiment: self.trace.experiment.clone(),
+            target: self.lock().target.clone(),
+            baggage: self.trace.baggage.clone(),
+        }
     }
 
     /// Changes what is known of the span; does nothing once it has ended. Never call user code in `change`: it
