@@ -131,8 +131,7 @@ const OPTIONS: &[(&str, Read)] = &[
     }),
     ("name", |options, _, input| {
         input.parse::<Token![=]>()?;
-        let expression: Expr = input.parse()?;
-        match &expression {
+        match &expression(input)? {
             Expr::Lit(literal) if let syn::Lit::Str(name) = &literal.lit => {
                 options.name = Some(name.clone());
                 Ok(())
@@ -219,8 +218,17 @@ fn unknown(name: &Ident) -> Error {
 /// `= expression`
 fn value(into: &mut Option<Expr>, input: ParseStream<'_>) -> Result<()> {
     input.parse::<Token![=]>()?;
-    *into = Some(input.parse()?);
+    *into = Some(expression(input)?);
     Ok(())
+}
+
+/// An expression, without the groups that nobody sees and that `macro_rules` put around what they pass on.
+fn expression(input: ParseStream<'_>) -> Result<Expr> {
+    let mut expression = input.parse()?;
+    while let Expr::Group(group) = expression {
+        expression = *group.expr;
+    }
+    Ok(expression)
 }
 
 /// `= 0.1`, or a constant
@@ -261,7 +269,7 @@ fn keep(input: ParseStream<'_>) -> Result<Keep> {
     let written = name.to_string();
     let keep = match WAYS.iter().find(|(known, _)| written == *known) {
         Some((_, "")) => {
-            let with = input.parse::<Token![=]>().and_then(|_| input.parse());
+            let with = input.parse::<Token![=]>().and_then(|_| expression(input));
             match with.map_err(|error| Error::new(error.span(), forms()))? {
                 with @ (Expr::Path(_) | Expr::Closure(_)) => Keep::With(with),
                 other => {
@@ -287,7 +295,7 @@ fn keep(input: ParseStream<'_>) -> Result<Keep> {
 /// `= [text, ..]`
 fn texts(into: &mut Vec<Expr>, name: &Ident, input: ParseStream<'_>) -> Result<()> {
     input.parse::<Token![=]>()?;
-    match input.parse()? {
+    match expression(input)? {
         Expr::Array(texts) => into.extend(texts.elems),
         other => {
             let message = format!("`{name}` is an array of texts: `{name} = [\"one\", other]`");
@@ -308,7 +316,7 @@ fn pairs(into: &mut Vec<(String, Expr)>, name: &Ident, input: ParseStream<'_>) -
 /// `= |output| value`, or the path of a function
 fn closure(into: &mut Option<Expr>, name: &Ident, input: ParseStream<'_>) -> Result<()> {
     input.parse::<Token![=]>()?;
-    match input.parse()? {
+    match expression(input)? {
         closure @ (Expr::Closure(_) | Expr::Path(_)) => *into = Some(closure),
         other => {
             let message =
@@ -322,8 +330,7 @@ fn closure(into: &mut Option<Expr>, name: &Ident, input: ParseStream<'_>) -> Res
 /// The option alone, or with `= true` or `= false` as the SDKs of other languages have it.
 fn flag(into: &mut bool, name: &Ident, input: ParseStream<'_>) -> Result<()> {
     *into = if input.parse::<Option<Token![=]>>()?.is_some() {
-        let written: Expr = input.parse()?;
-        match &written {
+        match &expression(input)? {
             Expr::Lit(literal) if let syn::Lit::Bool(truth) = &literal.lit => truth.value,
             other => return Err(Error::new_spanned(other, format!("`{name}` is `true` or `false`"))),
         }

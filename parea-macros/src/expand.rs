@@ -228,7 +228,7 @@ fn return_edge(function: &Function) -> Option<TokenStream> {
 /// Binds an argument again, inside: it is moved in even if the body never names it, and is dropped in the order and
 /// at the time of a plain function.
 fn rebind(options: &Options, argument: &Argument) -> TokenStream {
-    let Argument { cfg, outer, pattern, plain, names } = argument;
+    let Argument { cfg, lints, outer, pattern, plain, names } = argument;
     // The moved whole comes first, so that what the pattern leaves of it is dropped at the end.
     let mutable = argument.borrows_mutably().then(|| quote!(mut));
     let whole = (!plain).then(|| quote!(#(#cfg)* let #mutable #outer = #outer;));
@@ -237,7 +237,7 @@ fn rebind(options: &Options, argument: &Argument) -> TokenStream {
         names.iter().filter(|name| options.name_in_expression(name)).map(|name| quote!(#(#cfg)* let _ = &#name;));
     let used = quote!(#(#used)*);
     let quiet = underscored(names);
-    quote!(#whole #(#cfg)* #quiet let #pattern = #outer; #used)
+    quote!(#whole #(#cfg)* #(#lints)* #quiet let #pattern = #outer; #used)
 }
 
 /// An argument whose name says that the body does not use it is used by us all the same.
@@ -257,17 +257,12 @@ fn record(options: &Options, function: &Function, hooks: &TokenStream) -> TokenS
             // Captured by its own expression instead.
             || options.inputs.iter().any(|(key, _)| name.unraw() == key)
     };
-    let mut moved_in = TokenStream::new();
+    let moved_in = moved_in(options, function, &skipped);
     let mut statements = TokenStream::new();
-    if let Some(receiver) = &function.receiver {
+    if let Some(receiver) = function.receiver.as_ref().filter(|receiver| !skipped(&receiver.token)) {
         let (cfg, this) = (&receiver.cfg, &receiver.token);
-        if skipped(this) {
-            // Named once, so that it is moved in.
-            moved_in = quote!(#(#cfg)* let _ = &#this;);
-        } else {
-            let capture = input(this, &quote!(&#this), &recorder, hooks);
-            statements.extend(quote!(#(#cfg)* { #capture }));
-        }
+        let capture = input(this, &quote!(&#this), &recorder, hooks);
+        statements.extend(quote!(#(#cfg)* { #capture }));
     }
     for argument in &function.arguments {
         let captures: Vec<_> = argument.names.iter().filter(|name| !skipped(name)).collect();
@@ -304,6 +299,23 @@ fn record(options: &Options, function: &Function, hooks: &TokenStream) -> TokenS
             #statements
         });
     }
+}
+
+/// Names what is not captured. `self` is moved in so, and all arguments in their order: that in which those of a future
+/// are dropped that is never polled.
+fn moved_in(options: &Options, function: &Function, skipped: &impl Fn(&Ident) -> bool) -> TokenStream {
+    let this = function.receiver.as_ref().map(|receiver| (&receiver.cfg, &receiver.token, skipped(&receiver.token)));
+    let others =
+        function.arguments.iter().map(|argument| (&argument.cfg, &argument.outer, argument.names.iter().all(skipped)));
+    let mut all: Vec<_> = this.into_iter().chain(others).collect();
+    let later = options.expressions().next().is_some();
+    // The last one that has to be named before what is captured behind it.
+    let named =
+        (0..all.len()).rev().find(|&at| all[at].2 && (later || all[at..].iter().any(|(.., left_out)| !left_out)));
+    let is_async = function.sig.asyncness.is_some();
+    let this = usize::from(this.is_some_and(|(.., left_out)| left_out));
+    all.truncate(named.filter(|_| is_async).map_or(this, |at| at + 1));
+    all.iter().map(|(cfg, outer, _)| quote!(#(#cfg)* let _ = &#outer;)).collect()
 }
 
 /// The key as a JSON member: `"key":`.

@@ -78,6 +78,8 @@ pub(crate) struct Receiver {
 pub(crate) struct Argument {
     /// `#[cfg]`s, which are repeated on every statement about it.
     pub(crate) cfg: Vec<Attribute>,
+    /// Levels of lints, which are about the binding inside: the one in the signature is always used.
+    pub(crate) lints: Vec<Attribute>,
     /// The name in the signature: the user's own, or one of ours where the user wrote a pattern.
     pub(crate) outer: Ident,
     /// What the user wrote, bound again inside.
@@ -130,6 +132,7 @@ pub(crate) fn take_apart(Written { attrs, vis, default, mut sig, body }: Written
             }
             FnArg::Typed(typed) => {
                 let cfg = cfgs(&typed.attrs);
+                let lints = typed.attrs.extract_if(.., |attribute| is_level(attribute)).collect();
                 let pattern = (*typed.pat).clone();
                 let (outer, plain, names) = match &pattern {
                     // Also one that is written like a constant: mathematics does, and a unit struct does no harm.
@@ -150,7 +153,7 @@ pub(crate) fn take_apart(Written { attrs, vis, default, mut sig, body }: Written
                     ident: outer.clone(),
                     subpat: None,
                 });
-                arguments.push(Argument { cfg, outer, pattern, plain, names });
+                arguments.push(Argument { cfg, lints, outer, pattern, plain, names });
             }
         }
     }
@@ -159,6 +162,11 @@ pub(crate) fn take_apart(Written { attrs, vis, default, mut sig, body }: Written
 
 fn cfgs(attrs: &[Attribute]) -> Vec<Attribute> {
     attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect()
+}
+
+fn is_level(attribute: &Attribute) -> bool {
+    // What is behind `cfg_attr` is not known; most likely it is this.
+    ["allow", "expect", "warn", "deny", "forbid", "cfg_attr"].iter().any(|level| attribute.path().is_ident(level))
 }
 
 /// Collects the names that a pattern binds.
