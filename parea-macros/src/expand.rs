@@ -294,7 +294,7 @@ fn record(options: &Options, function: &Function, hooks: &TokenStream) -> TokenS
     let traits = value_rungs(hooks);
     quote! {
         #moved_in
-        #hooks::record(&__PAREA_SITE, |#recorder| {
+        #hooks::record(&__PAREA_SITE, &mut |#recorder| {
             #traits
             #statements
         });

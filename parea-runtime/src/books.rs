@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::report::{DropReason, FlushReport};
+use crate::{
+    report::{DropReason, FlushReport},
+    thread_log::Tally,
+};
 
 /// What became of records that have left the queue, and who waits to hear it.
 ///
@@ -23,6 +26,10 @@ pub(crate) struct Books {
 struct Ledger {
     /// Records that have left memory, in whatever way.
     settled: u64,
+    /// Records for which there was no room, by the threads' count.
+    queue_full: u64,
+    /// Records that are larger than all the room, likewise.
+    too_large: u64,
     delivered: u64,
     spooled: u64,
     dropped: BTreeMap<DropReason, u64>,
@@ -71,9 +78,9 @@ impl Books {
         }
     }
 
-    /// Counts records that never got into the queue.
-    pub(crate) fn refuse(&self, count: u64, reason: DropReason) {
-        self.lock().drop_records(reason, count);
+    /// Takes note of records for which the threads found no room, as they have counted them.
+    pub(crate) fn refused(&self, tally: &Tally) {
+        self.lock().refuse(tally);
     }
 
     /// Every record up to that number is where it was to go, or given up.
@@ -139,16 +146,18 @@ impl Books {
         }
     }
 
-    /// The report. `accepted` is asked for the number of records ever let into the queue: after the books are read, so
-    /// that no record is settled that was not accepted.
-    pub(crate) fn report(&self, accepted: impl FnOnce() -> u64, open: u64) -> FlushReport {
-        let ledger = self.lock();
+    /// The report. The threads are asked for their counts after the books are read, so that no record is settled that has
+    /// not ended.
+    pub(crate) fn report(&self, tally: impl FnOnce() -> Tally) -> FlushReport {
+        let mut ledger = self.lock();
+        let tally = tally();
+        ledger.refuse(&tally);
         FlushReport {
             delivered: ledger.delivered,
             spooled: ledger.spooled,
             dropped: ledger.dropped.clone(),
-            pending: accepted() - ledger.settled,
-            open,
+            pending: tally.ended.saturating_sub(ledger.settled + ledger.queue_full + ledger.too_large),
+            open: tally.started.saturating_sub(tally.ended),
             last_error: ledger.last_error.clone(),
         }
     }
@@ -159,6 +168,19 @@ impl Books {
 }
 
 impl Ledger {
+    fn refuse(&mut self, tally: &Tally) {
+        // Two readers may come in the wrong order.
+        let full = tally.queue_full.saturating_sub(self.queue_full);
+        let large = tally.too_large.saturating_sub(self.too_large);
+        for (reason, count) in [(DropReason::QueueFull, full), (DropReason::TooLarge, large)] {
+            if count > 0 {
+                self.drop_records(reason, count);
+            }
+        }
+        self.queue_full += full;
+        self.too_large += large;
+    }
+
     fn drop_records(&mut self, reason: DropReason, count: u64) {
         *self.dropped.entry(reason).or_default() += count;
         *self.unreported.entry(reason).or_default() += count;

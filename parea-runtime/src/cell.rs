@@ -12,7 +12,7 @@ use crate::{
     context::{Context, Listener},
     evaluation::{Evaluator, Tally},
     record::{Outcome, Record},
-    sink::Sink,
+    scope::{Scope, Sink},
     site::site_of,
     span::Span,
 };
@@ -31,9 +31,9 @@ impl Watch {
         self.inner.as_ref()
     }
 
-    pub(crate) fn finished(&self, record: Record) {
+    pub(crate) fn finished(&self, record: Vec<u8>) {
         // A record that is no log is a fault of ours, and costs the report a row, not the experiment.
-        if let Ok(log) = record.to_log() {
+        if let Ok(log) = Record::log_of(&record) {
             self.logs.lock().unwrap_or_else(PoisonError::into_inner).push(log);
         }
         if let Some(inner) = &self.inner {
@@ -76,13 +76,15 @@ impl Cell {
         let inner = Context::current().sink();
         let watch = Arc::new(Watch { inner, logs: Mutex::default(), evaluating: Tally::default() });
         let sink = Sink::Watched(Arc::clone(&watch));
-        let span = Span::root_of(site_of(start.name), sink, Some(start.experiment_uuid.into()));
+        let scope = Scope { experiment: Some(start.experiment_uuid.into()), ..Scope::of(sink) };
+        let span = Span::root_of(site_of(start.name), Arc::new(scope));
         let inputs = serde_json::to_vec(&start.inputs).unwrap_or_default();
         if let Some(target) = start.target {
             span.set_target(target.into());
         }
-        span.update(|draft| {
-            draft.inputs = inputs;
+        span.update_all(|known| {
+            known.inputs = inputs;
+            let draft = known.draft.get_or_insert_default();
             draft.metadata = start.metadata;
             draft.tags = start.tags;
             draft.evaluators.0.extend(start.evaluators);
@@ -92,7 +94,7 @@ impl Cell {
 
     /// Id of the root's log.
     pub fn trace_id(&self) -> String {
-        self.span.id.to_string()
+        self.span.identity.id.to_string()
     }
 
     /// The place inside the root span.

@@ -23,6 +23,7 @@ use crate::{
     queue::Queue,
     report::FlushReport,
     settings::{Secret, Settings},
+    stack::LOGS,
     transport::spool::Spool,
 };
 
@@ -33,6 +34,12 @@ static CLIENT: OnceCell<Client> = OnceCell::new();
 struct Client {
     queue: Arc<Queue>,
     _listener: Listener,
+}
+
+/// Whether there is an exporter.
+#[inline]
+pub(crate) fn is_recording() -> bool {
+    CLIENT.get().is_some()
 }
 
 pub(crate) fn queue() -> Option<Arc<Queue>> {
@@ -121,7 +128,7 @@ impl Builder {
         let mut fresh = false;
         let client = CLIENT.get_or_try_init(|| {
             fresh = true;
-            let queue = Arc::new(Queue::new(settings.queue_bytes));
+            let queue = Arc::new(Queue::new(&LOGS, settings.queue_bytes));
             exporter::start(Arc::clone(&queue), destination, settings.project.clone()).map_err(InitError::Thread)?;
             Ok(Client { queue, _listener: Listener::new() })
         })?;

@@ -1,7 +1,6 @@
-//! Which span the running code is in: one cell per thread, and ways to carry it along.
+//! Which span the running code is in, and ways to carry that along.
 
 use std::{
-    cell::RefCell,
     mem,
     pin::Pin,
     sync::{
@@ -14,14 +13,11 @@ use std::{
 use pin_project_lite::pin_project;
 
 use crate::{
-    hooks::CallSite,
-    sink::{Capture, Sink},
+    scope::{Scope, Sink},
+    site::CallSite,
     span::Span,
+    stack::{self, Begun, Place},
 };
-
-thread_local! {
-    static CURRENT: RefCell<Context> = const { RefCell::new(Context(Place::Outside)) };
-}
 
 /// How many parties want records: the exporter, and each running capture. At 0 an annotated call costs one load.
 static LISTENERS: AtomicUsize = AtomicUsize::new(0);
@@ -38,21 +34,10 @@ static LISTENERS: AtomicUsize = AtomicUsize::new(0);
 #[derive(Clone, Debug, Default)]
 pub struct Context(Place);
 
-#[derive(Clone, Debug, Default)]
-enum Place {
-    #[default]
-    Outside,
-    /// Outside any span, but in a test that wants whatever starts here.
-    Captured(Arc<Capture>),
-    Inside(Arc<Span>),
-    /// Where nothing is recorded.
-    Off,
-}
-
 impl Context {
     /// Where the running code is.
     pub fn current() -> Self {
-        CURRENT.try_with(|current| current.borrow().clone()).unwrap_or_default()
+        Self(stack::place())
     }
 
     /// Runs `body` as if it were called where this context was taken.
@@ -69,9 +54,9 @@ impl Context {
         }
     }
 
-    /// A context whose traces go to `capture`.
-    pub(crate) fn captured(capture: Arc<Capture>) -> Self {
-        Self(Place::Captured(capture))
+    /// A place where traces start.
+    pub(crate) fn scope(scope: Scope) -> Self {
+        Self(Place::Scope(Arc::new(scope)))
     }
 
     pub(crate) fn inside(span: Arc<Span>) -> Self {
@@ -81,21 +66,21 @@ impl Context {
     pub(crate) fn span(&self) -> Option<&Arc<Span>> {
         match &self.0 {
             Place::Inside(span) => Some(span),
-            Place::Outside | Place::Captured(_) | Place::Off => None,
+            Place::Outside | Place::Scope(_) | Place::Muted => None,
         }
     }
 
     /// A place where nothing is recorded.
     pub(crate) fn off() -> Self {
-        Self(Place::Off)
+        Self(Place::Muted)
     }
 
     /// Whether nothing is recorded here, by choice.
     pub(crate) fn is_off(&self) -> bool {
         match &self.0 {
             Place::Inside(span) => span.is_muted(),
-            Place::Off => true,
-            Place::Outside | Place::Captured(_) => false,
+            Place::Muted => true,
+            Place::Outside | Place::Scope(_) => false,
         }
     }
 
@@ -103,9 +88,9 @@ impl Context {
     pub(crate) fn sink(&self) -> Option<Sink> {
         match &self.0 {
             Place::Inside(span) => Some(span.trace.sink().clone()),
-            Place::Captured(capture) => Some(Sink::Capture(Arc::clone(capture))),
-            Place::Outside => crate::client::queue().map(Sink::Queue),
-            Place::Off => None,
+            Place::Scope(scope) => Some(scope.sink.clone()),
+            Place::Outside => crate::client::is_recording().then_some(Sink::Exporter),
+            Place::Muted => None,
         }
     }
 }
@@ -113,70 +98,55 @@ impl Context {
 /// Puts a context in force on this thread until it is dropped. Private: user code gets closures and futures only,
 /// so that no guard of an entered span can be held across an `.await`.
 #[derive(Debug)]
-pub(crate) struct Entered {
-    previous: Context,
-}
+pub(crate) struct Entered(());
 
 impl Entered {
     pub(crate) fn new(context: Context) -> Self {
-        Self { previous: replace(context) }
+        stack::enter(context.0);
+        Self(())
+    }
+
+    /// Leaves, and returns the context without a count of references in between.
+    pub(crate) fn leave(self) -> Context {
+        mem::forget(self);
+        Context(stack::leave())
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        replace(mem::take(&mut self.previous));
+        stack::leave();
     }
 }
 
-fn replace(context: Context) -> Context {
-    // A thread whose locals are gone already is outside of everything.
-    CURRENT
-        .try_with(|current| match current.try_borrow_mut() {
-            Ok(mut current) => mem::replace(&mut *current, context),
-            Err(_) => Context::default(),
-        })
-        .unwrap_or_default()
+/// Whether anybody wants records.
+#[inline]
+pub(crate) fn is_listening() -> bool {
+    LISTENERS.load(Ordering::Relaxed) != 0
 }
 
-/// Starts a span at the current place, if anybody wants it.
-#[inline]
+/// Starts a span at the current place, if anybody wants it, and does not enter it.
 pub(crate) fn begin(site: &'static CallSite) -> Option<Arc<Span>> {
-    if LISTENERS.load(Ordering::Relaxed) == 0 {
+    if !is_listening() {
         return None;
     }
-    begin_recorded(site)
-}
-
-#[cold]
-fn begin_recorded(site: &'static CallSite) -> Option<Arc<Span>> {
-    CURRENT
-        .try_with(|current| match &current.try_borrow().ok()?.0 {
-            Place::Inside(parent) if parent.is_muted() => None,
-            Place::Inside(parent) => Some(Span::child(parent, site)),
-            Place::Captured(capture) => Some(root(site, Sink::Capture(Arc::clone(capture)))),
-            Place::Outside => crate::client::queue().map(|queue| root(site, Sink::Queue(queue))),
-            Place::Off => None,
-        })
-        .ok()
-        .flatten()
-}
-
-/// The first span of a trace, which decides once for all of it whether it is in the sample.
-fn root(site: &'static CallSite, sink: Sink) -> Arc<Span> {
-    match site.sample_rate() {
-        Some(rate) if fastrand::f64() >= rate => Span::muted(),
-        _ => Span::root(site, sink),
+    match stack::begin(site) {
+        Begun::Off => return None,
+        Begun::Live | Begun::Muted => {}
+    }
+    match stack::leave() {
+        Place::Inside(span) => Some(span),
+        Place::Muted => Some(Span::muted()),
+        Place::Outside | Place::Scope(_) => None,
     }
 }
 
 /// The span in force.
 pub(crate) fn current_span() -> Option<Arc<Span>> {
-    if LISTENERS.load(Ordering::Relaxed) == 0 {
+    if !is_listening() {
         return None;
     }
-    let current = CURRENT.try_with(|current| current.try_borrow().ok()?.span().cloned()).ok().flatten();
-    current.filter(|span| !span.is_muted())
+    Context::current().span().cloned()
 }
 
 /// One party that wants records, for as long as it lives.
@@ -221,12 +191,14 @@ impl<F: Future> Future for WithContext<F> {
 
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _entered = Entered::new(this.context.clone());
-        match this.future.as_pin_mut() {
+        let entered = Entered::new(mem::take(this.context));
+        let polled = match this.future.as_pin_mut() {
             Some(future) => future.poll(task),
             // Taken only by drop.
             None => Poll::Pending,
-        }
+        };
+        *this.context = entered.leave();
+        polled
     }
 }
 

@@ -35,7 +35,7 @@ pub fn current() -> CurrentSpan {
 impl CurrentSpan {
     /// Id of the span's log, by which the server finds it; `None` outside of a span.
     pub fn trace_id(&self) -> Option<String> {
-        self.0.as_ref().map(|span| span.id.to_string())
+        self.0.as_ref().map(|span| span.identity.id.to_string())
     }
 
     /// Id of the trace: that of its root's log.

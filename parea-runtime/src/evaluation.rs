@@ -23,7 +23,7 @@ use crate::{
     context::{Context, InCurrentSpan as _},
     drive,
     hooks::panic_error,
-    record::{Outcome, Record},
+    record::{Finished, Outcome, Record},
     settings,
     site::site_of,
     span::Span,
@@ -107,10 +107,10 @@ pub(crate) fn wait(timeout: Duration) {
 }
 
 /// A record on its way through its evaluations. However that ends, it is handed on.
-struct Held(Option<Record>);
+struct Held(Option<Finished>);
 
 impl Held {
-    fn new(record: Record) -> Self {
+    fn new(record: Finished) -> Self {
         ALL.change(|count| *count += 1);
         record.span.trace.sink().tallies(&mut |tally| tally.change(|count| *count += 1));
         Self(Some(record))
@@ -121,7 +121,7 @@ impl Drop for Held {
     fn drop(&mut self) {
         let Some(record) = self.0.take() else { return };
         let span = Arc::clone(&record.span);
-        span.trace.sink().finished(record);
+        span.trace.sink().finished(record.to_bytes());
         span.trace.sink().tallies(&mut |tally| tally.change(|count| *count -= 1));
         ALL.change(|count| *count -= 1);
     }
@@ -131,7 +131,7 @@ impl Drop for Held {
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 /// Takes a finished record, has it evaluated, and hands it on.
-pub(crate) fn start(record: Record) {
+pub(crate) fn start(record: Finished) {
     let mut held = Held::new(record);
     if WAITING.load(Ordering::Relaxed) >= MOST_WAITING {
         return held.tell("evaluations_skipped", format!("{MOST_WAITING} logs were waiting for theirs already"));
@@ -154,7 +154,7 @@ pub(crate) fn start(record: Record) {
 impl Held {
     fn tell(&mut self, key: &str, why: String) {
         if let Some(record) = &mut self.0 {
-            record.draft.metadata.insert(key.to_owned(), why.into());
+            record.known.draft.get_or_insert_default().metadata.insert(key.to_owned(), why.into());
         }
     }
 }
@@ -186,12 +186,13 @@ fn worker() -> Result<&'static mpsc::UnboundedSender<Held>, &'static str> {
 
 async fn evaluate(mut held: Held) {
     let Some(record) = &mut held.0 else { return };
-    let evaluators = mem::take(&mut record.draft.evaluators).0;
+    let draft = record.known.draft.get_or_insert_default();
+    let evaluators = mem::take(&mut draft.evaluators).0;
     // A target that was set on the root only after this span had started counts as well.
     if record.target.is_none() {
         record.target = record.span.trace.root_target();
     }
-    let log = match record.to_log() {
+    let log = match Record::log_of(&record.to_bytes()) {
         Ok(log) => Arc::new(log),
         Err(error) => return held.tell("evaluations_skipped", format!("the log cannot be read: {error}")),
     };
@@ -201,10 +202,11 @@ async fn evaluate(mut held: Held) {
         .collect();
     for run in runs {
         if let Ok((child, scores)) = run.await {
-            record.draft.children.extend(child);
+            record.known.children.extend(child.map(|child| child.as_u64_pair()).map(|(high, low)| [high, low]));
+            let draft = record.known.draft.get_or_insert_default();
             for score in scores {
-                record.draft.scores.retain(|old| old.name != score.name);
-                record.draft.scores.push(score);
+                draft.scores.retain(|old| old.name != score.name);
+                draft.scores.push(score);
             }
         }
     }
@@ -221,14 +223,14 @@ async fn run(
     }
     let span = Span::child(&evaluated, site_of(evaluator.name()));
     let inputs = serde_json::to_vec(&serde_json::json!({ "log": *log }));
-    span.update(|draft| draft.inputs = inputs.unwrap_or_default());
+    span.update_all(|known| known.inputs = inputs.unwrap_or_default());
     let result = guarded(&*evaluator, &log).in_context(Context::inside(Arc::clone(&span))).await;
     let (outcome, scores) = match result {
         Ok(scores) => (Outcome { output: written(&scores), ..Outcome::default() }, scores),
         Err(error) => (Outcome { error: Some(error), ..Outcome::default() }, Vec::new()),
     };
     span.finish(outcome);
-    (Some(span.id), scores)
+    (Some(span.identity.id), scores)
 }
 
 /// A single score as its number, several with their names, none as null.

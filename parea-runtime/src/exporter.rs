@@ -11,6 +11,7 @@ use crate::{
 };
 use crate::{
     books::Fate,
+    clock,
     queue::{Queue, Taken},
     record::ProjectRef,
     report::DropReason,
@@ -68,10 +69,12 @@ struct Exporter {
 impl Exporter {
     async fn run(&mut self) {
         loop {
+            clock::tend();
             self.queue.batch_due(BATCH_INTERVAL).await;
+            clock::tend();
             loop {
                 let taken = self.queue.take_batch();
-                if taken.records.is_empty() {
+                if taken.is_empty() {
                     break;
                 }
                 let (bytes, through) = (taken.bytes(), taken.through);
@@ -89,26 +92,26 @@ impl Exporter {
             Destination::Server(_) => {
                 let mut failures = 0;
                 self.resolve_project(&mut failures).await;
-                let lines = self.encode(taken);
+                let lines = self.encode(&taken);
                 return self.send_until_settled(lines, failures).await;
             }
             Destination::Local { server, asked, .. } => {
                 if is_up(server, asked).await {
                     self.resolve_project_once().await;
-                    let lines = self.encode(taken);
+                    let lines = self.encode(&taken);
                     let left = self.send_once(lines).await;
                     return self.spool(&left);
                 }
             }
         }
-        let lines = self.encode(taken);
+        let lines = self.encode(&taken);
         self.spool(&lines);
     }
 
-    /// The wire form. The records themselves are dropped: from here on the lines are all there is.
-    fn encode(&mut self, taken: Taken) -> Vec<Line> {
-        let mut lines = Vec::with_capacity(taken.records.len());
-        for record in taken.records {
+    /// The wire form. From here on the lines are all there is.
+    fn encode(&mut self, taken: &Taken) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for record in taken.records() {
             let mut line = Vec::with_capacity(record.size());
             match record.write_json(&self.project, &mut line) {
                 Ok(()) => lines.push(Line::new(line)),

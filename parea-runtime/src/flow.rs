@@ -3,6 +3,7 @@
 use std::{panic::resume_unwind, sync::Arc};
 
 use crate::{
+    clock::Moment,
     drive::inside,
     hooks::{End, panic_error},
     items::Items,
@@ -38,7 +39,7 @@ impl Flow {
     pub(crate) fn item<T>(&mut self, capture: &mut impl CaptureItem<T>, item: &T) {
         let Some(span) = self.span.as_ref().filter(|span| !span.is_muted()) else { return };
         if self.count == 0 {
-            let waited = span.start.elapsed().as_secs_f64();
+            let waited = Moment::now().since(span.identity.start).as_secs_f64();
             span.update(|draft| draft.time_to_first_token = Some(waited));
         }
         self.count += 1;

@@ -3,10 +3,11 @@
 
 use std::{
     any::Any,
-    borrow::Cow,
     fmt::Display,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 pub use crate::ladder::{
@@ -15,9 +16,11 @@ pub use crate::ladder::{
 };
 use crate::{
     context,
-    evaluation::Evaluator,
-    record::{Outcome, text_of},
-    span::{Draft, Span},
+    json::{Buffer, push_text},
+    record::{Outcome, Sections, text_of},
+    redact::is_secret_name,
+    span::Draft,
+    stack,
 };
 pub use crate::{
     drive::{drive, drive_returned, drive_sync},
@@ -26,65 +29,8 @@ pub use crate::{
         Boxed, Holds, boxed, drive_boxed, drive_iterator, drive_stream, drive_try_boxed, drive_try_iterator,
         drive_try_stream, iterator, stream, take_in, try_boxed, try_iterator, try_stream,
     },
+    site::CallSite,
 };
-
-/// What is known of an annotated function at compile time: one static each.
-#[derive(Debug)]
-pub struct CallSite {
-    name: &'static str,
-    function: &'static str,
-    module: &'static str,
-    file: &'static str,
-    line: u32,
-    /// Chance that a trace which starts here is kept.
-    sample_rate: Option<f64>,
-}
-
-impl CallSite {
-    /// Called by the expansion.
-    pub const fn new(
-        name: &'static str,
-        function: &'static str,
-        module: &'static str,
-        file: &'static str,
-        line: u32,
-    ) -> Self {
-        Self { name, function, module, file, line, sample_rate: None }
-    }
-
-    /// With the chance that a trace which starts here is kept. Called by the expansion in a constant, so that a rate
-    /// that is no chance does not compile.
-    #[must_use]
-    pub const fn sampled(self, rate: f64) -> Self {
-        assert!(0.0 <= rate && rate <= 1.0, "`log_sample_rate` is a chance: from 0.0 (no trace) to 1.0 (every trace)");
-        Self { sample_rate: Some(rate), ..self }
-    }
-
-    pub(crate) fn sample_rate(&self) -> Option<f64> {
-        self.sample_rate
-    }
-
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// Where the function is, under the names that OpenTelemetry's semantic conventions give these attributes.
-    pub(crate) fn code_attributes(&self) -> [(&'static str, Cow<'static, str>); 3] {
-        [
-            ("code.function.name", Cow::Owned(format!("{}::{}", self.module, self.function))),
-            ("code.file.path", Cow::Borrowed(self.file)),
-            ("code.line.number", Cow::Owned(self.line.to_string())),
-        ]
-    }
-}
-
-/// Records the panic and lets it go on.
-#[cold]
-pub(crate) fn panicked<R>(span: &Arc<Span>, payload: Box<dyn Any + Send>) -> R {
-    let error = Some(panic_error(&*payload));
-    span.finish(Outcome { error, ..Outcome::default() });
-    resume_unwind(payload)
-}
 
 /// A panic as an error's text, with what it was raised with.
 pub(crate) fn panic_error(payload: &(dyn Any + Send)) -> String {
@@ -106,40 +52,112 @@ pub(crate) fn guarded(record: &mut dyn FnMut()) -> Result<(), String> {
 /// What the body returned, as it is being captured.
 #[derive(Debug, Default)]
 pub struct End {
-    output: Vec<u8>,
-    output_for_eval_metrics: Vec<u8>,
-    error: Vec<u8>,
+    buffer: Buffer,
+    /// Where the span's own bytes begin: its inputs come first.
+    start: usize,
+    /// Where what is being written began.
+    mark: usize,
+    writing: Writing,
+    sections: Sections,
+    latency: Duration,
     failed: bool,
 }
 
+/// The section of the record that grows.
+#[derive(Clone, Copy, Debug, Default)]
+enum Writing {
+    #[default]
+    Output,
+    OutputForEvalMetrics,
+    Error,
+}
+
 impl End {
+    /// For a span whose inputs are the last that stands in the buffer.
+    pub(crate) fn new(buffer: Buffer, start: usize, inputs: u32, latency: Duration) -> Self {
+        let sections = Sections { inputs, ..Sections::default() };
+        Self { start, mark: buffer.len(), buffer, sections, latency, ..Self::default() }
+    }
+
     /// For the value, or the `Ok` of a `Result`.
     pub fn output(&mut self) -> Slot<'_> {
-        Slot::new(&mut self.output)
+        self.next(Writing::Output)
     }
 
     /// For what evaluations see in place of the output.
     pub fn output_for_eval_metrics(&mut self) -> Slot<'_> {
-        Slot::new(&mut self.output_for_eval_metrics)
+        self.next(Writing::OutputForEvalMetrics)
     }
 
     /// For the `Err`.
     pub fn error(&mut self) -> Slot<'_> {
         self.failed = true;
-        Slot::new(&mut self.error)
+        self.next(Writing::Error)
+    }
+
+    fn next(&mut self, writing: Writing) -> Slot<'_> {
+        self.settle();
+        self.writing = writing;
+        Slot::new(&mut self.buffer)
+    }
+
+    /// What was written so far belongs to its section.
+    fn settle(&mut self) {
+        let bytes = (self.buffer.len() - self.mark) as u32;
+        *match self.writing {
+            Writing::Output => &mut self.sections.output,
+            Writing::OutputForEvalMetrics => &mut self.sections.output_for_eval_metrics,
+            Writing::Error => &mut self.sections.error,
+        } += bytes;
+        self.mark = self.buffer.len();
     }
 
     /// Runs what fills it. If that panics, the output says so.
     #[inline(never)]
     pub(crate) fn fill(&mut self, capture: &mut dyn FnMut(&mut Self)) {
         if let Err(panic) = guarded(&mut || capture(self)) {
-            self.output = serde_json::to_vec(&panic).unwrap_or_default();
+            let inputs = self.sections.inputs;
+            self.buffer.bytes.truncate(self.start + inputs as usize);
+            self.mark = self.buffer.len();
+            (self.writing, self.sections) = (Writing::Output, Sections { inputs, ..Sections::default() });
+            push_text(&mut self.buffer.bytes, &panic);
         }
+        if self.failed && self.sections.error == 0 && matches!(self.buffer.bytes.get(self.mark..), Some(b"" | b"null"))
+        {
+            self.buffer.bytes.truncate(self.mark);
+            push_text(&mut self.buffer.bytes, "(no text)");
+        }
+        self.settle();
+    }
+
+    /// The span failed by other means than an `Err`.
+    pub(crate) fn fail(&mut self, error: &str) {
+        push_text(&mut self.error().buffer.bytes, error);
+        self.settle();
+    }
+
+    pub(crate) fn latency(&self) -> Duration {
+        self.latency
+    }
+
+    /// The sections' sizes, where they begin, and the buffer that holds them.
+    pub(crate) fn take_parts(&mut self) -> (Sections, usize, Buffer) {
+        (self.sections, self.start, mem::take(&mut self.buffer))
     }
 
     pub(crate) fn outcome(self) -> Outcome {
-        let error = self.failed.then(|| text_of(&self.error).unwrap_or_else(|| "(no text)".to_owned()));
-        Outcome { output: self.output, output_for_eval_metrics: self.output_for_eval_metrics, error }
+        let Sections { inputs, output, output_for_eval_metrics, error, .. } = self.sections;
+        let mut rest = &self.buffer.bytes[self.start + inputs as usize..];
+        let mut section = |bytes: u32| {
+            let (section, after) = rest.split_at(bytes as usize);
+            rest = after;
+            section
+        };
+        Outcome {
+            output: section(output).to_vec(),
+            output_for_eval_metrics: section(output_for_eval_metrics).to_vec(),
+            error: text_of(section(error)),
+        }
     }
 }
 
@@ -150,113 +168,95 @@ pub fn apply<T: ?Sized, R>(value: &T, closure: impl FnOnce(&T) -> R) -> R {
 
 /// Captures inputs and options into the span that was started for `site`, if there is one. The body calls this
 /// first, before it moves its arguments.
-pub fn record(site: &'static CallSite, capture: impl FnOnce(&mut Recorder)) {
-    let Some(span) = recorded(site) else { return };
-    let mut recorder = Recorder::default();
-    let mut capture = Some(capture);
-    // No lock is held here: the user's `Serialize` may start spans or score the current one.
-    let captured = guarded(&mut || {
-        if let Some(capture) = capture.take() {
-            capture(&mut recorder);
-        }
-    });
-    if let Err(panic) = captured {
-        recorder.draft.metadata.insert("capture_failed".to_owned(), panic.into());
-    }
-    keep(&span, recorder);
-}
-
-// The parts of `record` that are the same for every function, once.
-
 #[inline(never)]
-fn recorded(site: &'static CallSite) -> Option<Arc<Span>> {
-    context::current_span().filter(|span| span.awaits_inputs_of(site))
-}
-
-#[inline(never)]
-fn keep(span: &Span, recorder: Recorder) {
-    let Recorder { mut inputs, draft, target } = recorder;
-    inputs.extend_from_slice(if inputs.is_empty() { b"{}" } else { b"}" });
-    span.update(|open| {
-        open.inputs = inputs;
-        open.tags.splice(0..0, draft.tags);
-        for (key, value) in draft.metadata {
-            open.metadata.entry(key).or_insert(value);
-        }
-        open.session_id = open.session_id.take().or(draft.session_id);
-        open.end_user_identifier = open.end_user_identifier.take().or(draft.end_user_identifier);
-        open.deployment_id = draft.deployment_id;
-        open.evaluation_metric_names = draft.evaluation_metric_names;
-        open.apply_eval_frac = draft.apply_eval_frac;
-        open.evaluators.0.extend(draft.evaluators.0);
-    });
-    if let Some(target) = target {
-        span.set_target(target);
+pub fn record(site: &'static CallSite, capture: &mut dyn FnMut(&mut Recorder)) {
+    if !context::is_listening() {
+        return;
     }
+    let Some(mut recorder) = stack::begin_inputs(site) else { return };
+    // The stack is free meanwhile: the user's `Serialize` may start spans or score the current one.
+    if let Err(panic) = guarded(&mut || capture(&mut recorder)) {
+        recorder.draft().metadata.insert("capture_failed".to_owned(), panic.into());
+    }
+    stack::keep_inputs(recorder);
 }
 
 /// The inputs and options of one call, as they are being captured.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recorder {
-    /// A JSON object that lacks its closing brace.
-    inputs: Vec<u8>,
-    draft: Draft,
+    buffer: Buffer,
+    /// Where the inputs begin: a JSON object that lacks its closing brace.
+    start: usize,
+    draft: Option<Box<Draft>>,
     target: Option<Arc<str>>,
 }
 
 impl Recorder {
+    /// Captures behind what stands in the buffer.
+    pub(crate) fn new(buffer: Buffer) -> Self {
+        Self { start: buffer.len(), buffer, draft: None, target: None }
+    }
+
+    pub(crate) fn into_parts(mut self) -> (Buffer, usize, Option<Box<Draft>>, Option<Arc<str>>) {
+        let empty = self.buffer.len() == self.start;
+        self.buffer.bytes.extend_from_slice(if empty { b"{}" } else { b"}" });
+        (self.buffer, self.start, self.draft, self.target)
+    }
+
+    #[cold]
+    fn draft(&mut self) -> &mut Draft {
+        self.draft.get_or_insert_default()
+    }
+
     /// Room for the input of that name. `key` is the name as a JSON member: `"name":`.
     #[inline(never)]
     pub fn input(&mut self, key: &'static str) -> Slot<'_> {
-        self.inputs.push(if self.inputs.is_empty() { b'{' } else { b',' });
-        self.inputs.extend_from_slice(key.as_bytes());
-        Slot::new(&mut self.inputs)
+        let opens = self.buffer.len() == self.start;
+        self.buffer.bytes.push(if opens { b'{' } else { b',' });
+        self.buffer.bytes.extend_from_slice(key.as_bytes());
+        let name = key.get(1..key.len().saturating_sub(2)).unwrap_or_default();
+        Slot::of(&mut self.buffer, is_secret_name(name))
     }
 
     /// Adds a tag.
     pub fn tag(&mut self, tag: impl Into<String>) {
-        self.draft.tags.push(tag.into());
+        self.draft().tags.push(tag.into());
     }
 
     /// Sets the session.
     pub fn session_id(&mut self, session: impl Display) {
-        self.draft.session_id = Some(session.to_string());
+        self.draft().session_id = Some(session.to_string());
     }
 
     /// Sets the end user.
     pub fn end_user_identifier(&mut self, user: impl Display) {
-        self.draft.end_user_identifier = Some(user.to_string());
+        self.draft().end_user_identifier = Some(user.to_string());
     }
 
     /// Sets the deployed prompt that is used.
     pub fn deployment_id(&mut self, deployment: impl Display) {
-        self.draft.deployment_id = Some(deployment.to_string());
+        self.draft().deployment_id = Some(deployment.to_string());
     }
 
     /// Adds a deployed evaluation that the server is to run.
     pub fn evaluation_metric_name(&mut self, name: impl Into<String>) {
-        self.draft.evaluation_metric_names.push(name.into());
+        self.draft().evaluation_metric_names.push(name.into());
     }
 
     /// Sets the chance that those evaluations run; one that is no chance is left out, and metadata says so.
     pub fn apply_eval_frac(&mut self, fraction: impl Into<f64>) {
         let fraction = fraction.into();
         if (0.0..=1.0).contains(&fraction) {
-            self.draft.apply_eval_frac = Some(fraction);
+            self.draft().apply_eval_frac = Some(fraction);
         } else {
-            self.draft.metadata.insert("apply_eval_frac_refused".to_owned(), fraction.to_string().into());
+            self.draft().metadata.insert("apply_eval_frac_refused".to_owned(), fraction.to_string().into());
         }
-    }
-
-    /// Adds an evaluation that runs once the span has ended.
-    pub fn evaluator(&mut self, evaluator: Arc<dyn Evaluator>) {
-        self.draft.evaluators.0.push(evaluator);
     }
 
     /// Sets a key of the metadata to what `write` captures.
     pub fn metadata(&mut self, key: impl Into<String>, write: impl FnOnce(Slot<'_>)) {
         if let Some(text) = captured_text(write) {
-            self.draft.metadata.insert(key.into(), text.into());
+            self.draft().metadata.insert(key.into(), text.into());
         }
     }
 
@@ -268,7 +268,7 @@ impl Recorder {
 
 /// A captured value as Parea's texts hold it.
 fn captured_text(write: impl FnOnce(Slot<'_>)) -> Option<String> {
-    let mut json = Vec::new();
+    let mut json = Buffer::default();
     write(Slot::new(&mut json));
-    text_of(&json)
+    text_of(&json.bytes)
 }

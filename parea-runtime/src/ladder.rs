@@ -18,7 +18,7 @@ use std::{
     any::type_name,
     convert::Infallible,
     error::Error,
-    fmt::{self, Debug, Display},
+    fmt::{self, Debug, Display, Write as _},
     ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
@@ -27,6 +27,8 @@ use std::{
 
 use serde::Serialize;
 
+use crate::json::{self, Buffer, Escaping, REDACTED, push_text};
+
 /// The value on the ladder. A newtype, since the rungs would be ambiguous on bare references.
 #[derive(Debug)]
 pub struct Wrap<'a, T: ?Sized>(pub &'a T);
@@ -34,55 +36,71 @@ pub struct Wrap<'a, T: ?Sized>(pub &'a T);
 /// Room for one JSON value.
 #[derive(Debug)]
 pub struct Slot<'a> {
-    buffer: &'a mut Vec<u8>,
+    pub(crate) buffer: &'a mut Buffer,
     start: usize,
+    /// What it is for says that it is secret: the value is not looked at.
+    secret: bool,
 }
 
 impl<'a> Slot<'a> {
-    pub(crate) fn new(buffer: &'a mut Vec<u8>) -> Self {
-        let start = buffer.len();
-        Self { buffer, start }
+    pub(crate) fn new(buffer: &'a mut Buffer) -> Self {
+        Self::of(buffer, false)
+    }
+
+    pub(crate) fn of(buffer: &'a mut Buffer, secret: bool) -> Self {
+        Self { start: buffer.len(), buffer, secret }
     }
 
     /// Runs `write`; if it fails or panics, the slot is as before and says why.
-    fn attempt(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), String>) -> Result<(), String> {
+    #[inline(never)]
+    fn attempt(&mut self, write: &mut dyn FnMut(&mut Buffer) -> Result<(), String>) -> Result<(), String> {
+        if self.secret {
+            push_text(&mut self.buffer.bytes, REDACTED);
+            self.buffer.redacted += 1;
+            return Ok(());
+        }
         let written = catch_unwind(AssertUnwindSafe(|| write(self.buffer)));
         let failure = match written {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(failure)) => failure,
             Err(payload) => crate::hooks::panic_error(&*payload),
         };
-        self.buffer.truncate(self.start);
+        self.buffer.bytes.truncate(self.start);
         Err(failure)
     }
 
     fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), String> {
-        self.attempt(|buffer| serde_json::to_writer(buffer, value).map_err(|error| error.to_string()))
+        self.attempt(&mut |buffer| json::write(buffer, value))
     }
 
-    fn debug<T: Debug + ?Sized>(&mut self, value: &T) -> Result<(), String> {
-        self.attempt(|buffer| text(buffer, &format!("{value:?}")))
+    /// A text as it is being formatted.
+    fn shown(&mut self, value: fmt::Arguments<'_>) -> Result<(), String> {
+        self.attempt(&mut |buffer| {
+            let mut text = Escaping::open(&mut buffer.bytes);
+            let formatted = text.write_fmt(value);
+            text.close(formatted).map_err(|error| error.to_string())
+        })
     }
 
     /// The last resort, and it cannot fail.
     fn name<T: ?Sized>(&mut self, failure: Option<&str>) {
+        self.named(type_name::<T>(), failure);
+    }
+
+    fn named(&mut self, name: &str, failure: Option<&str>) {
+        if self.secret {
+            // The name of a secret's type is none.
+            self.secret = false;
+        }
         let mut shown = String::from("<");
-        short_name(type_name::<T>(), &mut shown);
+        short_name(name, &mut shown);
         if let Some(failure) = failure {
             shown.push_str(": ");
             shown.push_str(failure);
         }
         shown.push('>');
-        // Writing text to memory does not fail; if it did, the slot must still hold a value.
-        if text(self.buffer, &shown).is_err() {
-            self.buffer.truncate(self.start);
-            self.buffer.extend_from_slice(b"null");
-        }
+        push_text(&mut self.buffer.bytes, &shown);
     }
-}
-
-fn text(buffer: &mut Vec<u8>, text: &str) -> Result<(), String> {
-    serde_json::to_writer(buffer, text).map_err(|error| error.to_string())
 }
 
 /// `Vec<String>` for `alloc::vec::Vec<alloc::string::String>`.
@@ -149,10 +167,10 @@ impl DebugLockTag {
     /// Writes the value.
     #[inline(never)]
     pub fn write<T: DebugLock + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
-        if let Err(failure) = slot.attempt(|buffer| {
-            let mut shown = String::new();
-            value.show(&mut shown).map_err(|error| error.to_string())?;
-            text(buffer, &shown)
+        if let Err(failure) = slot.attempt(&mut |buffer| {
+            let mut text = Escaping::open(&mut buffer.bytes);
+            let shown = value.show(&mut text);
+            text.close(shown).map_err(|error| error.to_string())
         }) {
             slot.name::<T>(Some(&failure));
         }
@@ -172,7 +190,7 @@ impl SerializeDebugTag {
     #[inline(never)]
     pub fn write<T: Serialize + Debug + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
         if slot.json(value).is_err()
-            && let Err(failure) = slot.debug(value)
+            && let Err(failure) = slot.shown(format_args!("{value:?}"))
         {
             slot.name::<T>(Some(&failure));
         }
@@ -193,7 +211,7 @@ impl DebugTag {
     /// Writes the value.
     #[inline(never)]
     pub fn write<T: Debug + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
-        if let Err(failure) = slot.debug(value) {
+        if let Err(failure) = slot.shown(format_args!("{value:?}")) {
             slot.name::<T>(Some(&failure));
         }
     }
@@ -296,7 +314,7 @@ impl ErrorTag {
     /// Writes the error and its sources.
     #[inline(never)]
     pub fn write<E: Error + ?Sized>(self, error: &E, mut slot: Slot<'_>) {
-        if let Err(failure) = slot.attempt(|buffer| text(buffer, &chain(error.to_string(), error.source()))) {
+        if let Err(failure) = write_chain(&mut slot, &error, error.source()) {
             slot.name::<E>(Some(&failure));
         }
     }
@@ -306,10 +324,8 @@ impl DerefErrorTag {
     /// Writes the error and its sources.
     #[inline(never)]
     pub fn write<E: Deref<Target: AnyError> + ?Sized>(self, error: &E, mut slot: Slot<'_>) {
-        if let Err(failure) = slot.attempt(|buffer| {
-            let error = &**error;
-            text(buffer, &chain(error.text(), error.cause()))
-        }) {
+        let error = &**error;
+        if let Err(failure) = write_chain(&mut slot, error.text(), error.cause()) {
             slot.name::<E>(Some(&failure));
         }
     }
@@ -319,13 +335,24 @@ impl DisplayTag {
     /// Writes the text.
     #[inline(never)]
     pub fn write<E: Display + ?Sized>(self, error: &E, mut slot: Slot<'_>) {
-        if let Err(failure) = slot.attempt(|buffer| text(buffer, &error.to_string())) {
+        if let Err(failure) = slot.shown(format_args!("{error}")) {
             slot.name::<E>(Some(&failure));
         }
     }
 }
 
-/// The error's text, then a line for each source whose text the line above does not already end with.
+/// Writes the error's text, then a line for each source whose text the line above does not already end with.
+fn write_chain(slot: &mut Slot<'_>, first: &dyn Display, source: Option<&(dyn Error + 'static)>) -> Result<(), String> {
+    if source.is_none() {
+        return slot.shown(format_args!("{first}"));
+    }
+    slot.attempt(&mut |buffer| {
+        push_text(&mut buffer.bytes, &chain(first.to_string(), source));
+        Ok(())
+    })
+}
+
+#[cold]
 fn chain(first: String, mut source: Option<&(dyn Error + 'static)>) -> String {
     /// A chain that is longer than this goes in circles.
     const LONGEST: usize = 64;
@@ -346,7 +373,7 @@ fn chain(first: String, mut source: Option<&(dyn Error + 'static)>) -> String {
 /// ladder is climbed without regard to lifetimes, and a rung that then asked for `'static` would not compile.
 pub trait AnyError {
     /// The error's own text.
-    fn text(&self) -> String;
+    fn text(&self) -> &(dyn Display + '_);
     /// What lies behind it.
     fn cause(&self) -> Option<&(dyn Error + 'static)>;
 }
@@ -354,8 +381,8 @@ pub trait AnyError {
 macro_rules! any_error {
     ($($object:ty),+) => {$(
         impl AnyError for $object {
-            fn text(&self) -> String {
-                self.to_string()
+            fn text(&self) -> &(dyn Display + '_) {
+                self
             }
 
             fn cause(&self) -> Option<&(dyn Error + 'static)> {

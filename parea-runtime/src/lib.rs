@@ -19,6 +19,7 @@ mod flow;
 pub mod hooks;
 mod id;
 mod items;
+mod json;
 mod ladder;
 pub mod propagation;
 mod queue;
@@ -27,14 +28,17 @@ mod record;
 pub mod redact;
 mod report;
 mod returned;
+mod scope;
 mod settings;
-mod sink;
 mod site;
 mod span;
+mod stack;
 mod streamed;
 pub mod testing;
+mod thread_log;
 mod transport;
 pub mod tree;
+mod tsc;
 
 #[cfg(feature = "http")]
 pub use api::{ApiClient, ApiClientBuilder, ApiError, BlockingApiClient, BlockingCompletion, CompletionStream};

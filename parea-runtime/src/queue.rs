@@ -2,135 +2,103 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use tokio::sync::Notify;
-
 use crate::{
     books::{Books, Until},
-    record::Record,
-    report::{DropReason, FlushReport},
+    record::{self, Record, Records},
+    report::FlushReport,
+    thread_log::Registry,
 };
 
 /// Records that wait, and the books of all that ever ended.
 #[derive(Debug)]
 pub(crate) struct Queue {
+    logs: &'static Registry,
     state: Mutex<State>,
     books: Books,
-    /// Wakes the exporter: there is a first record.
-    arrived: Notify,
-    /// Wakes the exporter from any pause: a batch is full, or somebody waits.
-    hurry: Notify,
-    open: AtomicU64,
-    cap: usize,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    records: VecDeque<Record>,
-    /// Bytes in `records`.
-    queued: usize,
-    /// Bytes that the exporter has taken and not settled.
-    in_flight: usize,
-    /// Records ever let into the queue.
+    /// What was collected from the threads and not taken yet: pieces of whole records.
+    pieces: VecDeque<Vec<u8>>,
+    /// Records ever collected.
     accepted: u64,
-    /// Records ever taken out of it.
+    /// Records ever taken.
     taken: u64,
 }
 
 /// Records as the exporter took them. To be settled in the same order.
 #[derive(Debug)]
 pub(crate) struct Taken {
-    pub(crate) records: Vec<Record>,
+    pieces: Vec<Vec<u8>>,
     bytes: usize,
     /// Number of the last of them, as the [`Books`] count.
     pub(crate) through: u64,
 }
 
 impl Queue {
-    pub(crate) fn new(cap: usize) -> Self {
-        Self {
-            state: Mutex::default(),
-            books: Books::default(),
-            arrived: Notify::new(),
-            hurry: Notify::new(),
-            open: AtomicU64::new(0),
-            cap,
-        }
-    }
-
-    pub(crate) fn opened(&self) {
-        self.open.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Takes a record in, or counts why not.
-    pub(crate) fn push(&self, record: Record) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
-        let size = record.size();
-        let mut state = self.lock();
-        if size > self.cap || state.queued + state.in_flight + size > self.cap {
-            drop(state);
-            let reason = if size > self.cap { DropReason::TooLarge } else { DropReason::QueueFull };
-            return self.books.refuse(1, reason);
-        }
-        let first = state.records.is_empty();
-        let was = state.queued;
-        state.records.push_back(record);
-        state.queued += size;
-        state.accepted += 1;
-        let full = was < BATCH_BYTES && state.queued >= BATCH_BYTES;
-        drop(state);
-        if first {
-            self.arrived.notify_one();
-        }
-        if full {
-            self.hurry.notify_one();
-        }
+    /// For the logs of all threads, which may take so many bytes.
+    pub(crate) fn new(logs: &'static Registry, cap: usize) -> Self {
+        logs.set_cap(cap);
+        Self { logs, state: Mutex::default(), books: Books::default() }
     }
 
     /// Returns once there is something to send, and either it fills a batch, or `interval` has passed, or somebody
     /// waits for it.
     pub(crate) async fn batch_due(&self, interval: Duration) {
         loop {
-            if !self.lock().records.is_empty() {
+            self.logs.idle(true);
+            if self.collect() {
+                self.logs.idle(false);
                 self.pause(interval).await;
                 return;
             }
-            self.arrived.notified().await;
+            // A thread tells its first record. One that falls between the look and the sleep is found by the next.
+            let _ = tokio::time::timeout(LONGEST_SLEEP, self.logs.wake().notified()).await;
         }
     }
 
     /// Sleeps, unless there is reason to hurry.
     pub(crate) async fn pause(&self, at_most: Duration) {
         // Running out is as good as being woken.
-        let _ = tokio::time::timeout(at_most, self.hurry.notified()).await;
+        let _ = tokio::time::timeout(at_most, self.logs.wake().notified()).await;
+    }
+
+    /// Takes over what the threads have left; whether anything waits.
+    fn collect(&self) -> bool {
+        let mut state = self.lock();
+        let State { pieces, accepted, .. } = &mut *state;
+        self.logs.drain(|piece| {
+            *accepted += record::count(&piece);
+            pieces.push_back(piece);
+        });
+        self.books.refused(&self.logs.tally());
+        !pieces.is_empty()
     }
 
     /// The oldest records, about one batch of them.
     pub(crate) fn take_batch(&self) -> Taken {
+        self.collect();
         let mut state = self.lock();
-        let mut taken = Taken { records: Vec::new(), bytes: 0, through: 0 };
+        let mut taken = Taken { pieces: Vec::new(), bytes: 0, through: 0 };
         while taken.bytes < BATCH_BYTES
-            && let Some(record) = state.records.pop_front()
+            && let Some(piece) = state.pieces.pop_front()
         {
-            taken.bytes += record.size();
-            taken.records.push(record);
+            taken.bytes += piece.len();
+            state.taken += record::count(&piece);
+            taken.pieces.push(piece);
         }
-        state.queued -= taken.bytes;
-        state.in_flight += taken.bytes;
-        state.taken += taken.records.len() as u64;
         taken.through = state.taken;
         taken
     }
 
     /// Gives back the room of records that were taken and have left memory.
     pub(crate) fn leave(&self, bytes: usize) {
-        self.lock().in_flight -= bytes;
+        self.logs.release(bytes);
     }
 
     pub(crate) fn books(&self) -> &Books {
@@ -141,9 +109,10 @@ impl Queue {
     pub(crate) fn flush(&self, timeout: Duration, until: Until) -> FlushReport {
         // A deadline beyond the clock's end is none.
         let deadline = Instant::now().checked_add(timeout);
-        let wanted = self.accepted();
+        self.collect();
+        let wanted = self.lock().accepted;
         if !self.books.is_released(wanted) {
-            self.hurry.notify_one();
+            self.logs.wake().notify_one();
         }
         self.books.wait(wanted, deadline, until);
         self.report()
@@ -151,11 +120,7 @@ impl Queue {
 
     /// How it stands.
     pub(crate) fn report(&self) -> FlushReport {
-        self.books.report(|| self.accepted(), self.open.load(Ordering::Relaxed))
-    }
-
-    fn accepted(&self) -> u64 {
-        self.lock().accepted
+        self.books.report(|| self.logs.tally())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -164,10 +129,21 @@ impl Queue {
 }
 
 impl Taken {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        self.pieces.iter().flat_map(|piece| Records::new(piece))
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 }
 
-/// A batch is sent at the latest when it holds this much.
-pub(crate) const BATCH_BYTES: usize = 1024 * 1024;
+/// A batch is sent at the latest when it holds this much. On the wire it is about three times as large.
+pub(crate) const BATCH_BYTES: usize = 384 * 1024;
+
+/// How long the exporter sleeps when there is nothing to do.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);

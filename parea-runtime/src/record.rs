@@ -1,13 +1,25 @@
-//! A finished span, immutable from here on, and its form on the wire.
+//! A finished span, immutable from here on: as bytes on its way to the exporter, and as a line of JSON from there.
+//!
+//! As bytes it is a head of [`HEAD`] words, the ids of the children, and seven sections of text, filled up to a whole
+//! word. Nothing of it is shared with the program any more.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, io::Write as _, sync::Arc, time::Duration};
 
-use parea_types::{EvaluationScore, Status, Timestamp, TraceLog};
-use serde::{Serialize, Serializer, ser::SerializeMap as _};
-use serde_json::{Map, Value, value::RawValue};
+use parea_types::TraceLog;
 use uuid::Uuid;
 
-use crate::span::{Draft, Span};
+use crate::{
+    clock::{self, Moment},
+    json::{Buffer, push_text, push_text_body},
+    site::CallSite,
+    span::{Draft, Identity, Known, Span, Trace},
+};
+
+/// Key of the metadata for the rate by which a trace was kept: each stands for 1 / rate of them.
+const SAMPLE_RATE: &str = "sample_rate";
+
+/// Words of the head.
+pub(crate) const HEAD: usize = 15;
 
 /// How the body of a span ended.
 #[derive(Debug, Default)]
@@ -20,14 +32,188 @@ pub(crate) struct Outcome {
     pub(crate) error: Option<String>,
 }
 
-/// A finished span.
+/// Bytes of each section, in the order in which they lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sections {
+    /// A JSON object, or nothing.
+    pub(crate) inputs: u32,
+    /// One JSON value, or nothing.
+    pub(crate) output: u32,
+    /// One JSON value, or nothing.
+    pub(crate) output_for_eval_metrics: u32,
+    /// A JSON string, or nothing.
+    pub(crate) error: u32,
+    /// A [`Draft`] as JSON, or nothing.
+    pub(crate) draft: u32,
+    /// A JSON string, or nothing.
+    pub(crate) target: u32,
+    /// Text, or nothing.
+    pub(crate) experiment: u32,
+}
+
+impl Sections {
+    fn bytes(self) -> usize {
+        [self.inputs, self.output, self.output_for_eval_metrics, self.error, self.draft, self.target, self.experiment]
+            .into_iter()
+            .map(|bytes| bytes as usize)
+            .sum()
+    }
+}
+
+/// The words before the children's ids.
+#[inline]
+pub(crate) fn head(
+    identity: &Identity,
+    root_id: Uuid,
+    sample_rate: Option<f64>,
+    latency: Duration,
+    children: usize,
+    sections: Sections,
+) -> [u64; HEAD] {
+    let (id, parent, root) = (identity.id.as_u64_pair(), identity.parent_id.as_u64_pair(), root_id.as_u64_pair());
+    let words = HEAD + 2 * children + sections.bytes().div_ceil(8);
+    [
+        two(words as u32, identity.site.number()),
+        two(children as u32, sections.experiment),
+        id.0,
+        id.1,
+        parent.0,
+        parent.1,
+        root.0,
+        root.1,
+        identity.start.0,
+        latency.as_nanos() as u64,
+        two(identity.depth, identity.order),
+        two(sections.inputs, sections.output),
+        two(sections.output_for_eval_metrics, sections.error),
+        two(sections.draft, sections.target),
+        // No rate is a rate that is no number.
+        sample_rate.unwrap_or(f64::NAN).to_bits(),
+    ]
+}
+
+#[inline]
+const fn two(low: u32, high: u32) -> u64 {
+    low as u64 | (high as u64) << 32
+}
+
+/// The whole record as bytes, for those who keep it apart from a log of bytes.
+pub(crate) fn to_bytes(head: &[u64; HEAD], children: &[[u64; 2]], sections: &[u8]) -> Vec<u8> {
+    let words = head.iter().chain(children.iter().flatten());
+    let mut bytes: Vec<u8> = words.flat_map(|word| word.to_le_bytes()).collect();
+    bytes.extend_from_slice(sections);
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    bytes
+}
+
+/// Puts behind what was captured what else is known.
+#[inline]
+pub(crate) fn push_rest(
+    buffer: &mut Buffer,
+    sections: &mut Sections,
+    draft: Option<&Draft>,
+    target: Option<&str>,
+    experiment: Option<&str>,
+) {
+    if draft.is_none() && target.is_none() && experiment.is_none() {
+        return;
+    }
+    let start = buffer.len();
+    // Maps, texts and finite numbers; if that failed, the rest would be worth having all the same.
+    if let Some(draft) = draft
+        && serde_json::to_writer(&mut buffer.bytes, draft).is_err()
+    {
+        buffer.bytes.truncate(start);
+    }
+    let drafted = buffer.len();
+    if let Some(target) = target {
+        push_text(&mut buffer.bytes, target);
+    }
+    let targeted = buffer.len();
+    buffer.bytes.extend_from_slice(experiment.unwrap_or_default().as_bytes());
+    sections.draft = (drafted - start) as u32;
+    sections.target = (targeted - drafted) as u32;
+    sections.experiment = (buffer.len() - targeted) as u32;
+}
+
+/// A finished span that is held back to be evaluated: its record can still grow.
 #[derive(Debug)]
-pub(crate) struct Record {
+pub(crate) struct Finished {
     pub(crate) span: Arc<Span>,
     pub(crate) latency: Duration,
-    pub(crate) draft: Draft,
+    pub(crate) known: Box<Known>,
     pub(crate) target: Option<Arc<str>>,
-    pub(crate) outcome: Outcome,
+    pub(crate) sections: Sections,
+    /// The sections up to the error.
+    pub(crate) captured: Vec<u8>,
+}
+
+impl Finished {
+    /// Whether it has to be evaluated before it is sent: it asks for that, has not failed, and its lot says so.
+    pub(crate) fn wants_evaluation(&self) -> bool {
+        self.known.draft.as_ref().is_some_and(|draft| {
+            !draft.evaluators.0.is_empty()
+                && draft.errors.is_empty()
+                && self.sections.error == 0
+                && draft.apply_eval_frac.is_none_or(|fraction| fastrand::f64() < fraction)
+        })
+    }
+
+    /// The record as it stands.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let Self { span, known, sections, .. } = self;
+        let (mut buffer, mut sections) = (Buffer { bytes: self.captured.clone(), redacted: 0 }, *sections);
+        let experiment = span.trace.scope.as_ref().and_then(|scope| scope.experiment.as_deref());
+        push_rest(&mut buffer, &mut sections, known.draft.as_deref(), self.target.as_deref(), experiment);
+        let Trace { root_id, sample_rate, .. } = *span.trace;
+        let head = head(&span.identity, root_id, sample_rate, self.latency, known.children.len(), sections);
+        to_bytes(&head, &known.children, &buffer.bytes)
+    }
+}
+
+/// A record, read from its bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record<'a> {
+    head: [u64; HEAD],
+    children: &'a [u8],
+    inputs: &'a [u8],
+    output: &'a [u8],
+    output_for_eval_metrics: &'a [u8],
+    error: &'a [u8],
+    draft: &'a [u8],
+    target: &'a [u8],
+    experiment: &'a [u8],
+}
+
+/// The records in a piece of a log of bytes, one behind the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Records<'a>(&'a [u8]);
+
+impl<'a> Records<'a> {
+    pub(crate) fn new(piece: &'a [u8]) -> Self {
+        Self(piece)
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Record<'a>;
+
+    fn next(&mut self) -> Option<Record<'a>> {
+        let (record, rest) = Record::split(self.0)?;
+        self.0 = rest;
+        Some(record)
+    }
+}
+
+/// How many records a piece has.
+pub(crate) fn count(mut piece: &[u8]) -> u64 {
+    let mut count = 0;
+    while let Some((word, _)) = piece.split_first_chunk::<8>() {
+        let bytes = (u64::from_le_bytes(*word) as u32 as usize * 8).max(8);
+        piece = piece.get(bytes..).unwrap_or_default();
+        count += 1;
+    }
+    count
 }
 
 /// The project as logs name it.
@@ -38,189 +224,243 @@ pub(crate) struct ProjectRef {
     pub(crate) uuid: Option<String>,
 }
 
-/// The members of `TraceLog` that a client fills, borrowed from the record. Kept apart from it so that captured
-/// values are copied once, as the JSON that they already are.
-#[derive(Serialize)]
-struct WireLog<'a> {
-    trace_id: Uuid,
-    root_trace_id: Uuid,
-    parent_trace_id: Uuid,
-    trace_name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    project_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    project_uuid: Option<&'a str>,
-    start_timestamp: Timestamp,
-    end_timestamp: Timestamp,
-    latency: f64,
-    depth: u32,
-    execution_order: u32,
-    children: &'a [Uuid],
-    inputs: &'a RawValue,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output_for_eval_metrics: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deployment_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    evaluation_metric_names: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    apply_eval_frac: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    log_sample_rate: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time_to_first_token: Option<f64>,
-    status: Status,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
-    configuration: Map<String, Value>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    scores: &'a [EvaluationScore],
-    metadata: Metadata<'a>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    tags: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end_user_identifier: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    experiment_uuid: Option<&'a str>,
-}
-
-/// Key of the metadata for the rate by which a trace was kept: each stands for 1 / rate of them.
-const SAMPLE_RATE: &str = "sample_rate";
-
-/// What the user said, beside where the function is; the user's word wins.
-struct Metadata<'a>(&'a Record);
-
-impl Serialize for Metadata<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let said = &self.0.draft.metadata;
-        let mut map = serializer.serialize_map(None)?;
-        for (key, value) in said {
-            map.serialize_entry(key, value)?;
+impl<'a> Record<'a> {
+    fn split(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let mut head = [0; HEAD];
+        let (words, _) = bytes.as_chunks::<8>();
+        for (word, chunk) in head.iter_mut().zip(words.get(..HEAD)?) {
+            *word = u64::from_le_bytes(*chunk);
         }
-        for (key, value) in self.0.span.site.code_attributes() {
-            if !said.contains_key(key) {
-                map.serialize_entry(key, &value)?;
-            }
-        }
-        if let Some(rate) = self.0.span.trace.sample_rate
-            && !said.contains_key(SAMPLE_RATE)
-        {
-            map.serialize_entry(SAMPLE_RATE, &rate.to_string())?;
-        }
-        map.end()
+        let (whole, after) = bytes.split_at_checked(low(head[0]) as usize * 8)?;
+        let mut rest = whole.get(HEAD * 8..)?;
+        let mut section = |bytes: u32| {
+            let (section, after) = rest.split_at_checked(bytes as usize)?;
+            rest = after;
+            Some(section)
+        };
+        let record = Self {
+            head,
+            children: section(low(head[1]) * 16)?,
+            inputs: section(low(head[11]))?,
+            output: section(high(head[11]))?,
+            output_for_eval_metrics: section(low(head[12]))?,
+            error: section(high(head[12]))?,
+            draft: section(low(head[13]))?,
+            target: section(high(head[13]))?,
+            experiment: section(high(head[1]))?,
+        };
+        Some((record, after))
     }
-}
 
-impl Record {
-    /// Bytes that this record keeps in memory, near enough to bound the queue with.
+    fn id(&self, at: usize) -> Uuid {
+        Uuid::from_u64_pair(self.head[at], self.head[at + 1])
+    }
+
+    /// Bytes that its line will have, about.
     pub(crate) fn size(&self) -> usize {
-        /// The structures themselves, and the smaller members.
-        const FIXED: usize = 512;
-        let draft = &self.draft;
-        FIXED
-            + draft.inputs.capacity()
-            + self.outcome.output.capacity()
-            + self.outcome.output_for_eval_metrics.capacity()
-            + self.outcome.error.as_ref().map_or(0, String::capacity)
-            + draft.children.capacity() * size_of::<Uuid>()
-            + draft.errors.iter().map(String::len).sum::<usize>()
-            + draft.tags.iter().map(String::len).sum::<usize>()
-            + draft
-                .metadata
-                .iter()
-                .map(|(key, value)| key.len() + value.as_str().map_or(0, str::len) + 64)
-                .sum::<usize>()
-            + draft
-                .scores
-                .iter()
-                .map(|score| score.name.len() + score.reason.as_ref().map_or(0, String::len) + 64)
-                .sum::<usize>()
-            + self.target.as_ref().map_or(0, |target| target.len())
-            + draft.session_id.as_ref().map_or(0, String::len)
-            + draft.end_user_identifier.as_ref().map_or(0, String::len)
-    }
-
-    /// Whether it has to be evaluated before it is sent: it asks for that, has not failed, and its lot says so.
-    pub(crate) fn wants_evaluation(&self) -> bool {
-        !self.draft.evaluators.0.is_empty()
-            && self.draft.errors.is_empty()
-            && self.outcome.error.is_none()
-            && self.draft.apply_eval_frac.is_none_or(|fraction| fastrand::f64() < fraction)
+        const FRAME: usize = 640;
+        FRAME + low(self.head[0]) as usize * 8 + self.children.len() * 2
     }
 
     /// Appends the log as one line of JSON, without a line end.
     pub(crate) fn write_json(&self, project: &ProjectRef, line: &mut Vec<u8>) -> io::Result<()> {
-        let (start_timestamp, end_timestamp) = self.span.start.interval(self.latency);
-        let inputs = if self.draft.inputs.is_empty() { &b"{}"[..] } else { &self.draft.inputs };
-        let inputs: &RawValue = serde_json::from_slice(inputs)?;
-        let output = self.output();
-        let output_for_eval_metrics = text_of(&self.outcome.output_for_eval_metrics);
-        let error = self.error();
-        let log = WireLog {
-            trace_id: self.span.id,
-            root_trace_id: self.span.trace.root_id,
-            parent_trace_id: self.span.parent_id,
-            trace_name: self.span.site.name(),
-            project_name: Some(project.name.as_str()).filter(|name| !name.is_empty()),
-            project_uuid: project.uuid.as_deref(),
-            start_timestamp,
-            end_timestamp,
-            latency: self.latency.as_secs_f64(),
-            depth: self.span.depth,
-            execution_order: self.span.order,
-            children: &self.draft.children,
-            inputs,
-            output: output.as_deref(),
-            target: self.target.as_deref(),
-            output_for_eval_metrics: output_for_eval_metrics.as_deref(),
-            deployment_id: self.draft.deployment_id.as_deref(),
-            evaluation_metric_names: &self.draft.evaluation_metric_names,
-            apply_eval_frac: self.draft.apply_eval_frac,
-            // It has been sampled: with the rate itself the server would do so again.
-            log_sample_rate: self.span.trace.sample_rate.map(|_| 1.0),
-            time_to_first_token: self.draft.time_to_first_token,
-            status: if error.is_some() { Status::Error } else { Status::Success },
-            error: error.as_deref(),
-            configuration: Map::new(),
-            scores: &self.draft.scores,
-            metadata: Metadata(self),
-            tags: &self.draft.tags,
-            session_id: self.draft.session_id.as_deref(),
-            end_user_identifier: self.draft.end_user_identifier.as_deref(),
-            experiment_uuid: self.span.trace.experiment.as_deref(),
+        let site = CallSite::by_number(high(self.head[0])).ok_or_else(|| io::Error::other("a span of no function"))?;
+        let draft = match self.draft {
+            [] => Draft::default(),
+            draft => serde_json::from_slice(draft)?,
         };
-        serde_json::to_writer(line, &log).map_err(io::Error::from)
-    }
+        let latency = Duration::from_nanos(self.head[9]);
+        let (start, end) = clock::interval(Moment(self.head[8]), latency);
 
-    /// The log as a reader of the wire gets it.
-    pub(crate) fn to_log(&self) -> serde_json::Result<TraceLog> {
-        let mut line = Vec::new();
-        self.write_json(&ProjectRef::default(), &mut line).map_err(serde_json::Error::io)?;
-        serde_json::from_slice(&line)
-    }
-
-    /// A text as it is, any other value as compact JSON, nothing for null.
-    fn output(&self) -> Option<String> {
-        text_of(&self.outcome.output)
+        // By hand: what was captured is JSON already and goes through as it is.
+        let mut log = Members { line };
+        log.line.push(b'{');
+        log.id("trace_id", self.id(2));
+        log.id("root_trace_id", self.id(6));
+        log.id("parent_trace_id", self.id(4));
+        log.text("trace_name", site.name());
+        if !project.name.is_empty() {
+            log.text("project_name", &project.name);
+        }
+        if let Some(uuid) = &project.uuid {
+            log.text("project_uuid", uuid);
+        }
+        log.json("start_timestamp", &start)?;
+        log.json("end_timestamp", &end)?;
+        log.json("latency", &latency.as_secs_f64())?;
+        log.json("depth", &low(self.head[10]))?;
+        log.json("execution_order", &high(self.head[10]))?;
+        log.ids("children", self.children);
+        log.raw("inputs", if self.inputs.is_empty() { b"{}" } else { self.inputs });
+        log.value("output", self.output);
+        if !self.target.is_empty() {
+            log.raw("target", self.target);
+        }
+        log.value("output_for_eval_metrics", self.output_for_eval_metrics);
+        if let Some(deployment) = &draft.deployment_id {
+            log.text("deployment_id", deployment);
+        }
+        if !draft.evaluation_metric_names.is_empty() {
+            log.json("evaluation_metric_names", &draft.evaluation_metric_names)?;
+        }
+        if let Some(fraction) = draft.apply_eval_frac {
+            log.json("apply_eval_frac", &fraction)?;
+        }
+        let sample_rate = Some(f64::from_bits(self.head[14])).filter(|rate| !rate.is_nan());
+        if sample_rate.is_some() {
+            // It has been sampled: with the rate itself the server would do so again.
+            log.raw("log_sample_rate", b"1.0");
+        }
+        if let Some(seconds) = draft.time_to_first_token {
+            log.json("time_to_first_token", &seconds)?;
+        }
+        let failed = !self.error.is_empty() || !draft.errors.is_empty();
+        log.raw("status", if failed { br#""error""# } else { br#""success""# });
+        self.write_error(&draft.errors, &mut log);
+        log.raw("configuration", b"{}");
+        if !draft.scores.is_empty() {
+            log.json("scores", &draft.scores)?;
+        }
+        let mut metadata = draft.metadata;
+        for (key, value) in site.code_attributes() {
+            // The user's word wins.
+            metadata.entry(key).or_insert_with(|| value.into_owned().into());
+        }
+        if let Some(rate) = sample_rate {
+            metadata.entry(SAMPLE_RATE).or_insert_with(|| rate.to_string().into());
+        }
+        log.json("metadata", &metadata)?;
+        if !draft.tags.is_empty() {
+            log.json("tags", &draft.tags)?;
+        }
+        if let Some(session) = &draft.session_id {
+            log.text("session_id", session);
+        }
+        if let Some(user) = &draft.end_user_identifier {
+            log.text("end_user_identifier", user);
+        }
+        if !self.experiment.is_empty() {
+            log.text("experiment_uuid", &String::from_utf8_lossy(self.experiment));
+        }
+        log.line.push(b'}');
+        Ok(())
     }
 
     /// The one error as it is; several, such as one told by [`CurrentSpan::error`](crate::CurrentSpan::error) and
     /// the `Err` that was returned afterwards, as a JSON array of their texts.
-    fn error(&self) -> Option<String> {
-        let all: Vec<&str> =
-            self.draft.errors.iter().map(String::as_str).chain(self.outcome.error.as_deref()).collect();
-        match all.as_slice() {
-            [] => None,
-            [one] => Some((*one).to_owned()),
-            several => serde_json::to_string(several).ok(),
+    fn write_error(&self, told: &[String], log: &mut Members<'_>) {
+        match (told, self.error) {
+            ([], []) => {}
+            ([], error) => log.raw("error", error),
+            ([one], []) => log.text("error", one),
+            (told, error) => {
+                let mut all = vec![b'['];
+                for text in told {
+                    push_member(&mut all, |all| push_text(all, text));
+                }
+                if !error.is_empty() {
+                    push_member(&mut all, |all| all.extend_from_slice(error));
+                }
+                all.push(b']');
+                log.text("error", &String::from_utf8_lossy(&all));
+            }
         }
     }
+
+    /// The log as a reader of the wire gets it, from the bytes of a record.
+    pub(crate) fn log_of(bytes: &[u8]) -> serde_json::Result<TraceLog> {
+        let cut = || serde_json::Error::io(io::Error::other("a record is cut off"));
+        Record::split(bytes).ok_or_else(cut)?.0.to_log()
+    }
+
+    fn to_log(self) -> serde_json::Result<TraceLog> {
+        let mut line = Vec::new();
+        self.write_json(&ProjectRef::default(), &mut line).map_err(serde_json::Error::io)?;
+        serde_json::from_slice(&line)
+    }
+}
+
+const fn low(word: u64) -> u32 {
+    word as u32
+}
+
+const fn high(word: u64) -> u32 {
+    (word >> 32) as u32
+}
+
+/// Puts a comma before all items of a list but the first.
+fn push_member(list: &mut Vec<u8>, push: impl FnOnce(&mut Vec<u8>)) {
+    if list.last() != Some(&b'[') {
+        list.push(b',');
+    }
+    push(list);
+}
+
+/// The members of a JSON object that is being written.
+struct Members<'a> {
+    line: &'a mut Vec<u8>,
+}
+
+impl Members<'_> {
+    fn key(&mut self, key: &str) {
+        self.line.extend_from_slice(if self.line.last() == Some(&b'{') { b"\"" } else { b",\"" });
+        self.line.extend_from_slice(key.as_bytes());
+        self.line.extend_from_slice(b"\":");
+    }
+
+    fn raw(&mut self, key: &str, json: &[u8]) {
+        self.key(key);
+        self.line.extend_from_slice(json);
+    }
+
+    fn text(&mut self, key: &str, text: &str) {
+        self.key(key);
+        self.line.push(b'"');
+        push_text_body(self.line, text);
+        self.line.push(b'"');
+    }
+
+    fn json(&mut self, key: &str, value: &impl serde::Serialize) -> io::Result<()> {
+        self.key(key);
+        serde_json::to_writer(&mut *self.line, value).map_err(io::Error::from)
+    }
+
+    fn id(&mut self, key: &str, id: Uuid) {
+        self.key(key);
+        push_id(self.line, id);
+    }
+
+    fn ids(&mut self, key: &str, pairs: &[u8]) {
+        self.key(key);
+        self.line.push(b'[');
+        for pair in pairs.as_chunks::<16>().0 {
+            let (high, low) = pair.split_at(8);
+            let word = |half: &[u8]| half.try_into().map(u64::from_le_bytes).unwrap_or_default();
+            push_member(self.line, |line| push_id(line, Uuid::from_u64_pair(word(high), word(low))));
+        }
+        self.line.push(b']');
+    }
+
+    /// A captured value as Parea's texts hold it: a string as it is, anything else as its JSON in a string, nothing
+    /// for null.
+    fn value(&mut self, key: &str, json: &[u8]) {
+        match json {
+            b"" | b"null" => {}
+            [b'"', ..] if is_text(json) => self.raw(key, json),
+            _ => self.text(key, &String::from_utf8_lossy(json)),
+        }
+    }
+}
+
+fn push_id(line: &mut Vec<u8>, id: Uuid) {
+    // Writing to memory does not fail.
+    let _ = write!(line, "\"{}\"", id.as_hyphenated());
+}
+
+/// Whether a JSON string is text. Half a surrogate, which a raw value may hold, is none; it stays JSON.
+fn is_text(json: &[u8]) -> bool {
+    let surrogate = json.windows(3).any(|window| matches!(window, [b'\\', b'u', b'd' | b'D']));
+    !surrogate || serde_json::from_slice::<String>(json).is_ok()
 }
 
 /// One JSON value as Parea's texts hold it: a string as it is, anything else as JSON, nothing for null.

@@ -6,7 +6,7 @@ use futures_core::Stream;
 
 use crate::{
     context,
-    drive::{Drive, Live, drive_on, run},
+    drive::{DriveOn, Live, drive_on, run},
     flow::{CaptureItem, Each},
     hooks::{CallSite, End},
     span::Span,
@@ -105,7 +105,7 @@ macro_rules! hooks {
             body: F,
             capture: O,
             wrap: impl FnOnce($traced) -> T,
-        ) -> Drive<F, impl FnOnce(S, Option<Live>) -> T>
+        ) -> DriveOn<F, impl FnOnce(S, Option<Live>) -> T>
         where
             F: Future<Output = S>,
         {
@@ -119,7 +119,7 @@ macro_rules! hooks {
             capture: O,
             failed: impl FnOnce(&E, &mut End),
             wrap: impl FnOnce($traced) -> T,
-        ) -> Drive<F, impl FnOnce(Result<S, E>, Option<Live>) -> Result<T, E>>
+        ) -> DriveOn<F, impl FnOnce(Result<S, E>, Option<Live>) -> Result<T, E>>
         where
             F: Future<Output = Result<S, E>>,
         {

@@ -6,7 +6,8 @@ use parea_types::TraceLog;
 
 use crate::{
     context::{Context, InCurrentSpan as _, Listener},
-    sink::Capture,
+    record::Record,
+    scope::{Capture, Scope, Sink},
     tree::{self, Detail},
 };
 
@@ -22,7 +23,7 @@ pub struct Traces {
 impl Traces {
     #[expect(clippy::expect_used, reason = "a record that is no log is a fault of ours, which a test should show")]
     fn of(capture: &Capture) -> Self {
-        let logs = capture.take().iter().map(|record| record.to_log().expect("a record is a log")).collect();
+        let logs = capture.take().iter().map(|record| Record::log_of(record).expect("a record is a log")).collect();
         Self { logs }
     }
 
@@ -73,7 +74,7 @@ impl fmt::Display for Traces {
 pub fn capture<R>(body: impl FnOnce() -> R) -> (R, Traces) {
     let _listener = Listener::new();
     let capture = Arc::new(Capture::default());
-    let value = Context::captured(Arc::clone(&capture)).enter(body);
+    let value = captured(&capture).enter(body);
     capture.evaluating.wait(EVALUATIONS);
     (value, Traces::of(&capture))
 }
@@ -82,7 +83,12 @@ pub fn capture<R>(body: impl FnOnce() -> R) -> (R, Traces) {
 pub async fn capture_async<F: Future>(future: F) -> (F::Output, Traces) {
     let _listener = Listener::new();
     let capture = Arc::new(Capture::default());
-    let value = future.in_context(Context::captured(Arc::clone(&capture))).await;
+    let value = future.in_context(captured(&capture)).await;
     capture.evaluating.waited().await;
     (value, Traces::of(&capture))
+}
+
+/// Where traces go to the capture.
+fn captured(capture: &Arc<Capture>) -> Context {
+    Context::scope(Scope::of(Sink::Capture(Arc::clone(capture))))
 }

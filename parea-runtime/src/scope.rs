@@ -1,14 +1,31 @@
-//! Where the records of a trace go.
+//! Where traces start, and where their records go.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::{cell::Watch, evaluation::Tally, queue::Queue, record::Record};
+use crate::{cell::Watch, evaluation::Tally, stack};
 
-/// Decided at the root and held by the whole trace.
+/// What holds for every trace that starts in a place. Decided at the root and kept by the whole trace.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(crate) sink: Sink,
+    /// Uuid of the run of an experiment to which the trace belongs.
+    pub(crate) experiment: Option<Box<str>>,
+    /// What callers in other processes said of the whole trace, to be passed on.
+    pub(crate) baggage: Option<Arc<str>>,
+}
+
+impl Scope {
+    /// One that only says where records go.
+    pub(crate) fn of(sink: Sink) -> Self {
+        Self { sink, experiment: None, baggage: None }
+    }
+}
+
+/// Where the records of a trace go.
 #[derive(Clone, Debug)]
 pub(crate) enum Sink {
     /// To the exporter.
-    Queue(Arc<Queue>),
+    Exporter,
     /// To a test that looks at them.
     Capture(Arc<Capture>),
     /// On to another one, by way of the experiment that looks at them.
@@ -18,21 +35,19 @@ pub(crate) enum Sink {
 }
 
 impl Sink {
-    pub(crate) fn opened(&self) {
+    /// Whether the exporter gets the records, by whatever way, so that they stand in its books.
+    pub(crate) fn is_exported(&self) -> bool {
         match self {
-            Self::Queue(queue) => queue.opened(),
-            Self::Capture(_) | Self::Nowhere => {}
-            Self::Watched(watch) => {
-                if let Some(inner) = watch.inner() {
-                    inner.opened();
-                }
-            }
+            Self::Exporter => true,
+            Self::Capture(_) | Self::Nowhere => false,
+            Self::Watched(watch) => watch.inner().is_some_and(Self::is_exported),
         }
     }
 
-    pub(crate) fn finished(&self, record: Record) {
+    /// Takes one record as bytes.
+    pub(crate) fn finished(&self, record: Vec<u8>) {
         match self {
-            Self::Queue(queue) => queue.push(record),
+            Self::Exporter => stack::append(&record),
             Self::Capture(capture) => capture.push(record),
             Self::Watched(watch) => watch.finished(record),
             Self::Nowhere => {}
@@ -42,7 +57,7 @@ impl Sink {
     /// Those who wait for the evaluations of what goes here.
     pub(crate) fn tallies(&self, visit: &mut dyn FnMut(&Tally)) {
         match self {
-            Self::Queue(_) | Self::Nowhere => {}
+            Self::Exporter | Self::Nowhere => {}
             Self::Capture(capture) => visit(&capture.evaluating),
             Self::Watched(watch) => {
                 visit(&watch.evaluating);
@@ -57,16 +72,16 @@ impl Sink {
 /// The records of one [`capture`](crate::testing::capture).
 #[derive(Debug, Default)]
 pub(crate) struct Capture {
-    records: Mutex<Vec<Record>>,
+    records: Mutex<Vec<Vec<u8>>>,
     pub(crate) evaluating: Tally,
 }
 
 impl Capture {
-    fn push(&self, record: Record) {
+    fn push(&self, record: Vec<u8>) {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
     }
 
-    pub(crate) fn take(&self) -> Vec<Record> {
+    pub(crate) fn take(&self) -> Vec<Vec<u8>> {
         std::mem::take(&mut *self.records.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,0 +1,28 @@
+//! Captured values as JSON: written once, straight into a buffer that the thread uses again, with a limit and without
+//! what its key says is secret.
+
+mod escape;
+mod writer;
+
+pub(crate) use escape::{Escaping, push_text, push_text_body};
+pub(crate) use writer::write;
+
+/// Most bytes that one captured value may take. What is longer is cut, and a mark says how much there was.
+pub(crate) const MOST_BYTES: usize = 256 * 1024;
+
+/// What stands in the place of a secret.
+pub(crate) const REDACTED: &str = "[redacted]";
+
+/// Where values are written, one behind the other.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    pub(crate) bytes: Vec<u8>,
+    /// Values that were left out because their key says that they are secret.
+    pub(crate) redacted: u32,
+}
+
+impl Buffer {
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+}

@@ -1,0 +1,429 @@
+//! A serializer that writes compact JSON, as `serde_json` does, with what capture needs on top: it stops at a limit,
+//! and it leaves out what a key says is secret.
+
+use std::fmt;
+
+use serde::{
+    Serialize, Serializer,
+    ser::{
+        self, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+        SerializeTupleStruct, SerializeTupleVariant,
+    },
+};
+
+use super::{Buffer, MOST_BYTES, REDACTED, escape::floor, push_text, push_text_body};
+use crate::redact::is_secret_name;
+
+/// Appends `value`. When it fails the buffer ends in a part of it; the caller knows where it began.
+///
+/// A value that is too large is no failure: it becomes a text with the begin of its JSON and a mark.
+pub(crate) fn write<T: Serialize + ?Sized>(buffer: &mut Buffer, value: &T) -> Result<(), String> {
+    let start = buffer.len();
+    let mut json = Json { limit: start + MOST_BYTES, key: false, buffer };
+    match value.serialize(&mut json) {
+        Ok(()) => Ok(()),
+        Err(Failure::Limit) => {
+            cut(&mut buffer.bytes, start);
+            Ok(())
+        }
+        Err(Failure::Said(why)) => Err(why),
+    }
+}
+
+#[cold]
+fn cut(bytes: &mut Vec<u8>, start: usize) {
+    let begun = String::from_utf8_lossy(&bytes[start..]).into_owned();
+    bytes.truncate(start);
+    let head = floor(&begun, MOST_BYTES);
+    bytes.push(b'"');
+    push_text_body(bytes, &begun[..head]);
+    push_text_body(bytes, &format!(" …[cut at {MOST_BYTES} bytes]"));
+    bytes.push(b'"');
+}
+
+#[derive(Debug)]
+enum Failure {
+    /// The value is larger than a value may be.
+    Limit,
+    /// What the user's `Serialize`, or JSON, has against it.
+    Said(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Limit => f.write_str("too large"),
+            Self::Said(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl ser::Error for Failure {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::Said(message.to_string())
+    }
+}
+
+struct Json<'a> {
+    buffer: &'a mut Buffer,
+    /// The length of the buffer at which the value is too large.
+    limit: usize,
+    /// Whether what comes is the key of a map, which must become a string.
+    key: bool,
+}
+
+impl Json<'_> {
+    #[inline]
+    fn push(&mut self, byte: u8) {
+        self.buffer.bytes.push(byte);
+    }
+
+    #[inline]
+    fn plain(&mut self, text: &[u8]) {
+        if self.key {
+            self.push(b'"');
+        }
+        self.buffer.bytes.extend_from_slice(text);
+        if self.key {
+            self.push(b'"');
+        }
+    }
+
+    fn float(&mut self, finite: bool, value: impl Serialize) -> Result<(), Failure> {
+        if !finite {
+            return self.null();
+        }
+        if self.key {
+            self.push(b'"');
+        }
+        let written = serde_json::to_writer(&mut self.buffer.bytes, &value);
+        if self.key {
+            self.push(b'"');
+        }
+        written.map_err(ser::Error::custom)
+    }
+
+    fn null(&mut self) -> Result<(), Failure> {
+        self.no_key()?;
+        self.buffer.bytes.extend_from_slice(b"null");
+        Ok(())
+    }
+
+    /// For all that cannot be a key.
+    fn no_key(&self) -> Result<(), Failure> {
+        if self.key { Err(Failure::Said("key must be a string".to_owned())) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn within_limit(&self) -> Result<(), Failure> {
+        if self.buffer.len() > self.limit { Err(Failure::Limit) } else { Ok(()) }
+    }
+
+    /// `{"variant":`
+    fn variant(&mut self, variant: &str) -> Result<(), Failure> {
+        self.no_key()?;
+        self.push(b'{');
+        push_text(&mut self.buffer.bytes, variant);
+        self.push(b':');
+        Ok(())
+    }
+
+    fn redacted(&mut self) {
+        push_text(&mut self.buffer.bytes, REDACTED);
+        self.buffer.redacted += 1;
+    }
+}
+
+macro_rules! integers {
+    ($($method:ident($type:ty))+) => {$(
+        #[inline]
+        fn $method(self, value: $type) -> Result<(), Failure> {
+            self.plain(itoa::Buffer::new().format(value).as_bytes());
+            Ok(())
+        }
+    )+};
+}
+
+impl<'a, 'b> Serializer for &'a mut Json<'b> {
+    type Ok = ();
+    type Error = Failure;
+    type SerializeSeq = Items<'a, 'b>;
+    type SerializeTuple = Items<'a, 'b>;
+    type SerializeTupleStruct = Items<'a, 'b>;
+    type SerializeTupleVariant = Items<'a, 'b>;
+    type SerializeMap = Items<'a, 'b>;
+    type SerializeStruct = Items<'a, 'b>;
+    type SerializeStructVariant = Items<'a, 'b>;
+
+    integers! {
+        serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64) serialize_i128(i128)
+        serialize_u8(u8) serialize_u16(u16) serialize_u32(u32) serialize_u64(u64) serialize_u128(u128)
+    }
+
+    fn serialize_bool(self, value: bool) -> Result<(), Failure> {
+        self.plain(if value { b"true" } else { b"false" });
+        Ok(())
+    }
+
+    fn serialize_f32(self, value: f32) -> Result<(), Failure> {
+        self.float(value.is_finite(), value)
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<(), Failure> {
+        self.float(value.is_finite(), value)
+    }
+
+    fn serialize_char(self, value: char) -> Result<(), Failure> {
+        self.serialize_str(value.encode_utf8(&mut [0; 4]))
+    }
+
+    #[inline]
+    fn serialize_str(self, value: &str) -> Result<(), Failure> {
+        push_text(&mut self.buffer.bytes, value);
+        Ok(())
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<(), Failure> {
+        value.serialize(self)
+    }
+
+    fn serialize_none(self) -> Result<(), Failure> {
+        self.null()
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Failure> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<(), Failure> {
+        self.null()
+    }
+
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Failure> {
+        self.null()
+    }
+
+    fn serialize_unit_variant(self, _name: &'static str, _index: u32, variant: &'static str) -> Result<(), Failure> {
+        self.serialize_str(variant)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _name: &'static str, value: &T) -> Result<(), Failure> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        _index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), Failure> {
+        self.variant(variant)?;
+        value.serialize(&mut *self)?;
+        self.push(b'}');
+        Ok(())
+    }
+
+    fn serialize_seq(self, _length: Option<usize>) -> Result<Items<'a, 'b>, Failure> {
+        self.no_key()?;
+        self.push(b'[');
+        Ok(Items::new(self, b"]"))
+    }
+
+    fn serialize_tuple(self, length: usize) -> Result<Items<'a, 'b>, Failure> {
+        self.serialize_seq(Some(length))
+    }
+
+    fn serialize_tuple_struct(self, _name: &'static str, length: usize) -> Result<Items<'a, 'b>, Failure> {
+        self.serialize_seq(Some(length))
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _name: &'static str,
+        _index: u32,
+        variant: &'static str,
+        _length: usize,
+    ) -> Result<Items<'a, 'b>, Failure> {
+        self.variant(variant)?;
+        self.push(b'[');
+        Ok(Items::new(self, b"]}"))
+    }
+
+    fn serialize_map(self, _length: Option<usize>) -> Result<Items<'a, 'b>, Failure> {
+        self.no_key()?;
+        self.push(b'{');
+        Ok(Items::new(self, b"}"))
+    }
+
+    #[inline]
+    fn serialize_struct(self, name: &'static str, _length: usize) -> Result<Items<'a, 'b>, Failure> {
+        self.no_key()?;
+        if name.starts_with("$serde_json::private::") {
+            return Ok(Items { form: Form::Raw, ..Items::new(self, b"") });
+        }
+        self.push(b'{');
+        Ok(Items::new(self, b"}"))
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _name: &'static str,
+        _index: u32,
+        variant: &'static str,
+        _length: usize,
+    ) -> Result<Items<'a, 'b>, Failure> {
+        self.variant(variant)?;
+        self.push(b'{');
+        Ok(Items::new(self, b"}}"))
+    }
+}
+
+/// What stands between brackets.
+struct Items<'a, 'b> {
+    json: &'a mut Json<'b>,
+    close: &'static [u8],
+    first: bool,
+    form: Form,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    Plain,
+    /// The next value of a map is secret.
+    Secret,
+    /// A type of `serde_json` that is JSON text already: `RawValue`, and `Number` of arbitrary precision.
+    Raw,
+}
+
+impl<'a, 'b> Items<'a, 'b> {
+    #[inline]
+    fn new(json: &'a mut Json<'b>, close: &'static [u8]) -> Self {
+        Self { json, close, first: true, form: Form::Plain }
+    }
+
+    #[inline]
+    fn next(&mut self) -> Result<(), Failure> {
+        self.json.within_limit()?;
+        if !self.first {
+            self.json.push(b',');
+        }
+        self.first = false;
+        Ok(())
+    }
+
+    #[inline]
+    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        self.next()?;
+        value.serialize(&mut *self.json)
+    }
+
+    #[inline]
+    fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Failure> {
+        if self.form == Form::Raw {
+            return self.raw(value);
+        }
+        self.next()?;
+        push_text(&mut self.json.buffer.bytes, key);
+        self.json.push(b':');
+        if is_secret_name(key) {
+            self.json.redacted();
+            return Ok(());
+        }
+        value.serialize(&mut *self.json)
+    }
+
+    #[cold]
+    fn raw<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        // The one field is a text that holds the JSON.
+        let quoted = serde_json::to_string(value).map_err(ser::Error::custom)?;
+        let text: String = serde_json::from_str(&quoted).map_err(ser::Error::custom)?;
+        self.json.buffer.bytes.extend_from_slice(text.as_bytes());
+        self.json.within_limit()
+    }
+
+    #[inline]
+    fn close(self) -> Result<(), Failure> {
+        self.json.buffer.bytes.extend_from_slice(self.close);
+        self.json.within_limit()
+    }
+}
+
+macro_rules! items {
+    ($($trait:ident $method:ident)+) => {$(
+        impl $trait for Items<'_, '_> {
+            type Ok = ();
+            type Error = Failure;
+
+            #[inline]
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+                self.item(value)
+            }
+
+            #[inline]
+            fn end(self) -> Result<(), Failure> {
+                self.close()
+            }
+        }
+    )+};
+}
+
+macro_rules! fields {
+    ($($trait:ident)+) => {$(
+        impl $trait for Items<'_, '_> {
+            type Ok = ();
+            type Error = Failure;
+
+            #[inline]
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Failure> {
+                self.field(key, value)
+            }
+
+            #[inline]
+            fn end(self) -> Result<(), Failure> {
+                self.close()
+            }
+        }
+    )+};
+}
+
+items! {
+    SerializeSeq serialize_element
+    SerializeTuple serialize_element
+    SerializeTupleStruct serialize_field
+    SerializeTupleVariant serialize_field
+}
+fields! { SerializeStruct SerializeStructVariant }
+
+impl SerializeMap for Items<'_, '_> {
+    type Ok = ();
+    type Error = Failure;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Failure> {
+        self.next()?;
+        let start = self.json.buffer.len() + 1;
+        self.json.key = true;
+        let written = key.serialize(&mut *self.json);
+        self.json.key = false;
+        written?;
+        let end = self.json.buffer.len() - 1;
+        let name = self.json.buffer.bytes.get(start..end).and_then(|name| str::from_utf8(name).ok());
+        self.form = if name.is_some_and(is_secret_name) { Form::Secret } else { Form::Plain };
+        self.json.push(b':');
+        Ok(())
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        if self.form == Form::Secret {
+            self.json.redacted();
+            return Ok(());
+        }
+        value.serialize(&mut *self.json)
+    }
+
+    fn end(self) -> Result<(), Failure> {
+        self.close()
+    }
+}

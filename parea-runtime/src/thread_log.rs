@@ -1,0 +1,354 @@
+//! Where finished spans wait for the exporter: a log of bytes per thread, which only that thread writes and anyone may
+//! drain at any time, also when the thread is about to end or the process exits.
+//!
+//! The bytes lie in segments of atomic words. A writer fills its segment from the front and then publishes how far it
+//! got; a reader takes what is published. So a span is handed over by plain stores and one release, without a lock,
+//! a wake-up or an allocation; the lock is for what comes once per segment.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+/// Words of a thread's first segment; each further one is four times as large, up to [`LARGEST`].
+const FIRST: usize = 512;
+const LARGEST: usize = 8 * 1024;
+/// The exporter is woken when this much waits.
+const HURRY: usize = 1024 * 1024;
+/// Drained segments that are kept for the next use.
+const SPARE: usize = 8;
+
+use tokio::sync::Notify;
+
+/// The logs of all threads, and how much memory they may take.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    logs: Mutex<Logs>,
+    spare: Mutex<Vec<Arc<Segment>>>,
+    /// Bytes in segments, and in pieces that were drained and are not released yet.
+    held: AtomicUsize,
+    cap: AtomicUsize,
+    /// Whether the exporter sleeps and wants to hear of the next record.
+    idle: AtomicBool,
+    /// Wakes the exporter.
+    wake: Notify,
+}
+
+#[derive(Debug)]
+struct Logs {
+    threads: Vec<Arc<ThreadLog>>,
+    /// Of threads that are gone.
+    past: Tally,
+}
+
+/// What was counted since the start of the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Spans that started.
+    pub(crate) started: u64,
+    /// Spans that ended, whether there was room for their records or not.
+    pub(crate) ended: u64,
+    /// Of these, the ones that found no room.
+    pub(crate) queue_full: u64,
+    /// Of these, the ones that are larger than all the room there is.
+    pub(crate) too_large: u64,
+    /// Values that were left out because their name says that they are secret.
+    pub(crate) redacted: u64,
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.started += other.started;
+        self.ended += other.ended;
+        self.queue_full += other.queue_full;
+        self.too_large += other.too_large;
+        self.redacted += other.redacted;
+    }
+}
+
+/// One thread's part. The counters have one writer each, so that they need no locked instruction.
+#[derive(Debug, Default)]
+pub(crate) struct ThreadLog {
+    unread: Mutex<Unread>,
+    counters: [AtomicU64; 5],
+    /// Whether the thread still writes.
+    alive: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Unread {
+    /// Oldest first; all but the last are complete.
+    segments: VecDeque<Arc<Segment>>,
+    /// Words of the first one that were read already.
+    read: usize,
+}
+
+struct Segment {
+    words: Box<[AtomicU64]>,
+    /// Words that are written for good.
+    published: AtomicUsize,
+}
+
+impl fmt::Debug for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Segment").field("published", &self.published).finish_non_exhaustive()
+    }
+}
+
+impl Segment {
+    fn bytes(&self) -> usize {
+        self.words.len() * 8
+    }
+}
+
+/// What is counted per thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Count {
+    Started,
+    Ended,
+    QueueFull,
+    TooLarge,
+    Redacted,
+}
+
+impl ThreadLog {
+    #[inline]
+    pub(crate) fn count(&self, what: Count, by: u64) {
+        let counter = &self.counters[what as usize];
+        counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
+    }
+
+    fn tally(&self) -> Tally {
+        let of = |what: Count| self.counters[what as usize].load(Ordering::Relaxed);
+        Tally {
+            started: of(Count::Started),
+            ended: of(Count::Ended),
+            queue_full: of(Count::QueueFull),
+            too_large: of(Count::TooLarge),
+            redacted: of(Count::Redacted),
+        }
+    }
+
+    fn unread(&self) -> MutexGuard<'_, Unread> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A thread's end of its log.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    registry: &'static Registry,
+    log: Arc<ThreadLog>,
+    segment: Option<Arc<Segment>>,
+    /// Words written into it.
+    at: usize,
+}
+
+impl Writer {
+    #[inline]
+    pub(crate) fn count(&self, what: Count, by: u64) {
+        self.log.count(what, by);
+    }
+
+    /// Hands one record over: first the words, then the bytes, zeros up to the next word. `false` if there was no room,
+    /// which is counted.
+    #[inline]
+    pub(crate) fn append(&mut self, head: &[u64], more: &[[u64; 2]], bytes: &[u8]) -> bool {
+        let needed = head.len() + more.len() * 2 + bytes.len().div_ceil(8);
+        self.count(Count::Ended, 1);
+        let room = self.segment.as_ref().map_or(0, |segment| segment.words.len() - self.at);
+        if room < needed && !self.next_segment(needed) {
+            return false;
+        }
+        let Some(segment) = &self.segment else { return false };
+        let words = &segment.words[self.at..self.at + needed];
+        let (in_head, words) = words.split_at(head.len());
+        for (word, value) in in_head.iter().zip(head) {
+            word.store(*value, Ordering::Relaxed);
+        }
+        let (in_more, words) = words.split_at(more.len() * 2);
+        for (word, value) in in_more.iter().zip(more.iter().flatten()) {
+            word.store(*value, Ordering::Relaxed);
+        }
+        let (whole, rest) = bytes.as_chunks::<8>();
+        for (word, chunk) in words.iter().zip(whole) {
+            word.store(u64::from_le_bytes(*chunk), Ordering::Relaxed);
+        }
+        if let Some(last) = words.get(whole.len()) {
+            let mut chunk = [0; 8];
+            chunk[..rest.len()].copy_from_slice(rest);
+            last.store(u64::from_le_bytes(chunk), Ordering::Relaxed);
+        }
+        self.at += needed;
+        segment.published.store(self.at, Ordering::Release);
+        if self.registry.idle.load(Ordering::Relaxed) {
+            self.registry.hear();
+        }
+        true
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn next_segment(&mut self, needed: usize) -> bool {
+        let usual = self.segment.as_ref().map_or(FIRST, |segment| (segment.words.len() * 4).min(LARGEST));
+        match self.registry.segment(usual.max(needed), needed) {
+            Ok(segment) => {
+                // What came before is published by now: a reader that sees the new one sees all of it.
+                self.log.unread().segments.push_back(Arc::clone(&segment));
+                self.segment = Some(segment);
+                self.at = 0;
+                true
+            }
+            Err(why) => {
+                self.count(why, 1);
+                false
+            }
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.log.alive.store(false, Ordering::Release);
+    }
+}
+
+impl Registry {
+    pub(crate) const fn new() -> Self {
+        const NONE: Tally = Tally { started: 0, ended: 0, queue_full: 0, too_large: 0, redacted: 0 };
+        Self {
+            logs: Mutex::new(Logs { threads: Vec::new(), past: NONE }),
+            spare: Mutex::new(Vec::new()),
+            held: AtomicUsize::new(0),
+            cap: AtomicUsize::new(usize::MAX),
+            idle: AtomicBool::new(false),
+            wake: Notify::const_new(),
+        }
+    }
+
+    /// Most bytes that may wait and be under way.
+    pub(crate) fn set_cap(&self, cap: usize) {
+        self.cap.store(cap, Ordering::Relaxed);
+    }
+
+    /// A log for this thread.
+    pub(crate) fn writer(&'static self) -> Writer {
+        let log = Arc::new(ThreadLog { alive: AtomicBool::new(true), ..ThreadLog::default() });
+        self.logs().threads.push(Arc::clone(&log));
+        Writer { registry: self, log, segment: None, at: 0 }
+    }
+
+    /// A segment of about that many words, with room for what is needed.
+    fn segment(&self, words: usize, needed: usize) -> Result<Arc<Segment>, Count> {
+        let cap = self.cap.load(Ordering::Relaxed);
+        if needed * 8 > cap {
+            return Err(Count::TooLarge);
+        }
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let words = words.min((cap / 64 / 8).max(needed));
+        let spare = spare.iter().position(|segment| segment.words.len() == words).map(|at| spare.swap_remove(at));
+        let bytes = words * 8;
+        let reserved = self
+            .held
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| Some(held + bytes).filter(|held| *held <= cap));
+        if reserved.is_err() {
+            return Err(Count::QueueFull);
+        }
+        if reserved.is_ok_and(|held| held < HURRY && held + bytes >= HURRY) {
+            self.wake.notify_one();
+        }
+        Ok(spare.unwrap_or_else(|| {
+            Arc::new(Segment { words: (0..words).map(|_| AtomicU64::new(0)).collect(), published: AtomicUsize::new(0) })
+        }))
+    }
+
+    /// The exporter goes to sleep, or is awake.
+    pub(crate) fn idle(&self, idle: bool) {
+        self.idle.store(idle, Ordering::Relaxed);
+    }
+
+    /// The first record after a pause: once only, since waking a thread costs as much as a hundred spans.
+    #[cold]
+    fn hear(&self) {
+        if self.idle.swap(false, Ordering::Relaxed) {
+            self.wake.notify_one();
+        }
+    }
+
+    pub(crate) fn wake(&self) -> &Notify {
+        &self.wake
+    }
+
+    /// Takes what all threads have published. Each piece is a number of whole records; it counts as held until it is
+    /// [released](Self::release).
+    pub(crate) fn drain(&self, mut take: impl FnMut(Vec<u8>)) {
+        // Pieces of one thread come in its order because one reader holds the lock at a time.
+        let mut logs = self.logs();
+        let Logs { threads, past } = &mut *logs;
+        threads.retain(|log| {
+            // Asked first: what is published after that is published by a living thread.
+            let ended = !log.alive.load(Ordering::Acquire);
+            self.drain_one(log, ended, &mut take);
+            if ended {
+                past.add(log.tally());
+            }
+            !ended
+        });
+    }
+
+    fn drain_one(&self, log: &ThreadLog, ended: bool, take: &mut impl FnMut(Vec<u8>)) {
+        let mut unread = log.unread();
+        while let Some(segment) = unread.segments.front().map(Arc::clone) {
+            let complete = ended || unread.segments.len() > 1;
+            let published = segment.published.load(Ordering::Acquire);
+            let words = &segment.words[unread.read..published];
+            if !words.is_empty() {
+                let mut piece = Vec::with_capacity(words.len() * 8);
+                for word in words {
+                    piece.extend_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
+                }
+                self.held.fetch_add(piece.len(), Ordering::Relaxed);
+                take(piece);
+            }
+            if !complete {
+                unread.read = published;
+                break;
+            }
+            unread.segments.pop_front();
+            unread.read = 0;
+            self.recycle(segment);
+        }
+    }
+
+    fn recycle(&self, segment: Arc<Segment>) {
+        self.held.fetch_sub(segment.bytes(), Ordering::Relaxed);
+        segment.published.store(0, Ordering::Relaxed);
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < SPARE && segment.words.len() <= LARGEST {
+            spare.push(segment);
+        }
+    }
+
+    /// A piece of so many bytes is done with.
+    pub(crate) fn release(&self, bytes: usize) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Sums over all threads, those that are gone included.
+    pub(crate) fn tally(&self) -> Tally {
+        let logs = self.logs();
+        let mut sum = logs.past;
+        for log in &logs.threads {
+            sum.add(log.tally());
+        }
+        sum
+    }
+
+    fn logs(&self) -> MutexGuard<'_, Logs> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
