@@ -8,6 +8,8 @@ extern crate self as parea;
 mod edition_2021 {}
 pub mod prelude;
 
+#[cfg(feature = "eval")]
+pub use parea_eval::{Eval, Evaluate, IntoScores, Log, LogError, Score, evals};
 pub use parea_macros::trace;
 #[doc(hidden)]
 pub use parea_runtime::hooks as __private;

@@ -41,6 +41,9 @@ pub mod tree;
 mod tsc;
 
 #[cfg(feature = "http")]
+#[doc(hidden)]
+pub use api::foreign;
+#[cfg(feature = "http")]
 pub use api::{ApiClient, ApiClientBuilder, ApiError, BlockingApiClient, BlockingCompletion, CompletionStream};
 pub use client::{Builder, Guard, InitError, builder, flush, init};
 pub use context::{Context, InCurrentSpan, WithContext, spawn};

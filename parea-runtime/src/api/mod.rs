@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod experiments;
 mod feedback;
+pub mod foreign;
 mod logs;
 mod projects;
 mod retry;
