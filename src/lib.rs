@@ -18,6 +18,7 @@ pub use parea_runtime::{
     ApiClient, ApiClientBuilder, ApiError, BlockingApiClient, BlockingCompletion, CompletionStream,
 };
 pub use parea_runtime::{
-    Builder, Context, CurrentSpan, DropReason, FlushReport, Guard, InCurrentSpan, InitError, ScoreValue, WithContext,
-    builder, current, flush, init, propagation, spawn, testing, tree, types,
+    Builder, Context, CurrentSpan, DropReason, EarlierLogs, FlushReport, Flushing, Guard, InCurrentSpan, InitError,
+    Invocation, ScoreValue, WithContext, builder, current, exit, flush, flush_async, init, propagation, serverless,
+    spawn, testing, tree, types,
 };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    report::{DropReason, FlushReport},
+    report::{DropReason, EarlierLogs, FlushReport},
     thread_log::Tally,
 };
 
@@ -41,7 +41,10 @@ struct Ledger {
     safe: u64,
     /// Since when no attempt to deliver has succeeded.
     trouble: Option<Instant>,
+    /// The server refuses whatever is sent: only the user can mend it.
+    refused: bool,
     last_error: Option<String>,
+    earlier: EarlierLogs,
 }
 
 /// What became of one or more records.
@@ -78,9 +81,43 @@ impl Books {
         }
     }
 
+    /// So many records of this process have left the spool.
+    #[cfg(feature = "http")]
+    pub(crate) fn unspool(&self, count: u64, fate: Fate) {
+        let mut ledger = self.lock();
+        ledger.spooled -= count;
+        match fate {
+            Fate::Delivered => ledger.delivered += count,
+            Fate::Spooled => ledger.spooled += count,
+            Fate::Dropped(reason) => ledger.drop_records(reason, count),
+        }
+    }
+
+    /// So many logs that an earlier process left have met their fate.
+    #[cfg(feature = "http")]
+    pub(crate) fn earlier(&self, count: u64, fate: Fate) {
+        let mut ledger = self.lock();
+        match fate {
+            Fate::Delivered => ledger.earlier.delivered += count,
+            Fate::Spooled => {}
+            Fate::Dropped(reason) => {
+                *ledger.earlier.dropped.entry(reason).or_default() += count;
+                *ledger.unreported.entry(reason).or_default() += count;
+            }
+        }
+    }
+
     /// Takes note of records for which the threads found no room, as they have counted them.
     pub(crate) fn refused(&self, tally: &Tally) {
         self.lock().refuse(tally);
+    }
+
+    /// Every record up to that number has left memory.
+    pub(crate) fn safe(&self, through: u64) {
+        let mut ledger = self.lock();
+        ledger.safe = ledger.safe.max(through);
+        drop(ledger);
+        self.changed.notify_all();
     }
 
     /// Every record up to that number is where it was to go, or given up.
@@ -102,11 +139,19 @@ impl Books {
         self.changed.notify_all();
     }
 
+    /// The server refuses whatever is sent: nobody need wait for it.
+    #[cfg(feature = "http")]
+    pub(crate) fn refuses_all(&self) {
+        self.lock().refused = true;
+        self.changed.notify_all();
+    }
+
     /// An attempt to deliver has succeeded.
     #[cfg(feature = "http")]
     pub(crate) fn recovered(&self) {
         let mut ledger = self.lock();
         ledger.trouble = None;
+        ledger.refused = false;
         ledger.last_error = None;
     }
 
@@ -135,6 +180,9 @@ impl Books {
         let mut ledger = self.lock();
         while ledger.released < wanted {
             let now = Instant::now();
+            if ledger.refused && ledger.safe >= wanted {
+                return;
+            }
             let patience = ledger.trouble.filter(|_| until == Until::Patience && ledger.safe >= wanted);
             let patience = patience.and_then(|since| since.checked_add(PATIENCE));
             let end = [deadline, patience].into_iter().flatten().min();
@@ -158,6 +206,7 @@ impl Books {
             dropped: ledger.dropped.clone(),
             pending: tally.ended.saturating_sub(ledger.settled + ledger.queue_full + ledger.too_large),
             open: tally.started.saturating_sub(tally.ended),
+            earlier: ledger.earlier.clone(),
             last_error: ledger.last_error.clone(),
         }
     }

@@ -1,10 +1,13 @@
 //! From `init` to the last flush.
 
 use std::{
-    fmt, io,
+    fmt, io, mem,
     path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use once_cell::sync::OnceCell;
@@ -12,38 +15,113 @@ use once_cell::sync::OnceCell;
 #[cfg(feature = "http")]
 use crate::{
     api::{ApiClient, ApiError},
+    sender::Server,
     settings::LOCAL_SERVER,
-    transport::http::Http,
 };
 use crate::{
-    books::Until,
     context::Listener,
-    evaluation,
-    exporter::{self, Destination, warn},
+    exit::{self, fork},
+    exporter,
+    guard::{Ending, Guard},
+    outbox::Outbox,
     queue::Queue,
-    report::FlushReport,
     settings::{Secret, Settings},
-    stack::LOGS,
-    transport::spool::Spool,
+    stack,
 };
 
 /// The one client of the process. Set once and never taken back: spans may end at any time.
 static CLIENT: OnceCell<Client> = OnceCell::new();
 
 #[derive(Debug)]
-struct Client {
-    queue: Arc<Queue>,
-    _listener: Listener,
+pub(crate) struct Client {
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) settings: Settings,
+    pub(crate) ending: Mutex<Ending>,
+    /// The [generation](fork::generation) of the process that it belongs to.
+    generation: u32,
+    /// That of a child of the process, made when it first needs one.
+    in_child: OnceCell<Box<Self>>,
+}
+
+impl Client {
+    /// That of this process. In a forked child it starts here.
+    pub(crate) fn get() -> Option<&'static Self> {
+        let client = CLIENT.get()?;
+        if client.generation == fork::generation() { Some(client) } else { client.of_this_process(true) }
+    }
+
+    /// The same, unless it would have to be started first.
+    pub(crate) fn started() -> Option<&'static Self> {
+        CLIENT.get()?.of_this_process(false)
+    }
+
+    #[cold]
+    fn of_this_process(&'static self, start: bool) -> Option<&'static Self> {
+        if self.generation == fork::generation() {
+            return Some(self);
+        }
+        if let Some(child) = self.in_child.get() {
+            return child.of_this_process(start);
+        }
+        if !start {
+            return None;
+        }
+        let mut fresh = false;
+        let child = self.in_child.get_or_try_init(|| {
+            fresh = true;
+            Self::start(self.settings.clone()).map(Box::new)
+        });
+        // Without a thread there is no exporter; the program runs on, and its spans are nobody's.
+        let child = child.ok()?;
+        #[cfg(unix)]
+        if fresh {
+            exit::watch_signals(child);
+        }
+        Some(child)
+    }
+
+    fn start(settings: Settings) -> Result<Self, InitError> {
+        #[cfg(feature = "http")]
+        let server = server(&settings)?;
+        #[cfg(not(feature = "http"))]
+        if settings.base_url.is_some() {
+            return Err(InitError::InvalidBaseUrl("parea was built without its feature `http`".to_owned()));
+        }
+        let queue = Queue::new(stack::logs(), settings.queue_bytes);
+        let outbox = Arc::new(Outbox::new(queue, &settings));
+        exporter::start(
+            Arc::clone(&outbox),
+            #[cfg(feature = "http")]
+            server,
+        )
+        .map_err(InitError::Thread)?;
+        Ok(Self {
+            outbox,
+            settings,
+            ending: Mutex::default(),
+            generation: fork::generation(),
+            in_child: OnceCell::new(),
+        })
+    }
 }
 
 /// Whether there is an exporter.
 #[inline]
 pub(crate) fn is_recording() -> bool {
-    CLIENT.get().is_some()
+    Client::get().is_some()
 }
 
-pub(crate) fn queue() -> Option<Arc<Queue>> {
-    CLIENT.get().map(|client| Arc::clone(&client.queue))
+/// Whether what has ended is to be on disk before the program goes on.
+static DURABLE: AtomicBool = AtomicBool::new(false);
+
+/// Called when a span has ended, and its record is in the thread's log.
+#[inline]
+pub(crate) fn write_through() {
+    if DURABLE.load(Ordering::Relaxed)
+        && let Some(client) = Client::get()
+    {
+        client.outbox.write_through();
+    }
 }
 
 /// Starts recording, as the environment says: `PAREA_BASE_URL`, `PAREA_API_KEY`, `TURN_OFF_PAREA_LOGGING`.
@@ -112,9 +190,37 @@ impl Builder {
         self
     }
 
-    /// The folder for logs that no server takes, as `parea serve --data` names it. `.parea` unless set.
+    /// The folder whose `spool` holds logs that no server has taken yet. `.parea` unless set, as for
+    /// `parea serve --data`.
+    ///
+    /// Where a server is named, it has a folder of its own in there: what it does not take waits in files that only their
+    /// owner can read, until this process or the next one finds it back. Several processes may share the folder.
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.settings.folder = folder.into();
+        self
+    }
+
+    /// Most bytes of logs that wait on disk; what comes beyond stays in memory as long as that has room. 512 MB unless
+    /// set.
+    pub fn spool_bytes(mut self, bytes: u64) -> Self {
+        self.settings.spool_bytes = bytes;
+        self
+    }
+
+    /// Writes each log to the disk before the annotated call returns, so that not even `SIGKILL` costs one. Every call
+    /// then waits for a write to a file, and calls of several threads for one another. Off unless set.
+    pub fn durable(mut self, durable: bool) -> Self {
+        self.settings.durable = durable;
+        self
+    }
+
+    /// On `SIGTERM` and `SIGINT` delivers what is left, for at most the [`deadline`](Self::deadline), before the
+    /// process ends of the signal as it would have without.
+    ///
+    /// A program that handles one of them itself, before or after this, is not ended: then what is left is only
+    /// delivered. A second signal ends the process at once. Does nothing on systems other than Unix.
+    pub fn flush_on_signals(mut self) -> Self {
+        self.settings.flush_on_signals = true;
         self
     }
 
@@ -122,54 +228,43 @@ impl Builder {
     pub fn init(self) -> Result<Guard, InitError> {
         let settings = self.settings;
         if settings.off {
-            return Ok(Guard { queue: None, settings });
+            return Ok(Guard::idle());
         }
-        let destination = destination(&settings)?;
         let mut fresh = false;
         let client = CLIENT.get_or_try_init(|| {
             fresh = true;
-            let queue = Arc::new(Queue::new(&LOGS, settings.queue_bytes));
-            exporter::start(Arc::clone(&queue), destination, settings.project.clone()).map_err(InitError::Thread)?;
-            Ok(Client { queue, _listener: Listener::new() })
+            Client::start(settings)
         })?;
         if !fresh {
             return Err(InitError::AlreadyInitialised);
         }
-        Ok(Guard { queue: Some(Arc::clone(&client.queue)), settings })
+        // For as long as the process lives.
+        mem::forget(Listener::new());
+        DURABLE.store(client.settings.durable, Ordering::Relaxed);
+        exit::install(client);
+        Ok(Guard::of(client))
     }
 }
 
+/// Where logs are sent.
 #[cfg(feature = "http")]
-fn destination(settings: &Settings) -> Result<Destination, InitError> {
-    let client = |url: &str| {
-        // Attempts are counted and timed by the exporter.
-        let mut builder = ApiClient::builder(url).retries(0).timeout(Duration::from_secs(30));
-        if let Some(Secret(key)) = &settings.api_key {
-            builder = builder.api_key(key);
-        }
-        builder.build().map_err(|error| match error {
-            ApiError::Url(why) => InitError::InvalidBaseUrl(why),
-            ApiError::Key => InitError::InvalidApiKey,
-            other => InitError::InvalidBaseUrl(other.to_string()),
-        })
+fn server(settings: &Settings) -> Result<Server, InitError> {
+    let url = match (&settings.base_url, &settings.api_key) {
+        (Some(url), _) => url,
+        (None, Some(_)) => return Err(InitError::MissingBaseUrl),
+        (None, None) => LOCAL_SERVER,
     };
-    match (&settings.base_url, &settings.api_key) {
-        (Some(url), _) => Ok(Destination::Server(Http::new(client(url)?))),
-        (None, Some(_)) => Err(InitError::MissingBaseUrl),
-        (None, None) => Ok(Destination::Local {
-            server: Http::new(client(LOCAL_SERVER)?),
-            spool: Spool::new(&settings.folder),
-            asked: None,
-        }),
+    // Attempts are counted and timed by the exporter.
+    let mut builder = ApiClient::builder(url).retries(0).timeout(Duration::from_secs(30));
+    if let Some(Secret(key)) = &settings.api_key {
+        builder = builder.api_key(key);
     }
-}
-
-#[cfg(not(feature = "http"))]
-fn destination(settings: &Settings) -> Result<Destination, InitError> {
-    match &settings.base_url {
-        Some(_) => Err(InitError::InvalidBaseUrl("parea was built without its feature `http`".to_owned())),
-        None => Ok(Destination::Spool(Spool::new(&settings.folder))),
-    }
+    let client = builder.build().map_err(|error| match error {
+        ApiError::Url(why) => InitError::InvalidBaseUrl(why),
+        ApiError::Key => InitError::InvalidApiKey,
+        other => InitError::InvalidBaseUrl(other.to_string()),
+    })?;
+    Ok(Server::new(client, settings.base_url.is_some()))
 }
 
 /// Why recording did not start. The program runs on as without it.
@@ -213,49 +308,4 @@ impl std::error::Error for InitError {
             _ => None,
         }
     }
-}
-
-/// Delivers what is left when it is dropped, for at most the [`deadline`](Builder::deadline). Recording goes on.
-#[derive(Debug)]
-#[must_use = "the guard delivers the last logs when it is dropped: keep it with `let _parea = parea::init()?;`"]
-pub struct Guard {
-    /// `None` when tracing is turned off by the environment.
-    queue: Option<Arc<Queue>>,
-    settings: Settings,
-}
-
-impl Guard {
-    /// Waits until everything that has ended so far is delivered, spooled or given up, but at most `timeout`, and
-    /// says how it stands. Blocks this thread only; the exporter needs none of the user's runtimes.
-    pub fn flush(&self, timeout: Duration) -> FlushReport {
-        self.queue.as_ref().map(|queue| flush_evaluated(queue, timeout)).unwrap_or_default()
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let deadline = self.settings.deadline;
-        let report = self.queue.as_ref().map(|queue| queue.flush(deadline, Until::Patience)).unwrap_or_default();
-        if !report.is_complete() {
-            warn(&format!("not every log was delivered: {report}"));
-        } else if report.spooled > 0 {
-            let folder = self.settings.folder.display();
-            warn(&format!(
-                "no server was there: {} logs are in {folder}; `parea serve --data {folder}` takes them in",
-                report.spooled
-            ));
-        }
-    }
-}
-
-/// [`Guard::flush`] from anywhere. Before `init` there is nothing to flush, and the report is empty.
-pub fn flush(timeout: Duration) -> FlushReport {
-    queue().map(|queue| flush_evaluated(&queue, timeout)).unwrap_or_default()
-}
-
-/// What is being evaluated has ended and is not in the queue yet: it is waited for first, in the same time.
-fn flush_evaluated(queue: &Queue, timeout: Duration) -> FlushReport {
-    let start = Instant::now();
-    evaluation::wait(timeout);
-    queue.flush(timeout.saturating_sub(start.elapsed()), Until::Delivered)
 }

@@ -15,3 +15,10 @@ pub(crate) fn fresh(start: Moment, random: &mut fastrand::Rng) -> Uuid {
     let low = VARIANT | (random.u64(..) >> 2);
     Uuid::from_u64_pair(high, low)
 }
+
+/// A generator for a forked child, which would go on with the sequence of its parent. `old` is what it had.
+#[cfg(unix)]
+pub(crate) fn reseeded(old: &mut fastrand::Rng) -> fastrand::Rng {
+    let process = u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    fastrand::Rng::with_seed(old.u64(..) ^ process.rotate_left(17) ^ Moment::now().0)
+}

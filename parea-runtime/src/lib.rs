@@ -13,14 +13,17 @@ mod current;
 mod drive;
 #[doc(hidden)]
 pub mod evaluation;
+mod exit;
 mod exporter;
 mod flow;
+mod guard;
 #[doc(hidden)]
 pub mod hooks;
 mod id;
 mod items;
 mod json;
 mod ladder;
+mod outbox;
 pub mod propagation;
 mod queue;
 mod record;
@@ -29,6 +32,9 @@ pub mod redact;
 mod report;
 mod returned;
 mod scope;
+#[cfg(feature = "http")]
+mod sender;
+mod serverless;
 mod settings;
 mod site;
 mod span;
@@ -45,9 +51,12 @@ mod tsc;
 pub use api::foreign;
 #[cfg(feature = "http")]
 pub use api::{ApiClient, ApiClientBuilder, ApiError, BlockingApiClient, BlockingCompletion, CompletionStream};
-pub use client::{Builder, Guard, InitError, builder, flush, init};
+pub use client::{Builder, InitError, builder, init};
 pub use context::{Context, InCurrentSpan, WithContext, spawn};
 pub use current::{CurrentSpan, ScoreValue, current};
-pub use report::{DropReason, FlushReport};
+pub use exit::exit;
+pub use guard::{Flushing, Guard, flush, flush_async};
+pub use report::{DropReason, EarlierLogs, FlushReport};
+pub use serverless::{Invocation, serverless};
 
 pub use parea_types as types;

@@ -12,10 +12,12 @@ pub enum DropReason {
     TooLarge,
     /// The server refused this log as invalid (422), or it could not be encoded.
     Rejected,
-    /// The server refuses the key (401, 403).
-    Unauthorized,
-    /// The spool folder could not be written or is full.
+    /// The spool folder could not be written or read.
     SpoolFailed,
+    /// The spool holds as much as it may, or the disk is full.
+    SpoolFull,
+    /// A line of the spool was no log any more.
+    Damaged,
 }
 
 impl DropReason {
@@ -25,8 +27,9 @@ impl DropReason {
             Self::QueueFull => "queue_full",
             Self::TooLarge => "too_large",
             Self::Rejected => "rejected",
-            Self::Unauthorized => "unauthorized",
             Self::SpoolFailed => "spool_failed",
+            Self::SpoolFull => "spool_full",
+            Self::Damaged => "damaged",
         }
     }
 }
@@ -38,16 +41,28 @@ impl DropReason {
 pub struct FlushReport {
     /// Acknowledged by the server.
     pub delivered: u64,
-    /// Written to the spool folder, which `parea serve` takes in.
+    /// In the spool: sent when the server is back, by this process or the next. Without a server that was named,
+    /// `parea serve` takes them in.
     pub spooled: u64,
     /// Given up, by reason. Reasons without a log are left out.
     pub dropped: BTreeMap<DropReason, u64>,
-    /// Ended, and still waiting to be delivered.
+    /// Ended, and in memory alone.
     pub pending: u64,
     /// Started and not ended yet.
     pub open: u64,
+    /// What became of logs that earlier processes had left in the spool; no part of the sum.
+    pub earlier: EarlierLogs,
     /// What the last attempt to deliver failed with, if it failed.
     pub last_error: Option<String>,
+}
+
+/// Logs that an earlier process could not deliver and this one found in the spool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EarlierLogs {
+    /// Acknowledged by the server.
+    pub delivered: u64,
+    /// Given up, by reason.
+    pub dropped: BTreeMap<DropReason, u64>,
 }
 
 impl FlushReport {

@@ -7,7 +7,7 @@ use std::{env, fmt, path::PathBuf, sync::OnceLock, time::Duration};
 pub(crate) const LOCAL_SERVER: &str = "http://127.0.0.1:7273";
 
 /// The data folder of `parea serve` unless told otherwise.
-const LOCAL_FOLDER: &str = ".parea";
+pub(crate) const LOCAL_FOLDER: &str = ".parea";
 
 /// A text that is shown to nobody: a builder or a guard that is an argument of a traced function is captured.
 #[derive(Clone)]
@@ -29,6 +29,10 @@ pub(crate) struct Settings {
     pub(crate) deadline: Duration,
     pub(crate) queue_bytes: usize,
     pub(crate) folder: PathBuf,
+    pub(crate) spool_bytes: u64,
+    /// Every log is on disk before the call returns.
+    pub(crate) durable: bool,
+    pub(crate) flush_on_signals: bool,
     /// Nothing is recorded.
     pub(crate) off: bool,
 }
@@ -44,6 +48,9 @@ impl Settings {
             deadline: Duration::from_secs(5),
             queue_bytes: 64 * 1024 * 1024,
             folder: PathBuf::from(LOCAL_FOLDER),
+            spool_bytes: 512 * 1024 * 1024,
+            durable: false,
+            flush_on_signals: false,
             off: variable("TURN_OFF_PAREA_LOGGING").is_some_and(|value| is_true(&value)),
         }
     }

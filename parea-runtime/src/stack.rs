@@ -6,11 +6,18 @@
 //!
 //! No code of the user's runs while the stack is borrowed.
 
-use std::{cell::RefCell, mem, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    mem,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use crate::{
+    client,
     clock::Moment,
     evaluation,
+    exit::fork,
     hooks::{End, Recorder},
     id,
     json::{Buffer, push_text},
@@ -21,8 +28,49 @@ use crate::{
     thread_log::{Count, Registry, Writer},
 };
 
-/// Where all threads leave their records for the exporter.
-pub(crate) static LOGS: Registry = Registry::new();
+/// Where all threads of a process leave their records for the exporter. A forked child has logs of its own: those of its
+/// parent may be locked by threads that it does not have.
+static LOGS: Lineage = Lineage::new();
+
+#[derive(Debug)]
+struct Lineage {
+    logs: Registry,
+    child: OnceLock<Box<Lineage>>,
+}
+
+impl Lineage {
+    const fn new() -> Self {
+        Self { logs: Registry::new(), child: OnceLock::new() }
+    }
+}
+
+/// The logs of this process.
+pub(crate) fn logs() -> &'static Registry {
+    let mut lineage = &LOGS;
+    for _ in 0..fork::generation() {
+        lineage = lineage.child.get_or_init(|| Box::new(Lineage::new()));
+    }
+    &lineage.logs
+}
+
+/// A log for this thread.
+#[cold]
+fn new_writer() -> Writer {
+    if fork::generation() > 0 {
+        // In a child the first span that ends starts the exporter, wherever its trace began.
+        client::is_recording();
+    }
+    logs().writer()
+}
+
+/// In a forked child: what this thread holds of its parent's logs is let go, and ids are drawn anew.
+#[cfg(unix)]
+pub(crate) fn after_fork() {
+    with(|stack| {
+        stack.writer = None;
+        stack.random = id::reseeded(&mut stack.random);
+    });
+}
 
 thread_local! {
     static STACK: RefCell<Stack> = RefCell::new(Stack::default());
@@ -111,8 +159,9 @@ fn with<R>(body: impl FnOnce(&mut Stack) -> R) -> Option<R> {
     STACK.try_with(|stack| stack.try_borrow_mut().ok().map(|mut stack| body(&mut stack))).ok().flatten()
 }
 
-/// Hands on what goes to tests and experiments.
+/// Hands on what goes to tests and experiments, and to the disk if that is not to wait.
 fn hand_aside() {
+    client::write_through();
     while let Some((sink, record)) = with(|stack| stack.aside.pop()).flatten() {
         sink.finished(record);
     }
@@ -285,15 +334,16 @@ pub(crate) fn finish_shared(span: &Arc<Span>, outcome: Outcome) {
 pub(crate) fn append(record: &[u8]) {
     let appended = with(|stack| stack.writer().append(&[], &[], record));
     if appended.is_none() {
-        LOGS.writer().append(&[], &[], record);
+        new_writer().append(&[], &[], record);
     }
+    client::write_through();
 }
 
 /// Counts a span that starts elsewhere than on a stack.
 pub(crate) fn count_started() {
     let counted = with(|stack| stack.writer().count(Count::Started, 1));
     if counted.is_none() {
-        LOGS.writer().count(Count::Started, 1);
+        new_writer().count(Count::Started, 1);
     }
 }
 
@@ -323,7 +373,7 @@ impl Stack {
         let scope = match self.frames.last() {
             Some(Frame::Open(_) | Frame::Shared(_)) => None,
             Some(Frame::Scope(Some(scope))) => Some(Some(Arc::clone(scope))),
-            Some(Frame::Scope(None)) | None if crate::client::is_recording() => Some(None),
+            Some(Frame::Scope(None)) | None if client::is_recording() => Some(None),
             Some(Frame::Scope(None) | Frame::Muted) | None => return Begun::Off,
         };
         let sample_rate = scope.is_some().then(|| site.sample_rate()).flatten();
@@ -438,6 +488,9 @@ impl Stack {
     }
 
     fn finish_open(&mut self, open: &Open, captured: &mut Captured, latency: Duration) {
+        if fork::is_inherited(open.identity.start) {
+            return self.children.truncate(open.children_start as usize);
+        }
         let (root_id, scope, rate) = match self.frames.get(open.base as usize) {
             Some(Frame::Open(root)) => (root.identity.id, root.trace.scope.as_ref(), root.trace.sample_rate),
             Some(Frame::Shared(span)) => (span.trace.root_id, span.trace.scope.as_ref(), span.trace.sample_rate),
@@ -451,7 +504,7 @@ impl Stack {
         record::push_rest(buffer, sections, open.draft.as_deref(), open.target.as_deref(), experiment);
         let (own, children) = self.children.split_at(open.children_start as usize);
         let head = record::head(&open.identity, root_id, rate, latency, children.len(), captured.sections);
-        let writer = self.writer.get_or_insert_with(|| LOGS.writer());
+        let writer = self.writer.get_or_insert_with(new_writer);
         match scope.map(|scope| &scope.sink) {
             None | Some(Sink::Exporter) => _ = writer.append(&head, children, captured.bytes()),
             Some(sink) => self.aside.push((sink.clone(), record::to_bytes(&head, children, captured.bytes()))),
@@ -467,6 +520,9 @@ impl Stack {
     /// Returns the record if it is to be evaluated first.
     fn finish_shared(&mut self, span: &Arc<Span>, captured: &mut Captured, latency: Duration) -> Option<Finished> {
         let (known, target) = span.close()?;
+        if fork::is_inherited(span.identity.start) {
+            return None;
+        }
         let redacted = mem::take(&mut captured.buffer.redacted);
         if redacted > 0 {
             self.writer().count(Count::Redacted, u64::from(redacted));
@@ -500,6 +556,6 @@ impl Stack {
 
     #[inline]
     fn writer(&mut self) -> &mut Writer {
-        self.writer.get_or_insert_with(|| LOGS.writer())
+        self.writer.get_or_insert_with(new_writer)
     }
 }

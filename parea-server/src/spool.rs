@@ -1,14 +1,15 @@
 //! Takes in what clients left in the data folder while no server answered.
 //!
-//! A client writes a batch to `spool/NAME.tmp`, one log a line, and renames it to `NAME.ndjson` when it is complete.
-//! Names sort by age. A file goes when what it holds is on disk; lines that are no log are kept in `spool/rejected/`.
+//! A client writes `spool/NAME.open`, one log a line, and renames it to `NAME.ndjson` when it is complete. As long as it
+//! lives it holds a lock on the file; one without is complete as well, for its writer is gone. Names sort by age. A file
+//! goes when what it holds is on disk; lines that are no log are kept in `spool/rejected/`.
 
 mod rejected;
 
 use std::{
     collections::HashSet,
     ffi::OsStr,
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::{self, BufRead, BufReader},
     mem,
     path::{Path, PathBuf},
@@ -28,6 +29,10 @@ use crate::{body::Element, ingest, operator, spool::rejected::Rejected, state::A
 
 /// How often the folder is looked at.
 const EVERY: Duration = Duration::from_secs(2);
+
+/// A file that is complete, and one that its writer may still be at.
+const COMPLETE: &str = "ndjson";
+const OPEN: &str = "open";
 
 /// How many bytes of lines are committed together.
 const GROUP: usize = 4 << 20;
@@ -100,6 +105,22 @@ enum Stay {
     Stopped,
 }
 
+/// Opens a file that no client holds, and holds it until it is closed, so that no client sends it meanwhile.
+fn hold(path: &Path) -> io::Result<Option<File>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        // A client that found us has sent it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Ok(None),
+        // Where there are no locks, nobody can say whether the writer lives.
+        Err(TryLockError::Error(_)) if path.extension() == Some(OsStr::new(OPEN)) => Ok(None),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(file)),
+    }
+}
+
 impl Intake {
     /// Takes in all files that are complete, oldest name first.
     fn round(&mut self) {
@@ -134,8 +155,10 @@ impl Intake {
         let mut files = Vec::new();
         for entry in entries {
             let entry = entry?;
-            if entry.path().extension() == Some(OsStr::new("ndjson")) && entry.file_type()?.is_file() {
-                files.push(entry.path());
+            let path = entry.path();
+            let segment = path.extension().is_some_and(|extension| extension == COMPLETE || extension == OPEN);
+            if segment && entry.file_type()?.is_file() {
+                files.push(path);
             }
         }
         files.sort();
@@ -145,7 +168,8 @@ impl Intake {
     /// Stores what a file holds, then deletes it. If the server dies in between, the next one does all of it again,
     /// which changes nothing.
     fn take_in(&self, file: &Path) -> Result<(), Stay> {
-        let mut lines = BufReader::new(File::open(file)?);
+        let Some(held) = hold(file)? else { return Ok(()) };
+        let mut lines = BufReader::new(held);
         let mut rejected = Rejected::default();
         let mut group = Vec::new();
         let mut size = 0;
@@ -178,7 +202,10 @@ impl Intake {
                 "parea: {lines} of {from} could not be read as logs and went to {kept}, the reasons beside it"
             ));
         }
-        Ok(fs::remove_file(file)?)
+        match fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     fn commit(&self, group: Vec<Patch>) -> Result<(), Stay> {

@@ -120,8 +120,10 @@ impl Http {
             // Not offered, or a success of something that does not know the operation or lost count. A log that is
             // sent twice is stored once, so nothing is taken on trust.
             Ok(_) | Err(ApiError::Status { status: 404 | 405 | 501, .. }) => {
-                self.batches = false;
-                parts.push(lines);
+                let before = answer.delivered;
+                self.send_singly(lines, answer).await;
+                // Remembered only if single posts are understood: else there is no Parea server at all just now.
+                self.batches = answer.delivered == before;
             }
             Err(ApiError::Status { status: 413, detail, .. }) => {
                 if lines.len() == 1 {
@@ -155,7 +157,13 @@ impl Http {
                 });
             }
             match posts.join_next().await {
-                Some(Ok((_, Ok(_)))) => answer.delivered += 1,
+                Some(Ok((line, Ok(body)))) => {
+                    if is_json(&body) {
+                        answer.delivered += 1;
+                    } else {
+                        answer.retry([line], ApiError::Answer("it is no JSON".to_owned()));
+                    }
+                }
                 Some(Ok((_, Err(ApiError::Status { status: 413, detail, .. })))) => {
                     answer.drop_log(DropReason::TooLarge, detail);
                 }
@@ -169,19 +177,22 @@ impl Http {
     }
 }
 
-/// Sorts an error: to be tried again, or final.
+/// Sorts an error: about the log, which is then given up, or about anything else. Then the log is kept, whether the
+/// error is a passing one or, like a key that does not fit or an address that is not the API's, one that only the
+/// user can mend.
 fn refuse(error: ApiError, lines: Vec<Line>, answer: &mut Answer) {
-    if error.is_transient() {
+    if !matches!(error, ApiError::Status { status: 400 | 409 | 415 | 422, .. }) {
         return answer.retry(lines, error);
     }
-    let reason = match &error {
-        ApiError::Status { status: 401 | 403, .. } => DropReason::Unauthorized,
-        _ => DropReason::Rejected,
-    };
     let complaint = error.to_string();
     for _ in lines {
-        answer.drop_log(reason, complaint.as_str());
+        answer.drop_log(DropReason::Rejected, complaint.as_str());
     }
+}
+
+/// Whether an answer may come from the API: JSON, or nothing. A page that asks for a login is neither.
+fn is_json(body: &[u8]) -> bool {
+    body.is_empty() || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
 }
 
 fn losses_header(losses: &BTreeMap<DropReason, u64>) -> String {

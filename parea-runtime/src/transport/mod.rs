@@ -2,6 +2,7 @@
 
 #[cfg(feature = "http")]
 pub(crate) mod http;
+mod segment;
 pub(crate) mod spool;
 
 /// One log in its form on the wire, shared with the request that carries it.

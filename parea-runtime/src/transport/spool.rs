@@ -1,82 +1,356 @@
-//! Logs on disk, for a server that takes them in later.
+//! Logs on disk: those that wait for their server, and those that `parea serve` takes in.
+#![cfg_attr(not(feature = "http"), allow(dead_code, reason = "what is read back is read for a server"))]
 
 use std::{
-    fs, io,
-    io::Write as _,
+    collections::{BTreeMap, VecDeque},
+    ffi::OsStr,
+    fmt::{self, Write as _},
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
-use super::Line;
-use crate::clock;
+use super::{
+    Line,
+    segment::{COMPLETE, OPEN, Piece, Segment, size_of_lines},
+};
+use crate::{clock, report::DropReason, settings::LOCAL_FOLDER};
 
-/// Most bytes that the folder may hold.
-const CAP: u64 = 512 * 1024 * 1024;
+/// A file is closed at this size, and deleted as a whole once it is delivered.
+const SEGMENT: u64 = 4 * 1024 * 1024;
 
-/// The folder `spool` inside a data folder. `parea serve` takes its files in, oldest name first.
+/// The folder `spool` inside a data folder, or a folder of its own in there for each server that was named, so that
+/// nobody but that server gets what was meant for it.
+///
+/// Several processes may share it: each writes files of its own, and sends those as well whose process is gone.
 #[derive(Debug)]
 pub(crate) struct Spool {
+    data: PathBuf,
     folder: PathBuf,
-    written: u32,
+    /// Most bytes that the folder may hold.
+    cap: u64,
+    /// Files that other processes left, oldest first.
+    earlier: VecDeque<Segment>,
+    /// Files of this process, oldest first.
+    own: VecDeque<Segment>,
+    /// Whether the last of them takes more.
+    open: bool,
+    /// Bytes in files that this process does not hold, as of the last look.
+    elsewhere: u64,
+    /// Files that were given up to the server of this machine, with their numbers of logs.
+    handed_over: BTreeMap<PathBuf, u64>,
+    /// What the last file is named after.
+    last: u64,
+}
+
+/// Why logs could not be written.
+#[derive(Debug)]
+pub(crate) enum SpoolError {
+    /// The folder holds as much as it may.
+    Full(u64),
+    /// The operating system says no.
+    Io(io::Error),
+}
+
+impl SpoolError {
+    pub(crate) fn reason(&self) -> DropReason {
+        match self {
+            Self::Io(error) if !matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                DropReason::SpoolFailed
+            }
+            Self::Full(_) | Self::Io(_) => DropReason::SpoolFull,
+        }
+    }
+}
+
+impl From<io::Error> for SpoolError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl fmt::Display for SpoolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(cap) => write!(f, "it holds {} MB, its most", cap >> 20),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Lines that are next, and whose they are.
+#[derive(Debug)]
+pub(crate) struct Next {
+    pub(crate) lines: Vec<Line>,
+    /// Whether an earlier process left them.
+    pub(crate) earlier: bool,
+    /// To be told to [`Spool::advance`].
+    pub(crate) end: u64,
+    /// Lines that are no log, and were set aside.
+    pub(crate) damaged: u64,
+}
+
+/// What became of a piece whose last line has been dealt with.
+#[derive(Debug, Default)]
+pub(crate) struct Advanced {
+    /// Every record of this process up to that number is out of the spool.
+    pub(crate) through: Option<u64>,
+    /// Logs of this process that somebody took out of the file.
+    pub(crate) missing: u64,
 }
 
 impl Spool {
-    pub(crate) fn new(data: &Path) -> Self {
-        Self { folder: data.join("spool"), written: 0 }
+    /// The spool for the server of that address, or for the one of this machine.
+    pub(crate) fn new(data: &Path, server: Option<&str>, cap: u64) -> Self {
+        let mut folder = data.join("spool");
+        if let Some(address) = server {
+            folder.push(slug(address));
+        }
+        Self {
+            data: data.to_owned(),
+            folder,
+            cap,
+            earlier: VecDeque::new(),
+            own: VecDeque::new(),
+            open: false,
+            elsewhere: 0,
+            handed_over: BTreeMap::new(),
+            last: 0,
+        }
     }
 
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Writes one file with one log a line, readable by its owner alone. It gets its final name when it is whole,
-    /// so that a reader never meets half of one.
-    pub(crate) fn write(&mut self, lines: &[Line]) -> io::Result<()> {
-        create_private_folder(&self.folder)?;
-        let size: u64 = lines.iter().map(|line| line.len() as u64 + 1).sum();
-        if self.size()? + size > CAP {
-            return Err(io::Error::other(format!("{} holds 512 MB, its most", self.folder.display())));
-        }
-        self.written += 1;
-        let name = format!("{:020}-{}-{:06}", clock::wall_micros().max(0), std::process::id(), self.written);
-        let unfinished = self.folder.join(format!("{name}.tmp"));
-        let result = write_file(&unfinished, lines)
-            .and_then(|()| fs::rename(&unfinished, self.folder.join(format!("{name}.ndjson"))));
-        if result.is_err() {
-            // What is left of it would only take room; the error that matters is the first.
-            let _ = fs::remove_file(&unfinished);
-        }
-        result
+    /// Whether anything in it waits to be sent by this process.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.earlier.is_empty() && self.own.iter().all(Segment::is_done)
     }
 
-    fn size(&self) -> io::Result<u64> {
-        fs::read_dir(&self.folder)?
-            .map(|entry| match entry.and_then(|entry| entry.metadata()) {
-                Ok(metadata) => Ok(metadata.len()),
-                // Taken in by the server meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
-                Err(error) => Err(error),
-            })
-            .sum()
+    /// Whether files were given up that may still lie there.
+    pub(crate) fn has_handed_over(&self) -> bool {
+        !self.handed_over.is_empty()
+    }
+
+    /// Writes lines behind the others, all or none. `through` is the number of the last of them.
+    pub(crate) fn append(&mut self, lines: &[Line], through: u64) -> Result<(), SpoolError> {
+        let size = size_of_lines(lines);
+        if self.open && self.own.back().is_some_and(|last| last.size() > 0 && last.size() + size > SEGMENT) {
+            self.close();
+        }
+        if !self.open {
+            self.look_around()?;
+        }
+        let held: u64 = self.earlier.iter().chain(&self.own).map(Segment::size).sum();
+        if held + self.elsewhere + size > self.cap {
+            return Err(SpoolError::Full(self.cap));
+        }
+        if !self.open {
+            let path = self.fresh_path();
+            self.own.push_back(Segment::create(path)?);
+            self.open = true;
+        }
+        match self.own.back_mut() {
+            Some(last) => Ok(last.append(lines, through)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Where what is appended now begins to be sent: the end of the last file.
+    pub(crate) fn end(&self) -> u64 {
+        self.own.back().map_or(0, Segment::size)
+    }
+
+    /// The next lines to be sent, about `most` bytes.
+    pub(crate) fn next(&mut self, most: usize) -> io::Result<Option<Next>> {
+        // Of a process that died before it wrote its first line.
+        while self.earlier.front().is_some_and(Segment::is_done) {
+            let _ = self.earlier.pop_front().map(Segment::delete);
+        }
+        let earlier = !self.earlier.is_empty();
+        let Some(segment) = self.first(earlier).filter(|segment| !segment.is_done()) else { return Ok(None) };
+        let piece = segment.read(most)?;
+        let name = segment.path().file_stem().unwrap_or_default().to_owned();
+        self.set_aside(&name, &piece);
+        let Piece { lines, end, damaged_lines, .. } = piece;
+        // Found files with nothing in them are dealt with as any other.
+        Ok(Some(Next { lines, earlier, end, damaged: damaged_lines }))
+    }
+
+    /// Takes so many logs of the first file off the account of this process; returns how many there were, and `None`
+    /// if another process wrote them.
+    pub(crate) fn take_own(&mut self, earlier: bool, count: u64) -> Option<u64> {
+        self.first(earlier)?.take_own(count)
+    }
+
+    /// Everything in the first file up to there has been dealt with.
+    pub(crate) fn advance(&mut self, earlier: bool, end: u64) -> Advanced {
+        let Some(segment) = self.first(earlier) else { return Advanced::default() };
+        let through = segment.advance(end);
+        if !segment.is_done() {
+            return Advanced { through, missing: 0 };
+        }
+        let missing = segment.own().unwrap_or_default();
+        segment.take_own(missing);
+        let reused = !earlier && self.own.len() == 1 && self.open && self.own[0].clear().is_ok();
+        if !reused {
+            let segments = if earlier { &mut self.earlier } else { &mut self.own };
+            let done = segments.pop_front();
+            self.open &= earlier || !segments.is_empty();
+            // A file that cannot be deleted is sent again by the next process, which changes nothing at the server.
+            let _ = done.map(Segment::delete);
+        }
+        Advanced { through, missing }
+    }
+
+    /// The first file cannot be read: it stays where it is, for another process to try.
+    pub(crate) fn pass_over(&mut self) -> Advanced {
+        let earlier = !self.earlier.is_empty();
+        let segments = if earlier { &mut self.earlier } else { &mut self.own };
+        let Some(mut passed) = segments.pop_front() else { return Advanced::default() };
+        self.open &= !self.own.is_empty();
+        Advanced { through: passed.advance(u64::MAX), missing: passed.own().unwrap_or_default() }
+    }
+
+    /// Takes over what processes that are gone have left.
+    pub(crate) fn adopt(&mut self) {
+        let mut names: Vec<PathBuf> = match fs::read_dir(&self.folder) {
+            Ok(entries) => {
+                entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_segment(path)).collect()
+            }
+            Err(_) => return,
+        };
+        names.sort();
+        for path in names {
+            if self.earlier.iter().chain(&self.own).any(|held| held.path() == path) {
+                continue;
+            }
+            let own = self.handed_over.get(&path).copied();
+            // One that cannot be opened stays where it is.
+            if let Ok(Some(segment)) = Segment::adopt(path, own) {
+                self.earlier.push_back(segment);
+            }
+        }
+        self.handed_over.clear();
+    }
+
+    /// Whether files lie there that this process does not hold.
+    pub(crate) fn has_others(&self) -> bool {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return false };
+        let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        paths.any(|path| is_segment(&path) && self.own.iter().all(|held| held.path() != path))
+    }
+
+    /// Gives all files of this process up to the server of this machine.
+    pub(crate) fn hand_over(&mut self) {
+        self.open = false;
+        for segment in self.own.drain(..).chain(self.earlier.drain(..)) {
+            let own = segment.own();
+            if segment.size() == 0 {
+                let _ = segment.delete();
+            } else if let Ok(path) = segment.hand_over()
+                && let Some(own) = own
+            {
+                self.handed_over.insert(path, own);
+            }
+        }
+    }
+
+    /// Deletes a file that nothing was left in: the last word of the process.
+    pub(crate) fn tidy(&mut self) {
+        if self.own.len() == 1 && self.own[0].is_done() {
+            self.open = false;
+            let _ = self.own.pop_front().map(Segment::delete);
+        }
+    }
+
+    fn first(&mut self, earlier: bool) -> Option<&mut Segment> {
+        if earlier { self.earlier.front_mut() } else { self.own.front_mut() }
+    }
+
+    fn close(&mut self) {
+        self.open = false;
+        if let Some(last) = self.own.back_mut() {
+            last.close();
+        }
+    }
+
+    /// Makes the folder, and counts what others hold in it.
+    fn look_around(&mut self) -> io::Result<()> {
+        // A folder that is somebody else's keeps what it says of its files.
+        let ours = !self.data.exists() || self.data.file_name() == Some(OsStr::new(LOCAL_FOLDER));
+        create_private(&self.folder)?;
+        ignored_by_git(&if ours { self.data.clone() } else { self.data.join("spool") });
+        self.elsewhere = 0;
+        for entry in fs::read_dir(&self.folder)? {
+            // What is gone meanwhile takes no room.
+            let Ok(entry) = entry else { continue };
+            let path = entry.path();
+            if is_segment(&path) && self.earlier.iter().chain(&self.own).all(|held| held.path() != path) {
+                self.elsewhere += entry.metadata().map_or(0, |metadata| metadata.len());
+            }
+        }
+        Ok(())
+    }
+
+    /// Names sort by age: the moment, never the same twice, and the process.
+    fn fresh_path(&mut self) -> PathBuf {
+        self.last = (self.last + 1).max(clock::wall_micros().max(0).unsigned_abs());
+        self.folder.join(format!("{:020}-{}.{OPEN}", self.last, std::process::id()))
+    }
+
+    /// Keeps what is no log in `rejected/`, beside what servers refused. If that fails it is counted all the same.
+    fn set_aside(&self, name: &OsStr, piece: &Piece) {
+        if piece.damaged.is_empty() {
+            return;
+        }
+        let folder = self.folder.join("rejected");
+        let _ = create_private(&folder).and_then(|()| {
+            let mut options = OpenOptions::new();
+            options.append(true).create(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            options.open(folder.join(name).with_extension(COMPLETE))?.write_all(&piece.damaged)
+        });
     }
 }
 
-fn write_file(path: &Path, lines: &[Line]) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = io::BufWriter::new(options.open(path)?);
-    for line in lines {
-        file.write_all(line)?;
-        file.write_all(b"\n")?;
-    }
-    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_data()
+fn is_segment(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == COMPLETE || extension == OPEN)
 }
 
-fn create_private_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
+fn create_private(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
+}
+
+/// Logs are no part of a repository. A folder that cannot take the file, or has one, is left as it is.
+fn ignored_by_git(data: &Path) {
+    let file = OpenOptions::new().write(true).create_new(true).open(data.join(".gitignore"));
+    let _ = file.and_then(|mut file| file.write_all(b"*\n"));
+}
+
+/// An address as the name of a folder: readable, and different for different addresses.
+fn slug(address: &str) -> String {
+    const LONGEST: usize = 60;
+    let address = address.trim().trim_end_matches('/');
+    let shown = address.split_once("://").map_or(address, |(_, rest)| rest);
+    // Not the password that may stand before the host.
+    let shown = shown.rsplit_once('@').map_or(shown, |(_, host)| host);
+    let mut name: String = shown
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() || "-.".contains(letter) { letter } else { '_' })
+        .take(LONGEST)
+        .collect();
+    // FNV-1a, because it stays the same from one version to the next.
+    let hash = address
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    // Writing to a string does not fail.
+    let _ = write!(name, "-{:08x}", hash >> 32);
+    name
 }

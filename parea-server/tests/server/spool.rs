@@ -69,3 +69,27 @@ async fn complete_files_are_taken_in_and_bad_lines_kept_with_the_reason() {
     assert_eq!(status.code(), Some(0));
     assert!(stderr.contains("2 lines") && stderr.contains("rejected/0001.ndjson"), "{stderr}");
 }
+
+#[tokio::test]
+async fn what_a_client_still_holds_is_left_to_it_until_it_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    fs::create_dir_all(&spool).unwrap();
+    for (name, id) in [("0001.open", "held"), ("0002.open", "orphan"), ("0003.ndjson", "being sent")] {
+        fs::write(spool.join(name), format!("{}\n", log(id))).unwrap();
+    }
+    let held = ["0001.open", "0003.ndjson"].map(|name| {
+        let file = fs::File::open(spool.join(name)).unwrap();
+        file.lock().unwrap();
+        file
+    });
+
+    let server = Process::serve(folder.path());
+    until(&spool, &["0001.open", "0003.ndjson"]);
+    let client = server.client();
+    assert_eq!(client.logs().await.len(), 1);
+    // As a process does that ends in whatever way.
+    drop(held);
+    until(&spool, &[]);
+    assert_eq!(client.logs().await.len(), 3);
+}

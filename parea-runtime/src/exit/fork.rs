@@ -1,0 +1,44 @@
+//! After a fork the child has none of the parent's threads, and may find its locks taken for ever.
+//!
+//! So the child touches nothing of the parent's client and logs: it starts its own when it first needs them, with ids of
+//! its own. What had started before the fork is the parent's to report.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+#[cfg(unix)]
+use super::unix;
+use crate::clock::Moment;
+#[cfg(unix)]
+use crate::stack;
+
+/// How many forks lie between this process and the one that started to record.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// The moment of the last of them; 0 if there was none.
+static FORKED: AtomicU64 = AtomicU64::new(0);
+
+/// Has children know that they are.
+#[cfg(unix)]
+pub(super) fn install() {
+    unix::at_fork(in_child);
+}
+
+/// Runs in the child before `fork` returns there. Takes no lock.
+#[cfg(unix)]
+extern "C" fn in_child() {
+    FORKED.store(Moment::now().0, Ordering::Relaxed);
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    stack::after_fork();
+}
+
+/// Which process this is: rises with each fork.
+#[inline]
+pub(crate) fn generation() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// Whether a span that started then is one of the process that this one was forked from.
+#[inline]
+pub(crate) fn is_inherited(start: Moment) -> bool {
+    start.0 < FORKED.load(Ordering::Relaxed)
+}

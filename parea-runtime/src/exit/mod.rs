@@ -1,0 +1,119 @@
+//! What happens when the program ends, splits or is about to abort, whoever causes it.
+//!
+//! | the program | what delivers its logs |
+//! |---|---|
+//! | drops the guard | the guard |
+//! | forgets it; returns from `main`, panics in it, or calls `std::process::exit` on any thread | the exit hook (Unix) |
+//! | calls [`exit`] | that function, everywhere |
+//! | panics with `panic = "abort"`, or out of an `extern "C"` function | the panic hook: to the spool |
+//! | is sent `SIGTERM` or `SIGINT` | [`flush_on_signals`](crate::Builder::flush_on_signals), by choice |
+//! | forks | parent and child each their own |
+//! | is killed, aborts, or calls `_exit` | the spool has all but the last moments, with [`durable`](crate::Builder::durable) all |
+
+pub(crate) mod fork;
+#[cfg(unix)]
+mod signals;
+#[cfg(unix)]
+mod unix;
+
+use std::{
+    cell::Cell,
+    panic::{self, PanicHookInfo, catch_unwind},
+    process, thread,
+    time::{Duration, Instant},
+};
+
+use crate::{client::Client, stack};
+
+thread_local! {
+    /// Whether this thread is the exporter's, which nobody on it can wait for.
+    static IS_EXPORTER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Said by the exporter's thread of itself.
+pub(crate) fn this_is_the_exporter() {
+    IS_EXPORTER.set(true);
+}
+
+/// How long this thread may wait for the exporter.
+pub(crate) fn patience(timeout: Duration) -> Duration {
+    if IS_EXPORTER.get() { Duration::ZERO } else { timeout }
+}
+
+/// Prepares for the end. Called once, when recording starts.
+pub(crate) fn install(client: &'static Client) {
+    hook_panics();
+    #[cfg(unix)]
+    {
+        // Without the hooks the guard is all there is, as elsewhere; no reason to fail.
+        unix::at_exit(at_exit);
+        fork::install();
+        watch_signals(client);
+    }
+    #[cfg(not(unix))]
+    let _ = client;
+}
+
+#[cfg(unix)]
+pub(crate) fn watch_signals(client: &'static Client) {
+    if client.settings.flush_on_signals {
+        signals::watch();
+    }
+}
+
+/// [`std::process::exit`] that delivers what is left first, for at most the [`deadline`](crate::Builder::deadline).
+///
+/// On Unix `std::process::exit` does so too.
+pub fn exit(code: i32) -> ! {
+    finish();
+    process::exit(code)
+}
+
+#[cfg(unix)]
+extern "C" fn at_exit() {
+    // Nothing may unwind into the C library.
+    let _ = catch_unwind(finish);
+}
+
+/// The last flush of this process, within what is left of the user's deadline.
+fn finish() {
+    // A child that has recorded something without an exporter gets one now.
+    let started = Client::started();
+    let client = started.or_else(|| if stack::logs().tally().ended > 0 { Client::get() } else { None });
+    let Some(client) = client else { return };
+    let report = client.outbox.report();
+    if report.finished() == 0 && report.earlier.delivered == 0 {
+        return;
+    }
+    let left = client.settings.deadline.saturating_sub(client.waited());
+    client.say(&client.finish(left, true));
+}
+
+/// Where a panic ends the process, what is in memory goes to the spool before it is shown.
+fn hook_panics() {
+    if thread::panicking() {
+        // A destructor that initialises; hooks cannot be set here.
+        return;
+    }
+    let previous = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if ends_the_process(info) {
+            rescue();
+        }
+        previous(info);
+    }));
+}
+
+fn rescue() {
+    const AT_MOST: Duration = Duration::from_secs(1);
+    if let Some(client) = Client::started() {
+        client.outbox.rescue(Instant::now().checked_add(AT_MOST), false);
+    }
+}
+
+/// The standard library runs the hook a second time when a panic has nowhere to go, with words of its own.
+fn ends_the_process(info: &PanicHookInfo<'_>) -> bool {
+    const NOWHERE_TO_GO: [&str; 2] = ["panic in a function that cannot unwind", "panic in a destructor during cleanup"];
+    let text = info.payload().downcast_ref::<&str>().copied();
+    cfg!(panic = "abort") || text.is_some_and(|text| NOWHERE_TO_GO.contains(&text))
+}

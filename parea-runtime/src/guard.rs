@@ -1,0 +1,147 @@
+//! How a program waits for its logs.
+
+use std::{
+    mem,
+    pin::Pin,
+    sync::PoisonError,
+    task::{self, Poll, ready},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::oneshot;
+
+use crate::{books::Until, client::Client, evaluation, exit, exporter::warn, report::FlushReport};
+
+/// Delivers what is left when it is dropped, for at most the [`deadline`](crate::Builder::deadline). Recording goes on.
+///
+/// What is not delivered by then is in the spool, from where this process or the next one sends it. A server that
+/// fails is not waited for longer than a second once everything is there.
+#[derive(Debug)]
+#[must_use = "the guard delivers the last logs when it is dropped: keep it with `let _parea = parea::init()?;`"]
+pub struct Guard {
+    /// `None` when tracing is turned off by the environment.
+    client: Option<&'static Client>,
+}
+
+impl Guard {
+    pub(crate) fn of(client: &'static Client) -> Self {
+        Self { client: Some(client) }
+    }
+
+    pub(crate) fn idle() -> Self {
+        Self { client: None }
+    }
+
+    /// Waits until everything that has ended so far is delivered or given up (without a server: in the spool), but at
+    /// most `timeout`, and says how it stands. Blocks this thread only; the exporter needs none of the user's runtimes.
+    pub fn flush(&self, timeout: Duration) -> FlushReport {
+        self.client.map(|client| client.flush(timeout)).unwrap_or_default()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let Some(client) = self.client else { return };
+        client.say(&client.finish(client.settings.deadline, false));
+    }
+}
+
+/// What the ends of a program share: its `main` may end, and then the process.
+#[derive(Debug, Default)]
+pub(crate) struct Ending {
+    waited: Duration,
+    /// Logs in the spool, in memory and dropped, as the user was told last.
+    said: (u64, u64, u64),
+}
+
+impl Client {
+    /// How long the ends of the program have waited so far.
+    pub(crate) fn waited(&self) -> Duration {
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner).waited
+    }
+
+    /// What is being evaluated has ended and is not in the queue yet: it is waited for first, in the same time.
+    fn flush(&self, timeout: Duration) -> FlushReport {
+        let (begun, timeout) = (Instant::now(), exit::patience(timeout));
+        evaluation::wait(timeout);
+        self.outbox.flush(timeout.saturating_sub(begun.elapsed()), Until::Delivered)
+    }
+
+    /// The last flush; `last` when the process ends.
+    pub(crate) fn finish(&self, timeout: Duration, last: bool) -> FlushReport {
+        let (begun, timeout) = (Instant::now(), exit::patience(timeout));
+        evaluation::wait(timeout);
+        let report = self.outbox.finish(timeout.saturating_sub(begun.elapsed()), last);
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner).waited += begun.elapsed();
+        report
+    }
+
+    /// Says how it ended, if anybody should know.
+    pub(crate) fn say(&self, report: &FlushReport) {
+        let state = (report.spooled, report.pending, report.total_dropped());
+        // The exit hook comes after the guard, and need not repeat it.
+        if mem::replace(&mut self.ending.lock().unwrap_or_else(PoisonError::into_inner).said, state) == state {
+            return;
+        }
+        if !report.is_complete() {
+            return warn(&format!("not every log was delivered: {report}"));
+        }
+        if report.spooled == 0 {
+            return;
+        }
+        let (spooled, folder) = (report.spooled, self.settings.folder.display());
+        match (&self.settings.base_url, &report.last_error) {
+            (None, _) => warn(&format!(
+                "no server was there: {spooled} logs are in {folder}; `parea serve --data {folder}` takes them in"
+            )),
+            (Some(_), error) => {
+                let why = error.as_deref().unwrap_or("the server takes its time");
+                warn(&format!("{spooled} logs wait in {folder} for the next run to deliver them: {why}"));
+            }
+        }
+    }
+}
+
+/// [`Guard::flush`] from anywhere: async code, a destructor, another runtime's thread. Before `init` there is nothing to
+/// flush, and the report is empty.
+pub fn flush(timeout: Duration) -> FlushReport {
+    Client::get().map(|client| client.flush(timeout)).unwrap_or_default()
+}
+
+/// [`flush`] that holds up no thread of an async runtime, and needs no runtime.
+///
+/// It begins when it is called, not when it is first polled.
+pub fn flush_async(timeout: Duration) -> Flushing {
+    let Some(client) = Client::get() else { return Flushing(None) };
+    let (sender, report) = oneshot::channel();
+    let waiting = thread::Builder::new().name("parea-flush".to_owned()).spawn(move || {
+        // Nobody may be waiting any more.
+        let _ = sender.send(client.flush(timeout));
+    });
+    // Without a thread to spare, the exporter goes on all the same; only nobody waits for it.
+    Flushing(waiting.ok().map(|_| report))
+}
+
+/// For the time that dropping the guard would take.
+pub(crate) fn flush_at_deadline() -> Flushing {
+    flush_async(Client::get().map_or(Duration::ZERO, |client| client.settings.deadline))
+}
+
+/// See [`flush_async`].
+#[derive(Debug)]
+#[must_use = "nobody waits for the flush unless this is awaited"]
+pub struct Flushing(Option<oneshot::Receiver<FlushReport>>);
+
+impl Future for Flushing {
+    type Output = FlushReport;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<FlushReport> {
+        let report = match &mut self.0 {
+            Some(report) => ready!(Pin::new(report).poll(context)).ok(),
+            None => None,
+        };
+        self.0 = None;
+        Poll::Ready(report.or_else(|| Client::get().map(|client| client.outbox.report())).unwrap_or_default())
+    }
+}

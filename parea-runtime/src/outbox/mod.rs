@@ -1,0 +1,192 @@
+//! What is on its way: taken from the queue, being sent, or waiting in the spool.
+//!
+//! As long as the server takes a batch within [`GRACE`], nothing touches the disk. From the first one that it does not
+//! take, everything goes through the spool, in order, until that is empty again. So no log is in memory alone for longer
+//! than a batch needs to fill, plus that grace. Any thread may write everything that waits to the spool.
+
+#[cfg(feature = "http")]
+mod shipping;
+mod state;
+
+use std::{
+    cell::Cell,
+    sync::{Mutex, MutexGuard, PoisonError, TryLockError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Notify;
+
+use self::state::{Held, State};
+use crate::{
+    books::{Books, Until},
+    clock,
+    queue::Queue,
+    report::FlushReport,
+    settings::Settings,
+};
+
+/// How long a batch may be under way before it is written to the spool as well.
+#[cfg(feature = "http")]
+pub(crate) const GRACE: Duration = Duration::from_millis(200);
+
+thread_local! {
+    /// Whether this thread holds an outbox. Without a destructor, so that it can be asked when the thread's locals are
+    /// gone, as they are in an exit hook.
+    static HOLDING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Between the queue and the server.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    queue: Queue,
+    state: Mutex<State>,
+    /// Wakes the sender: there is work.
+    work: Notify,
+    /// Wakes the sender from a pause: somebody waits.
+    again: Notify,
+    /// Wakes the intake: the sender is ready for what comes next, or has given up waiting.
+    turn: Notify,
+    /// A server was named; the spool is only the way there.
+    named: bool,
+    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only a sender asks"))]
+    durable: bool,
+}
+
+impl Outbox {
+    pub(crate) fn new(queue: Queue, settings: &Settings) -> Self {
+        let state = State::new(settings);
+        let (named, durable) = (settings.base_url.is_some(), settings.durable);
+        Self {
+            queue,
+            state: Mutex::new(state),
+            work: Notify::new(),
+            again: Notify::new(),
+            turn: Notify::new(),
+            named,
+            durable,
+        }
+    }
+
+    pub(crate) fn books(&self) -> &Books {
+        self.queue.books()
+    }
+
+    /// How it stands.
+    pub(crate) fn report(&self) -> FlushReport {
+        self.queue.report()
+    }
+
+    /// Takes batches in as they fall due, for ever.
+    pub(crate) async fn take_in(&self, interval: Duration) {
+        loop {
+            clock::tend();
+            self.queue.batch_due(interval).await;
+            if !self.due() {
+                self.turn.notified().await;
+            }
+        }
+    }
+
+    /// Whether the batch that is due is taken care of; else it is the sender's turn.
+    fn due(&self) -> bool {
+        let Some(mut held) = self.hold() else { return true };
+        let behind = held.state.behind;
+        if behind {
+            held.write_all();
+        } else {
+            held.state.due = true;
+        }
+        drop(held);
+        self.work.notify_one();
+        behind
+    }
+
+    /// Puts all that has ended so far on disk, as the durable mode promises before a call returns.
+    pub(crate) fn write_through(&self) {
+        // This thread is writing already; it goes on until the queue is empty.
+        let Some(mut held) = self.hold() else { return };
+        held.write_all();
+        drop(held);
+        self.work.notify_one();
+    }
+
+    /// Waits until all that has ended before the call is at rest, at most until the deadline.
+    pub(crate) fn flush(&self, timeout: Duration, until: Until) -> FlushReport {
+        self.again.notify_one();
+        let report = self.queue.flush(timeout, until);
+        if !self.named && report.spooled > 0 {
+            // So that `parea serve` finds it, whenever it is started.
+            if let Some(mut held) = self.hold()
+                && held.state.at_rest
+            {
+                held.state.flight = None;
+                held.state.spool.hand_over();
+            }
+        }
+        report
+    }
+
+    /// The end of the program, or of its `main`: waits for delivery, and what is left at the deadline goes to the
+    /// spool. `last` when nothing comes after it.
+    pub(crate) fn finish(&self, timeout: Duration, last: bool) -> FlushReport {
+        /// Part of the time that writing may take.
+        const MARGIN: Duration = Duration::from_millis(100);
+        let begun = Instant::now();
+        let report = self.flush(timeout.saturating_sub(MARGIN.min(timeout / 10)), Until::Patience);
+        if report.pending > 0 {
+            self.rescue(begun.checked_add(timeout), last);
+        }
+        if last && let Some(mut held) = self.hold_until(begun.checked_add(timeout)) {
+            held.state.spool.tidy();
+        }
+        self.queue.report()
+    }
+
+    /// Writes everything that is in memory alone to the spool, now.
+    pub(crate) fn rescue(&self, deadline: Option<Instant>, last: bool) {
+        let Some(mut held) = self.hold_until(deadline) else { return };
+        held.state.behind = true;
+        held.state.spool_again = None;
+        // From here on nothing else can take what the spool does not.
+        held.state.at_rest |= last;
+        held.write_all();
+        if !self.named && held.state.at_rest {
+            held.state.spool.hand_over();
+        }
+    }
+
+    /// The state, unless this thread has it already: code of the user's that runs while it is held may come back
+    /// here.
+    fn hold(&self) -> Option<Held<'_>> {
+        if HOLDING.get() {
+            return None;
+        }
+        Some(self.held(self.state.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// The same, but waits no longer than that, so that the end of a program never hangs.
+    fn hold_until(&self, deadline: Option<Instant>) -> Option<Held<'_>> {
+        const PAUSE: Duration = Duration::from_millis(1);
+        if HOLDING.get() {
+            return None;
+        }
+        // When it is over, there is still time for a file that somebody is writing.
+        let deadline = deadline.map(|deadline| deadline.max(Instant::now() + 50 * PAUSE));
+        loop {
+            match self.state.try_lock() {
+                Ok(state) => return Some(self.held(state)),
+                Err(TryLockError::Poisoned(state)) => return Some(self.held(state.into_inner())),
+                Err(TryLockError::WouldBlock) if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
+                    return None;
+                }
+                Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+            }
+        }
+    }
+
+    fn held<'a>(&'a self, state: MutexGuard<'a, State>) -> Held<'a> {
+        HOLDING.set(true);
+        Held { outbox: self, state }
+    }
+}

@@ -1,0 +1,220 @@
+//! The sender's side: what is next, and what became of it.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{
+    Outbox,
+    state::{Batch, Flight, Held, Source, State},
+};
+use crate::{
+    books::Fate,
+    queue::BATCH_BYTES,
+    record::ProjectRef,
+    report::DropReason,
+    transport::{
+        Line,
+        http::Answer,
+        spool::{Advanced, Next},
+    },
+};
+
+impl Outbox {
+    /// Returns when there may be something to send.
+    pub(crate) async fn work(&self, at_most: Duration) {
+        // Running out is as good as being woken.
+        let _ = tokio::time::timeout(at_most, self.work.notified()).await;
+    }
+
+    /// Sleeps, unless somebody waits; then at least `at_least`.
+    pub(crate) async fn pause(&self, at_least: Duration, at_most: Duration) {
+        tokio::time::sleep(at_least.min(at_most)).await;
+        let _ = tokio::time::timeout(at_most.saturating_sub(at_least), self.again.notified()).await;
+    }
+
+    pub(crate) fn project(&self) -> ProjectRef {
+        self.hold().map(|held| held.state.project.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn spool_folder(&self) -> PathBuf {
+        self.hold().map(|held| held.state.spool.folder().to_owned()).unwrap_or_default()
+    }
+
+    pub(crate) fn set_project_uuid(&self, uuid: String) {
+        if let Some(mut held) = self.hold() {
+            held.state.project.uuid = Some(uuid);
+        }
+    }
+
+    /// Whether the sender has anything to do; `look` for what other processes have left, too.
+    pub(crate) fn has_work(&self, look: bool) -> bool {
+        let Some(held) = self.hold() else { return false };
+        let State { spool, flight, held: batch, due, .. } = &*held.state;
+        *due || flight.is_some()
+            || batch.is_some()
+            || !spool.is_empty()
+            || spool.has_handed_over()
+            || (look && spool.has_others())
+    }
+
+    /// The server answers: what earlier processes could not deliver goes first.
+    pub(crate) fn reached(&self, look: bool) {
+        let Some(mut held) = self.hold() else { return };
+        held.state.at_rest = false;
+        if look || held.state.spool.has_handed_over() {
+            held.state.spool.adopt();
+            held.state.behind |= !held.state.spool.is_empty();
+        }
+    }
+
+    /// What to send next.
+    pub(crate) fn next(&self) -> Option<Vec<Line>> {
+        let mut held = self.hold()?;
+        let lines = held.next_lines();
+        drop(held);
+        self.turn.notify_one();
+        lines
+    }
+
+    /// The server takes its time: what is under way is written to the spool, and so is what comes after it.
+    pub(crate) fn grace_is_over(&self) {
+        let Some(mut held) = self.hold() else { return };
+        held.state.behind = true;
+        held.write_all();
+        drop(held);
+        self.turn.notify_one();
+    }
+
+    /// No server is there, or it is in trouble.
+    pub(crate) fn trouble(&self, error: String) {
+        if let Some(mut held) = self.hold() {
+            held.state.at_rest = !self.named;
+            self.books().failed(error);
+            if !self.named {
+                self.books().release(held.state.spooled_through);
+            }
+        }
+        self.grace_is_over();
+    }
+
+    /// Books what the server said of the logs that were sent. Those to be sent again are next.
+    pub(crate) fn answered(&self, answer: Answer) {
+        let Some(mut held) = self.hold() else { return };
+        if answer.delivered > 0 {
+            held.settle(answer.delivered, Fate::Delivered);
+        }
+        let complaint = answer.complaint.unwrap_or_default();
+        for (reason, count) in answer.dropped {
+            held.settle(count, Fate::Dropped(reason));
+            held.complain(reason, count, &complaint);
+        }
+        match &answer.failure {
+            None => self.books().recovered(),
+            Some(failure) => self.books().failed(failure.to_string()),
+        }
+        if let Some(flight) = &mut held.state.flight {
+            flight.lines = answer.again;
+            if flight.lines.is_empty() {
+                held.landed();
+            }
+        }
+    }
+}
+
+impl Held<'_> {
+    fn next_lines(&mut self) -> Option<Vec<Line>> {
+        if let Some(flight) = &self.state.flight {
+            return Some(flight.lines.clone());
+        }
+        while let Some(flight) = self.next_of_spool() {
+            let lines = flight.lines.clone();
+            self.state.flight = Some(flight);
+            if !lines.is_empty() {
+                return Some(lines);
+            }
+            self.landed();
+        }
+        self.state.behind = self.outbox.durable;
+        loop {
+            let batch = match self.state.held.take() {
+                Some(batch) => batch,
+                None if self.state.due || self.is_spool_left_alone() => {
+                    let batch = self.take_batch();
+                    self.state.due &= batch.is_some();
+                    batch?
+                }
+                None => return None,
+            };
+            let Batch { lines, bytes, through } = batch;
+            self.state.flight = Some(Flight { lines: lines.clone(), source: Source::Memory { bytes, through } });
+            if !lines.is_empty() {
+                return Some(lines);
+            }
+            self.landed();
+        }
+    }
+
+    fn next_of_spool(&mut self) -> Option<Flight> {
+        loop {
+            match self.state.spool.next(BATCH_BYTES) {
+                Ok(Some(Next { lines, earlier, end, damaged })) => {
+                    self.state.flight = None;
+                    let source = Source::Spool { earlier, end };
+                    if damaged > 0 {
+                        self.account(source, damaged, Fate::Dropped(DropReason::Damaged));
+                        let folder = self.state.spool.folder().join("rejected");
+                        let complaint = format!("lines of the spool that are no log went to {}", folder.display());
+                        self.complain(DropReason::Damaged, damaged, &complaint);
+                    }
+                    return Some(Flight { lines, source });
+                }
+                Ok(None) => return None,
+                Err(error) => {
+                    let folder = self.state.spool.folder().display().to_string();
+                    let Advanced { through, missing } = self.state.spool.pass_over();
+                    if missing > 0 {
+                        self.books().unspool(missing, Fate::Dropped(DropReason::SpoolFailed));
+                        let complaint = format!("cannot read from {folder}: {error}");
+                        self.complain(DropReason::SpoolFailed, missing, &complaint);
+                    }
+                    if let Some(through) = through {
+                        self.books().release(through);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Books what became of logs that were sent.
+    fn settle(&mut self, count: u64, fate: Fate) {
+        if let Some(Flight { source, .. }) = self.state.flight {
+            self.account(source, count, fate);
+        }
+    }
+
+    fn account(&mut self, source: Source, count: u64, fate: Fate) {
+        match source {
+            Source::Memory { .. } => self.books().settle(count, fate),
+            Source::Spool { earlier, .. } => match self.state.spool.take_own(earlier, count) {
+                Some(own) => self.books().unspool(own, fate),
+                None => self.books().earlier(count, fate),
+            },
+        }
+    }
+
+    /// Nothing of what was under way is to be sent again.
+    fn landed(&mut self) {
+        match self.state.flight.take().map(|flight| flight.source) {
+            Some(Source::Memory { bytes, through }) => self.leave(bytes, through, true),
+            Some(Source::Spool { earlier, end }) => {
+                let Advanced { through, missing } = self.state.spool.advance(earlier, end);
+                if missing > 0 {
+                    self.books().unspool(missing, Fate::Dropped(DropReason::Damaged));
+                }
+                if let Some(through) = through {
+                    self.books().release(through);
+                }
+            }
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! One file of the spool: plain JSON, one log a line. Whoever holds its lock may write, send and delete it; the lock
+//! goes with the process, however that ends.
+#![cfg_attr(not(feature = "http"), allow(dead_code, reason = "what is read back is read for a server"))]
+
+use std::{
+    collections::VecDeque,
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
+    path::{Path, PathBuf},
+};
+
+use serde::de::IgnoredAny;
+
+use super::Line;
+
+/// A file that is still written to; `parea serve` takes it in once its writer is gone.
+pub(super) const OPEN: &str = "open";
+/// A file that is complete.
+pub(super) const COMPLETE: &str = "ndjson";
+
+/// A line is damaged if it is longer, so that a file without line ends does not fill the memory.
+const LONGEST_LINE: u64 = 64 * 1024 * 1024;
+
+/// A file that this process holds.
+#[derive(Debug)]
+pub(super) struct Segment {
+    path: PathBuf,
+    file: File,
+    /// Where the last whole line ends.
+    written: u64,
+    /// Everything before this has been dealt with.
+    sent: u64,
+    /// How many of the logs behind `sent` this process has written; `None` in a file that it found.
+    own: Option<u64>,
+    /// Ends of what was appended at once, with the number of its last record.
+    marks: VecDeque<(u64, u64)>,
+}
+
+/// Lines from the first that was not dealt with.
+#[derive(Debug, Default)]
+pub(super) struct Piece {
+    pub(super) lines: Vec<Line>,
+    /// What is no log: set aside.
+    pub(super) damaged: Vec<u8>,
+    /// How many lines that is.
+    pub(super) damaged_lines: u64,
+    /// Where it ends in the file.
+    pub(super) end: u64,
+}
+
+impl Segment {
+    /// A new file, readable by its owner alone.
+    pub(super) fn create(path: PathBuf) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path)?;
+        // A file system without locks still holds files; they are then taken over only when complete.
+        let _ = file.try_lock();
+        Ok(Self { path, file, written: 0, sent: 0, own: Some(0), marks: VecDeque::new() })
+    }
+
+    /// Takes over a file that nobody holds. `None` if somebody does, or it is gone. `own` is the number of its logs if
+    /// this process wrote it.
+    pub(super) fn adopt(path: PathBuf, own: Option<u64>) -> io::Result<Option<Self>> {
+        let file = match OpenOptions::new().read(true).write(true).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            // Nobody can say whether its writer lives.
+            Err(TryLockError::Error(_)) if path.extension().is_some_and(|extension| extension == OPEN) => {
+                return Ok(None);
+            }
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+        }
+        // Between opening and locking it may have been delivered, and another file have got its name.
+        if !is_at(&file, &path) {
+            return Ok(None);
+        }
+        let written = file.metadata()?.len();
+        Ok(Some(Self { path, file, written, sent: 0, own, marks: VecDeque::new() }))
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.written
+    }
+
+    /// Whether everything in it has been dealt with.
+    pub(super) fn is_done(&self) -> bool {
+        self.sent >= self.written
+    }
+
+    /// Writes lines behind the others, all or none. `through` is the number of the last of them.
+    pub(super) fn append(&mut self, lines: &[Line], through: u64) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(size_of_lines(lines) as usize);
+        for line in lines {
+            bytes.extend_from_slice(line);
+            bytes.push(b'\n');
+        }
+        let written = self.file.seek(SeekFrom::Start(self.written)).and_then(|_| self.file.write_all(&bytes));
+        if let Err(error) = written {
+            // Half a line would be set aside by whoever reads it; better there is none.
+            let _ = self.file.set_len(self.written);
+            return Err(error);
+        }
+        self.written += bytes.len() as u64;
+        self.own = self.own.map(|own| own + lines.len() as u64);
+        self.marks.push_back((self.written, through));
+        Ok(())
+    }
+
+    /// The next lines, `most` bytes of them and the rest of the last.
+    pub(super) fn read(&mut self, most: usize) -> io::Result<Piece> {
+        self.file.seek(SeekFrom::Start(self.sent))?;
+        let mut piece = Piece { end: self.sent, ..Piece::default() };
+        let mut reader = BufReader::with_capacity(64 * 1024, (&self.file).take(self.written - self.sent));
+        let mut size = 0;
+        while size < most {
+            let mut line = Vec::new();
+            let read = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+            if read == 0 {
+                // Somebody cut the file off.
+                piece.end = self.written;
+                break;
+            }
+            piece.end += read as u64;
+            size += read;
+            let log = line.trim_ascii();
+            if is_object(log) {
+                line.truncate(line.trim_ascii_end().len());
+                piece.lines.push(Line::new(line));
+            } else if !log.is_empty() {
+                piece.damaged.extend_from_slice(log);
+                piece.damaged.push(b'\n');
+                piece.damaged_lines += 1;
+            }
+        }
+        Ok(piece)
+    }
+
+    /// Everything up to there has been dealt with. Returns the number of the last record before it, if it is known.
+    pub(super) fn advance(&mut self, end: u64) -> Option<u64> {
+        self.sent = self.sent.max(end);
+        let mut through = None;
+        while let Some(&(end, number)) = self.marks.front()
+            && end <= self.sent
+        {
+            through = Some(number);
+            self.marks.pop_front();
+        }
+        through
+    }
+
+    /// Takes so many logs of this process off the account; returns how many there were, and `None` for a file that it
+    /// found.
+    pub(super) fn take_own(&mut self, count: u64) -> Option<u64> {
+        let own = self.own.as_mut()?;
+        let taken = count.min(*own);
+        *own -= taken;
+        Some(taken)
+    }
+
+    /// Logs of this process that were not dealt with; `None` in a file that it found.
+    pub(super) fn own(&self) -> Option<u64> {
+        self.own
+    }
+
+    /// Nothing is appended any more, so that of the marks the last will do.
+    pub(super) fn close(&mut self) {
+        let last = self.marks.pop_back();
+        self.marks.clear();
+        self.marks.extend(last);
+        // For the power cut; that the process dies does no harm to what was written.
+        let _ = self.file.sync_data();
+    }
+
+    /// Starts over with an empty file.
+    pub(super) fn clear(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        (self.written, self.sent) = (0, 0);
+        self.marks.clear();
+        Ok(())
+    }
+
+    /// Gives the file up, complete, to whoever takes it in. Returns its name from now on.
+    pub(super) fn hand_over(self) -> io::Result<PathBuf> {
+        let path = self.path.with_extension(COMPLETE);
+        if path != self.path {
+            fs::rename(&self.path, &path)?;
+        }
+        Ok(path)
+    }
+
+    pub(super) fn delete(self) -> io::Result<()> {
+        fs::remove_file(&self.path)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Bytes that these lines take in a file.
+pub(super) fn size_of_lines(lines: &[Line]) -> u64 {
+    lines.iter().map(|line| line.len() as u64 + 1).sum()
+}
+
+fn is_object(line: &[u8]) -> bool {
+    line.first() == Some(&b'{')
+        && str::from_utf8(line).is_ok_and(|line| serde_json::from_str::<IgnoredAny>(line).is_ok())
+}
+
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let identity = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
+    matches!((file.metadata(), fs::metadata(path)), (Ok(ours), Ok(theirs)) if identity(&ours) == identity(&theirs))
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> bool {
+    path.exists()
+}
