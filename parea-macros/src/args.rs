@@ -1,6 +1,6 @@
 //! The options in the parentheses.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::{
     Error, Expr, LitStr, Path, Result, Token, ext::IdentExt as _, parenthesized, parse::ParseStream,
@@ -124,13 +124,17 @@ impl Options {
 type Read = fn(&mut Options, &Ident, ParseStream<'_>) -> Result<()>;
 
 const OPTIONS: &[(&str, Read)] = &[
-    ("crate", |options, _, input| {
-        input.parse::<Token![=]>()?;
-        options.krate = Some(input.call(Path::parse_mod_style)?);
+    ("crate", |options, name, input| {
+        let form = "crate = my::reexport::parea";
+        equals(name, input, form)?;
+        let path = input.call(Path::parse_mod_style);
+        options.krate = Some(
+            path.map_err(|error| Error::new(error.span(), format!("`crate` is a path, without quotes: `{form}`")))?,
+        );
         Ok(())
     }),
-    ("name", |options, _, input| {
-        input.parse::<Token![=]>()?;
+    ("name", |options, name, input| {
+        equals(name, input, "name = \"…\"")?;
         match &expression(input)? {
             Expr::Lit(literal) if let syn::Lit::Str(name) = &literal.lit => {
                 options.name = Some(name.clone());
@@ -144,24 +148,26 @@ const OPTIONS: &[(&str, Read)] = &[
     ("inputs", |options, name, input| pairs(&mut options.inputs, name, input)),
     ("output", |options, name, input| closure(&mut options.output, name, input)),
     ("output_for_eval_metrics", |options, name, input| closure(&mut options.output_for_eval_metrics, name, input)),
-    ("deployment_id", |options, _, input| value(&mut options.deployment_id, input)),
+    ("deployment_id", |options, name, input| value(&mut options.deployment_id, name, input)),
     ("evaluation_metric_names", |options, name, input| texts(&mut options.evaluation_metric_names, name, input)),
-    ("apply_eval_frac", |options, _, input| value(&mut options.apply_eval_frac, input)),
+    ("apply_eval_frac", |options, name, input| value(&mut options.apply_eval_frac, name, input)),
     ("log_sample_rate", |options, name, input| sample_rate(&mut options.log_sample_rate, name, input)),
     ("stream", |options, name, input| {
-        let keep = if input.peek(syn::token::Paren) { keep.parse2(list(name, input, STREAM)?)? } else { Keep::Fitting };
+        let alone = input.is_empty() || input.peek(Token![,]);
+        let keep = if alone { Keep::Fitting } else { keep(name, list(name, input, STREAM)?)? };
         options.stream = Some(Flow { name: name.clone(), keep });
         Ok(())
     }),
     ("boxed", |options, name, input| flag(&mut options.boxed, name, input)),
-    ("session_id", |options, _, input| value(&mut options.session_id, input)),
-    ("end_user_identifier", |options, _, input| value(&mut options.end_user_identifier, input)),
-    ("target", |options, _, input| value(&mut options.target, input)),
+    ("session_id", |options, name, input| value(&mut options.session_id, name, input)),
+    ("end_user_identifier", |options, name, input| value(&mut options.end_user_identifier, name, input)),
+    ("target", |options, name, input| value(&mut options.target, name, input)),
     ("skip", |options, name, input| {
         let content = list(name, input, "skip(argument, other)")?;
         let names = Punctuated::<Ident, Token![,]>::parse_terminated_with;
-        let names = (|input: ParseStream<'_>| names(input, Ident::parse_any)).parse2(content)?;
-        options.skip.extend(names);
+        let names = (|input: ParseStream<'_>| names(input, Ident::parse_any)).parse2(content);
+        let form = "`skip` takes names of arguments: `skip(argument, other)`";
+        options.skip.extend(names.map_err(|error| Error::new(error.span(), form))?);
         Ok(())
     }),
     ("log_omit_inputs", |options, name, input| flag(&mut options.log_omit_inputs, name, input)),
@@ -206,18 +212,33 @@ fn one(options: &mut Options, seen: &mut Vec<Ident>, input: ParseStream<'_>) -> 
 
 fn unknown(name: &Ident) -> Error {
     let written = name.to_string();
-    let message = if let Some(meant) = suggest::nearest(&written, OPTIONS.iter().map(|(known, _)| *known)) {
+    let known = || OPTIONS.iter().map(|(known, _)| *known);
+    let message = if let Some(meant) = suggest::foreign(&written).or_else(|| suggest::nearest(&written, known())) {
         format!("unknown option `{written}`: did you mean `{meant}`?")
     } else {
-        let known: Vec<_> = OPTIONS.iter().map(|(known, _)| format!("`{known}`")).collect();
+        let known: Vec<_> = known().map(|known| format!("`{known}`")).collect();
         format!("unknown option `{written}`; there are {}", known.join(", "))
     };
     Error::new_spanned(name, message)
 }
 
-/// `= expression`
-fn value(into: &mut Option<Expr>, input: ParseStream<'_>) -> Result<()> {
+/// The `=` behind a name, and the promise of something behind it.
+fn equals(name: &Ident, input: ParseStream<'_>, form: &str) -> Result<()> {
+    // What is missing at the end has no token of its own: the name stands for it.
+    if !input.peek(Token![=]) {
+        let at = if input.is_empty() || input.peek(Token![,]) { name.span() } else { input.span() };
+        return Err(Error::new(at, format!("`{name}` takes a value: `{form}`")));
+    }
     input.parse::<Token![=]>()?;
+    if input.is_empty() || input.peek(Token![,]) {
+        return Err(Error::new_spanned(name, format!("`{name}` lacks its value: `{form}`")));
+    }
+    Ok(())
+}
+
+/// `= expression`
+fn value(into: &mut Option<Expr>, name: &Ident, input: ParseStream<'_>) -> Result<()> {
+    equals(name, input, &format!("{name} = expression"))?;
     *into = Some(expression(input)?);
     Ok(())
 }
@@ -233,7 +254,8 @@ fn expression(input: ParseStream<'_>) -> Result<Expr> {
 
 /// `= 0.1`, or a constant
 fn sample_rate(into: &mut Option<Expr>, name: &Ident, input: ParseStream<'_>) -> Result<()> {
-    value(into, input)?;
+    equals(name, input, &format!("{name} = 0.1"))?;
+    *into = Some(expression(input)?);
     let refused = |written: &Expr| {
         let message = format!("`{name}` is a chance: from `0.0` (no trace) to `1.0` (every trace)");
         Err(Error::new_spanned(written, message))
@@ -259,48 +281,51 @@ fn sample_rate(into: &mut Option<Expr>, name: &Ident, input: ParseStream<'_>) ->
     }
 }
 
-const STREAM: &str = "stream(join), stream(collect), stream(last) or stream(with = path)";
+const STREAM: &str = "stream(join)`, `stream(collect)`, `stream(last)` or `stream(with = path)";
 
 /// What is in the parentheses of `stream(..)`.
-fn keep(input: ParseStream<'_>) -> Result<Keep> {
+fn keep(stream: &Ident, content: TokenStream) -> Result<Keep> {
     const WAYS: &[(&str, &str)] = &[("join", "Join"), ("collect", "Collect"), ("last", "Last"), ("with", "")];
-    let forms = || format!("`stream` takes one of `join`, `collect`, `last` and `with = path`: `{STREAM}`");
-    let name = input.call(Ident::parse_any).map_err(|error| Error::new(error.span(), forms()))?;
-    let written = name.to_string();
-    let keep = match WAYS.iter().find(|(known, _)| written == *known) {
-        Some((_, "")) => {
-            let with = input.parse::<Token![=]>().and_then(|_| expression(input));
-            match with.map_err(|error| Error::new(error.span(), forms()))? {
-                with @ (Expr::Path(_) | Expr::Closure(_)) => Keep::With(with),
-                other => {
-                    let message =
-                        "`with` is a function that takes an item in: `fn(&mut All, &Item)`, where `All: Default`";
-                    return Err(Error::new_spanned(other, message));
-                }
-            }
-        }
-        Some((_, way)) => Keep::Way(way),
-        None => {
-            let message = match suggest::nearest(&written, WAYS.iter().map(|(known, _)| *known)) {
-                Some(meant) => format!("unknown way to keep items `{written}`: did you mean `{meant}`?"),
-                None => forms(),
+    let forms = |at: Span| Error::new(at, format!("`stream` takes one of these: `{STREAM}`"));
+    if content.is_empty() {
+        return Err(forms(stream.span()));
+    }
+    let keep = |input: ParseStream<'_>| {
+        let name = input.call(Ident::parse_any).map_err(|error| forms(error.span()))?;
+        let written = name.to_string();
+        let Some((_, way)) = WAYS.iter().find(|(known, _)| written == *known) else {
+            let Some(meant) = suggest::nearest(&written, WAYS.iter().map(|(known, _)| *known)) else {
+                return Err(forms(name.span()));
             };
+            let message = format!("unknown way to keep items `{written}`: did you mean `{meant}`?");
             return Err(Error::new_spanned(name, message));
-        }
+        };
+        let keep = if way.is_empty() { Keep::With(with(&name, input)?) } else { Keep::Way(way) };
+        input.parse::<Option<Token![,]>>()?;
+        if input.is_empty() { Ok(keep) } else { Err(forms(input.span())) }
     };
-    input.parse::<Option<Token![,]>>()?;
-    if input.is_empty() { Ok(keep) } else { Err(input.error(forms())) }
+    keep.parse2(content)
+}
+
+/// `with = path`, or a closure
+fn with(name: &Ident, input: ParseStream<'_>) -> Result<Expr> {
+    equals(name, input, "with = path")?;
+    match expression(input)? {
+        with @ (Expr::Path(_) | Expr::Closure(_)) => Ok(with),
+        other => Err(Error::new_spanned(
+            other,
+            "`with` is a function that takes an item in: `fn(&mut All, &Item)`, where `All: Default`",
+        )),
+    }
 }
 
 /// `= [text, ..]`
 fn texts(into: &mut Vec<Expr>, name: &Ident, input: ParseStream<'_>) -> Result<()> {
-    input.parse::<Token![=]>()?;
+    let form = format!("{name} = [\"one\", other]");
+    equals(name, input, &form)?;
     match expression(input)? {
         Expr::Array(texts) => into.extend(texts.elems),
-        other => {
-            let message = format!("`{name}` is an array of texts: `{name} = [\"one\", other]`");
-            return Err(Error::new_spanned(other, message));
-        }
+        other => return Err(Error::new_spanned(other, format!("`{name}` is an array of texts: `{form}`"))),
     }
     Ok(())
 }
@@ -315,12 +340,12 @@ fn pairs(into: &mut Vec<(String, Expr)>, name: &Ident, input: ParseStream<'_>) -
 
 /// `= |output| value`, or the path of a function
 fn closure(into: &mut Option<Expr>, name: &Ident, input: ParseStream<'_>) -> Result<()> {
-    input.parse::<Token![=]>()?;
+    let form = format!("{name} = |output| output.len()");
+    equals(name, input, &form)?;
     match expression(input)? {
         closure @ (Expr::Closure(_) | Expr::Path(_)) => *into = Some(closure),
         other => {
-            let message =
-                format!("`{name}` is a closure of the value that was returned: `{name} = |output| output.len()`");
+            let message = format!("`{name}` is a closure of the value that was returned: `{form}`");
             return Err(Error::new_spanned(other, message));
         }
     }
@@ -374,8 +399,10 @@ impl syn::parse::Parse for Pair {
                 .unraw()
                 .to_string()
         };
-        input.parse::<Token![=]>()?;
-        let value: Expr = input.parse()?;
+        let equals = input.parse::<Token![=]>();
+        equals.map_err(|error| Error::new(error.span(), format!("expected `{key} = value`")))?;
+        let value = input.parse();
+        let value = value.map_err(|error| Error::new(error.span(), format!("expected `{key} = value`: {error}")))?;
         Ok(Self { key, value })
     }
 }

@@ -348,8 +348,9 @@ fn settings(options: &Options, recorder: &Ident, hooks: &TokenStream) -> TokenSt
     let mut statements = TokenStream::new();
     // On the expression's span: if its type does not fit, that is where the error belongs.
     let mut plain = |method: &str, expression: &Expr| {
-        let method = Ident::new(method, expression.span().resolved_at(Span::mixed_site()));
-        statements.extend(quote!(#recorder.#method(#expression);));
+        let span = expression.span().resolved_at(Span::mixed_site());
+        let (method, reference) = (Ident::new(method, span), quote_spanned!(span=> &(#expression)));
+        statements.extend(quote!(#recorder.#method(#reference);));
     };
     for tag in &options.tags {
         plain("tag", tag);

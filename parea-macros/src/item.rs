@@ -120,7 +120,8 @@ pub(crate) fn take_apart(Written { attrs, vis, default, mut sig, body }: Written
     let Some(body) = body else {
         return Err(Error::new_spanned(
             &sig,
-            "this method has no body to trace; put `#[trace]` on the methods of the `impl` blocks",
+            "there is no body to trace here; put `#[trace]` where one is: on the methods of the `impl` blocks, or on what \
+             calls a foreign function",
         ));
     };
     let mut receiver = None;

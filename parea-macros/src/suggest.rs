@@ -12,6 +12,21 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, name)| name)
 }
 
+/// Ours for what other libraries and our own methods call by another name.
+pub(crate) fn foreign(word: &str) -> Option<&'static str> {
+    const FOREIGN: &[(&str, &str)] = &[
+        ("end_user", "end_user_identifier"),
+        ("fields", "metadata"),
+        ("properties", "metadata"),
+        ("sample_rate", "log_sample_rate"),
+        ("session", "session_id"),
+        ("skip_all", "log_omit_inputs"),
+        ("user", "end_user_identifier"),
+        ("user_id", "end_user_identifier"),
+    ];
+    FOREIGN.iter().find(|(theirs, _)| *theirs == word).map(|(_, ours)| *ours)
+}
+
 /// Optimal string alignment: letters put in, left out, replaced, or two neighbours swapped.
 fn distance(one: &str, other: &str) -> usize {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());

@@ -62,7 +62,7 @@ pub(crate) fn check(options: &Options, function: Function) -> Result<Function> {
             let hint = match suggest::nearest(&written, inputs.iter().map(String::as_str)) {
                 Some(meant) => format!(": did you mean `{meant}`?"),
                 None if inputs.is_empty() => "; the function has no arguments".to_owned(),
-                None => format!("; there are `{}`", inputs.join("`, `")),
+                None => format!("; the arguments are `{}`", inputs.join("`, `")),
             };
             errors.at(name, format!("no argument `{written}` to skip{hint}"));
         }

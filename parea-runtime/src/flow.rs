@@ -45,13 +45,14 @@ impl Flow {
         self.count += 1;
         let mut end = End::default();
         captured(span, &mut end, &mut |end| capture.item(item, end));
+        let is_described = end.is_described();
         let Outcome { output, output_for_eval_metrics, error } = end.outcome();
         if error.is_some() {
             return self.end(capture, error);
         }
-        self.items.add(&output);
+        self.items.add(&output, is_described);
         if !output_for_eval_metrics.is_empty() {
-            self.for_evals.add(&output_for_eval_metrics);
+            self.for_evals.add(&output_for_eval_metrics, is_described);
         }
     }
 
@@ -122,18 +123,19 @@ impl<T, O: Fn(&T, &mut End)> CaptureItem<T> for Each<O> {
 pub struct Together<A, W, C> {
     /// Made with the first item, where a panic of the user's `Default` is caught.
     pub(crate) all: Option<A>,
+    pub(crate) start: fn() -> A,
     pub(crate) with: W,
     pub(crate) capture: C,
 }
 
-impl<A: Default, W, C: Fn(&A, &mut End)> CaptureEnd for Together<A, W, C> {
+impl<A, W, C: Fn(&A, &mut End)> CaptureEnd for Together<A, W, C> {
     fn end(&mut self, end: &mut End) {
-        (self.capture)(self.all.get_or_insert_default(), end);
+        (self.capture)(self.all.get_or_insert_with(self.start), end);
     }
 }
 
-impl<T, A: Default, W: FnMut(&mut A, &T, &mut End), C: Fn(&A, &mut End)> CaptureItem<T> for Together<A, W, C> {
+impl<T, A, W: FnMut(&mut A, &T, &mut End), C: Fn(&A, &mut End)> CaptureItem<T> for Together<A, W, C> {
     fn item(&mut self, item: &T, end: &mut End) {
-        (self.with)(self.all.get_or_insert_default(), item, end);
+        (self.with)(self.all.get_or_insert_with(self.start), item, end);
     }
 }

@@ -3,13 +3,13 @@
 
 use std::{
     any::Any,
-    fmt::Display,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
 };
 
+pub use crate::label::{Chance, Label};
 pub use crate::ladder::{
     DebugErrorKind, DebugKind, DebugLockKind, DerefErrorKind, DisplayErrorKind, ErrorKind, NameErrorKind, NameKind,
     OpaqueLockKind, ResultKind, SerializeDebugKind, SerializeErrorKind, SerializeKind, Slot, ValueKind, Wrap,
@@ -127,6 +127,14 @@ impl End {
             self.buffer.bytes.truncate(self.mark);
             push_text(&mut self.buffer.bytes, "(no text)");
         }
+        // An error is a text: one that has nothing but its `Serialize` is shown as JSON.
+        if let Some(json) =
+            self.buffer.bytes.get(self.mark..).filter(|json| self.failed && !matches!(json, [] | [b'"', ..]))
+        {
+            let text = String::from_utf8_lossy(json).into_owned();
+            self.buffer.bytes.truncate(self.mark);
+            push_text(&mut self.buffer.bytes, &text);
+        }
         self.settle();
     }
 
@@ -134,6 +142,11 @@ impl End {
     pub(crate) fn fail(&mut self, error: &str) {
         push_text(&mut self.error().buffer.bytes, error);
         self.settle();
+    }
+
+    /// Whether what was captured is told by `Debug` or by its type's name.
+    pub(crate) fn is_described(&self) -> bool {
+        self.buffer.described
     }
 
     pub(crate) fn latency(&self) -> Duration {
@@ -219,33 +232,33 @@ impl Recorder {
     }
 
     /// Adds a tag.
-    pub fn tag(&mut self, tag: impl Into<String>) {
-        self.draft().tags.push(tag.into());
+    pub fn tag(&mut self, tag: &(impl Label + ?Sized)) {
+        self.draft().tags.push(tag.label());
     }
 
     /// Sets the session.
-    pub fn session_id(&mut self, session: impl Display) {
-        self.draft().session_id = Some(session.to_string());
+    pub fn session_id(&mut self, session: &(impl Label + ?Sized)) {
+        self.draft().session_id = Some(session.label());
     }
 
     /// Sets the end user.
-    pub fn end_user_identifier(&mut self, user: impl Display) {
-        self.draft().end_user_identifier = Some(user.to_string());
+    pub fn end_user_identifier(&mut self, user: &(impl Label + ?Sized)) {
+        self.draft().end_user_identifier = Some(user.label());
     }
 
     /// Sets the deployed prompt that is used.
-    pub fn deployment_id(&mut self, deployment: impl Display) {
-        self.draft().deployment_id = Some(deployment.to_string());
+    pub fn deployment_id(&mut self, deployment: &(impl Label + ?Sized)) {
+        self.draft().deployment_id = Some(deployment.label());
     }
 
     /// Adds a deployed evaluation that the server is to run.
-    pub fn evaluation_metric_name(&mut self, name: impl Into<String>) {
-        self.draft().evaluation_metric_names.push(name.into());
+    pub fn evaluation_metric_name(&mut self, name: &(impl Label + ?Sized)) {
+        self.draft().evaluation_metric_names.push(name.label());
     }
 
     /// Sets the chance that those evaluations run; one that is no chance is left out, and metadata says so.
-    pub fn apply_eval_frac(&mut self, fraction: impl Into<f64>) {
-        let fraction = fraction.into();
+    pub fn apply_eval_frac(&mut self, fraction: &impl Chance) {
+        let fraction = fraction.chance();
         if (0.0..=1.0).contains(&fraction) {
             self.draft().apply_eval_frac = Some(fraction);
         } else {

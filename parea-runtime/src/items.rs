@@ -38,8 +38,9 @@ impl Items {
         self.keep = keep;
     }
 
-    /// Takes an item in: one JSON value, or nothing.
-    pub(crate) fn add(&mut self, item: &[u8]) {
+    /// Takes an item in: one JSON value, or nothing. A text that only describes an item is not one to be joined.
+    pub(crate) fn add(&mut self, item: &[u8], is_described: bool) {
+        self.mixed |= is_described;
         match self.keep {
             Keep::Last => {
                 self.kept.clear();
@@ -137,7 +138,7 @@ mod tests {
         let mut all = Items::default();
         all.keep(keep);
         for item in items {
-            all.add(item.as_bytes());
+            all.add(item.as_bytes(), false);
         }
         (String::from_utf8_lossy(&all.output()).into_owned(), all.truncated)
     }
@@ -155,6 +156,14 @@ mod tests {
             assert_eq!(kept(keep, mixed), (of_mixed.to_owned(), false), "{keep:?}");
             assert_eq!(kept(keep, &[]), (String::new(), false), "{keep:?}");
         }
+    }
+
+    #[test]
+    fn descriptions_are_not_joined() {
+        let mut all = Items::default();
+        all.add(br#""Token(1)""#, true);
+        all.add(br#""Token(2)""#, true);
+        assert_eq!(all.output(), br#"["Token(1)","Token(2)"]"#);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(crate) struct Buffer {
     pub(crate) bytes: Vec<u8>,
     /// Values that were left out because their key says that they are secret.
     pub(crate) redacted: u32,
+    /// A value was written as its `Debug` shows it or by its type's name: a text, but not one of the user's.
+    pub(crate) described: bool,
 }
 
 impl Buffer {

@@ -75,6 +75,7 @@ impl<'a> Slot<'a> {
 
     /// A text as it is being formatted.
     fn shown(&mut self, value: fmt::Arguments<'_>) -> Result<(), String> {
+        self.buffer.described = true;
         self.attempt(&mut |buffer| {
             let mut text = Escaping::open(&mut buffer.bytes);
             let formatted = text.write_fmt(value);
@@ -92,6 +93,7 @@ impl<'a> Slot<'a> {
             // The name of a secret's type is none.
             self.secret = false;
         }
+        self.buffer.described = true;
         let mut shown = String::from("<");
         short_name(name, &mut shown);
         if let Some(failure) = failure {
@@ -168,6 +170,7 @@ impl DebugLockTag {
     #[inline(never)]
     pub fn write<T: DebugLock + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
         if let Err(failure) = slot.attempt(&mut |buffer| {
+            buffer.described = true;
             let mut text = Escaping::open(&mut buffer.bytes);
             let shown = value.show(&mut text);
             text.close(shown).map_err(|error| error.to_string())

@@ -22,6 +22,7 @@ pub mod hooks;
 mod id;
 mod items;
 mod json;
+mod label;
 mod ladder;
 mod outbox;
 pub mod propagation;

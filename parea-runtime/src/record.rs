@@ -162,7 +162,7 @@ impl Finished {
     /// The record as it stands.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let Self { span, known, sections, .. } = self;
-        let (mut buffer, mut sections) = (Buffer { bytes: self.captured.clone(), redacted: 0 }, *sections);
+        let (mut buffer, mut sections) = (Buffer { bytes: self.captured.clone(), ..Buffer::default() }, *sections);
         let experiment = span.trace.scope.as_ref().and_then(|scope| scope.experiment.as_deref());
         push_rest(&mut buffer, &mut sections, known.draft.as_deref(), self.target.as_deref(), experiment);
         let Trace { root_id, sample_rate, .. } = *span.trace;

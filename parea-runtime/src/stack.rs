@@ -305,7 +305,7 @@ pub(crate) fn finish(mut end: End) {
 /// Ends a shared span that may be the innermost one or not.
 pub(crate) fn finish_shared(span: &Arc<Span>, outcome: Outcome) {
     let latency = Moment::now().since(span.identity.start);
-    let mut buffer = Buffer { bytes: span.take_inputs(), redacted: 0 };
+    let mut buffer = Buffer { bytes: span.take_inputs(), ..Buffer::default() };
     let mut sections = Sections { inputs: buffer.len() as u32, ..Sections::default() };
     buffer.bytes.extend_from_slice(&outcome.output);
     sections.output = outcome.output.len() as u32;

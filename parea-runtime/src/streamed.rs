@@ -130,7 +130,7 @@ macro_rules! kept {
                 C: Fn(&A, &mut End),
             {
                 let flow = mem::take(&mut self.flow);
-                let capture = Together { all: None, with, capture };
+                let capture = Together { all: None, start: A::default, with, capture };
                 $flowing { flow, capture, source: self.source.take() }
             }
         }

@@ -12,12 +12,4 @@ fn holds_what_stays(n: Rc<u8>) -> impl Iterator<Item = u8> + Send {
     (0..1).map(move |m| m + *n)
 }
 
-#[parea::trace]
-fn promised(n: Rc<u8>) -> impl Future<Output = u8> + Send {
-    async move {
-        std::future::ready(()).await;
-        *n
-    }
-}
-
 fn main() {}

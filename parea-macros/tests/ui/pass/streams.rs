@@ -112,7 +112,7 @@ fn main() {
         2 + 2 + 2 + 2 + 2 + 1,
         "boxed (ok)\npinned (ok)\nlocal (ok)\nplain_later (ok)\nlocal (error: zero)\ntokens (ok)\nfused (ok)\n",
     );
-    assert_eq!(shown(&traces)[..5], ["xy", "[1,2]", "[1,1]", "[1,2]", ""]);
+    assert_eq!(shown(&traces)[..6], ["xy", "[1,2]", "[1,1]", "[1,2]", "", r#"["<Opaque>","<Opaque>"]"#]);
     assert!(shown(&traces)[6].contains("Fuse"), "{:?}", shown(&traces));
 
     let traces = off_and_on_async(
