@@ -10,10 +10,14 @@ pub mod query;
 mod row;
 mod sampling;
 mod sqlite;
+pub mod text;
 mod tree;
 
 pub use catalog::{Catalog, DatasetKey, Project};
-pub use logs::{After, Committed, Count, Cursor, LogFilter, Logs, Outcome, Page, Patch, Scope, Token, TraceSummary};
+pub use logs::{
+    After, Committed, Count, Cursor, LogFilter, Logs, Outcome, Page, Patch, Scope, TextCursor, TextPage, Token,
+    TraceSummary,
+};
 
 pub use sqlite::{OpenError, SqliteStore};
 

@@ -2,7 +2,7 @@
 
 use parea_types::{EvaluationScore, Status, Timestamp, TraceLog, TraceLogTree, TraceStats, UpdateLog};
 
-use crate::{Answer, query::Filter};
+use crate::{Answer, query::Filter, text::TextQuery};
 
 /// One change to one log.
 ///
@@ -89,6 +89,21 @@ pub struct Page<T> {
     pub next: Option<Cursor>,
 }
 
+/// A place in the results of a search for words: the arrival of the last log that was looked at. Logs that change or
+/// move within the store meanwhile keep their places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextCursor(pub u64);
+
+/// Some results of a search for words.
+#[derive(Clone, Debug)]
+pub struct TextPage {
+    /// The logs that were found, the last to arrive first, as [`Logs::trace`] has them.
+    pub rows: Vec<TraceLog>,
+    /// Where the search goes on; `None` at the end. There may be none of the rows and yet more to come: one call reads a
+    /// bounded part of the store.
+    pub next: Option<TextCursor>,
+}
+
 /// A number of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
@@ -163,6 +178,16 @@ pub trait Logs: Send + Sync {
     /// All logs of a trace by its root's id, in execution order and unlinked, also when the root or some parent
     /// never came. Empty when there is none.
     fn trace(&self, root_trace_id: &str) -> Answer<'_, Vec<TraceLog>>;
+
+    /// Logs of any depth in which all terms of the query occur, the last to arrive first, at most `limit` in one call.
+    fn text(
+        &self,
+        scope: &Scope,
+        query: &TextQuery,
+        filter: &LogFilter,
+        after: Option<TextCursor>,
+        limit: u32,
+    ) -> Answer<'_, TextPage>;
 
     /// The figures of each trace of an experiment's run, oldest first: one for each root log that names the run.
     fn experiment_stats(&self, uuid: &str) -> Answer<'_, Vec<TraceStats>>;

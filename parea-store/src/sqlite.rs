@@ -1,16 +1,19 @@
 //! The embedded engine: one SQLite file, one thread that writes, a few connections that read.
 
+mod block;
 mod datasets;
 mod experiments;
 #[cfg(test)]
 mod filter_tests;
 mod functions;
+mod index;
 mod ingest;
 mod job;
 mod links;
 mod lists;
 mod open;
 mod order;
+mod pack;
 mod pending;
 mod plan;
 mod projects;
@@ -18,10 +21,12 @@ mod readers;
 mod rollup;
 mod sampling;
 mod schema;
+mod search;
 mod terms;
 #[cfg(test)]
 mod tests;
 mod trees;
+mod values;
 mod writer;
 
 use std::{
@@ -44,7 +49,7 @@ pub use self::open::OpenError;
 use self::{job::Work, open::Folder, readers::Readers};
 use crate::{
     After, Answer, Catalog, Committed, Count, Cursor, DatasetKey, LogFilter, Logs, Page, Patch, Project, Scope,
-    StoreError, TraceSummary,
+    StoreError, TextCursor, TextPage, TraceSummary, text::TextQuery,
 };
 
 /// Jobs that may wait for the writer; beyond it callers wait to hand theirs over.
@@ -214,13 +219,12 @@ impl Catalog for SqliteStore {
 impl Logs for SqliteStore {
     fn commit(&self, patches: Vec<Patch>) -> Answer<'_, Committed> {
         Box::pin(async move {
-            let prepare = move || patches.into_iter().map(job::Prepared::of).collect::<Result<Vec<_>, _>>();
             // Off the runtime's threads: logs may be megabytes. And off the writer's, which all wait for.
-            let prepared = tokio::task::spawn_blocking(prepare)
+            let batch = tokio::task::spawn_blocking(move || job::Batch::of(patches))
                 .await
                 .map_err(|error| StoreError::Engine(error.to_string()))?
                 .map_err(StoreError::Invalid)?;
-            self.write(|reply| Work::Commit { patches: prepared, reply }).await
+            self.write(|reply| Work::Commit { batch, reply }).await
         })
     }
 
@@ -247,6 +251,18 @@ impl Logs for SqliteStore {
     fn trace(&self, root_trace_id: &str) -> Answer<'_, Vec<TraceLog>> {
         let root = root_trace_id.to_owned();
         Box::pin(self.read(move |conn| trees::trace(conn, &root)))
+    }
+
+    fn text(
+        &self,
+        scope: &Scope,
+        query: &TextQuery,
+        filter: &LogFilter,
+        after: Option<TextCursor>,
+        limit: u32,
+    ) -> Answer<'_, TextPage> {
+        let search = search::Search::new(query, scope, filter);
+        Box::pin(self.read(move |conn| search.run(conn, after, limit)))
     }
 
     fn experiment_stats(&self, uuid: &str) -> Answer<'_, Vec<TraceStats>> {

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, typ
 use super::{
     ingest::{Ingest, damaged},
     rollup, trees,
+    values::Blocks,
 };
 use crate::{Cursor, Page, StoreError, row};
 
@@ -264,6 +265,8 @@ pub(super) fn page(
         started: Timestamp::from_micros(*started).unwrap_or_default(),
         id: id.clone(),
     });
-    let rows = roots.into_iter().filter_map(|(project, id, _)| trees::below(conn, project, &id, &mut 0).transpose());
+    let blocks = Blocks::default();
+    let rows =
+        roots.into_iter().filter_map(|(project, id, _)| trees::below(conn, &blocks, project, &id, &mut 0).transpose());
     Ok(Page { rows: rows.collect::<Result<_, _>>()?, next })
 }

@@ -1,6 +1,11 @@
 //! Conditions that no column answers, asked of a log's document while SQLite walks.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    fmt, io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use parea_types::{Timestamp, TraceLog};
 use rusqlite::{
@@ -14,27 +19,54 @@ use serde::{
 };
 use serde_json::Value;
 
+use super::block::Opened;
 use crate::{query::Condition, row, tree::child_id};
 
-/// `holds(condition, document [, children])` and `text_holds(condition, text)`, the condition as JSON.
+/// The blocks that a connection has open.
+type Open = Arc<Mutex<HashMap<i64, Opened>>>;
+
+/// Blocks that are kept open. A walk along the time goes through few at once.
+const KNOWN: usize = 32;
+
+/// The value of a row of `log`, as `holds` takes it: what `doc` has of it, and its block unless that is open already. Only
+/// then a block's bytes are read.
+pub(super) const VALUE: &str = "log.id, log.block, (SELECT json FROM doc WHERE doc.id = log.id),
+    iif(is_open(log.block), NULL, (SELECT first FROM block WHERE block.id = log.block)),
+    iif(is_open(log.block), NULL, (SELECT data FROM block WHERE block.id = log.block))";
+
+/// `holds(condition, VALUE [, children])` and `text_holds(condition, text)`, the condition as JSON; `is_open(block)` and
+/// `close_blocks()`, which a read begins with, as blocks may have changed since the last one.
 pub(super) fn register(conn: &Connection) -> rusqlite::Result<()> {
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
-    for arguments in [2, 3] {
+    let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
+    let open = Open::default();
+    for arguments in [6, 7] {
+        let open = Arc::clone(&open);
         conn.create_scalar_function("holds", arguments, flags, move |context| {
             let condition = condition(context)?;
-            let document = context.get_raw(1).as_str().map_err(failed)?;
-            let value = match condition.field.holder() {
-                "latency" => latency(document)?,
-                name @ ("children" | "children_ids") if arguments == 3 => {
-                    let links = context.get_raw(2).as_str().map_err(failed)?;
-                    children(document, links, name == "children_ids")?
-                }
-                name => member(document, name)?,
-            };
-            Ok(condition.holds(value.as_ref()))
+            with_document(context, &open, |document| {
+                let value = match condition.field.holder() {
+                    "latency" => latency(document)?,
+                    name @ ("children" | "children_ids") if arguments == 7 => {
+                        let links = context.get_raw(6).as_str().map_err(failed)?;
+                        children(document, links, name == "children_ids")?
+                    }
+                    name => member(document, name)?,
+                };
+                Ok(condition.holds(value.as_ref()))
+            })
         })?;
     }
-    conn.create_scalar_function("text_holds", 2, flags, |context| {
+    let asked = Arc::clone(&open);
+    conn.create_scalar_function("is_open", 1, flags, move |context| {
+        let block: Option<i64> = context.get(0)?;
+        Ok(block.is_none_or(|block| blocks(&asked).contains_key(&block)))
+    })?;
+    conn.create_scalar_function("close_blocks", 0, flags, move |_| {
+        blocks(&open).clear();
+        Ok(true)
+    })?;
+    conn.create_scalar_function("text_holds", 2, pure, |context| {
         let condition = condition(context)?;
         let value = match context.get_raw(1) {
             ValueRef::Null => None,
@@ -42,6 +74,33 @@ pub(super) fn register(conn: &Connection) -> rusqlite::Result<()> {
         };
         Ok(condition.holds(value.as_ref()))
     })
+}
+
+fn blocks(open: &Open) -> MutexGuard<'_, HashMap<i64, Opened>> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The document of a log by the arguments that [`VALUE`] makes.
+fn with_document<T>(
+    context: &Context<'_>,
+    open: &Open,
+    read: impl FnOnce(&str) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let (id, block): (i64, Option<i64>) = (context.get(1)?, context.get(2)?);
+    if let (ValueRef::Text(_), _) | (_, None) = (context.get_raw(3), block) {
+        return read(context.get_raw(3).as_str().map_err(failed)?);
+    }
+    let mut blocks = blocks(open);
+    let block = block.unwrap_or_default();
+    if let ValueRef::Blob(data) = context.get_raw(5) {
+        if blocks.len() >= KNOWN {
+            blocks.clear();
+        }
+        blocks.insert(block, Opened::read(context.get(4)?, data).map_err(failed)?);
+    }
+    let value = blocks.get(&block).and_then(|opened| opened.value(id));
+    let (_, document) = value.ok_or_else(|| failed(io::Error::other("a log's value is missing")))?;
+    read(document)
 }
 
 /// Read once for a statement.

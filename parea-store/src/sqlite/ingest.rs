@@ -4,18 +4,21 @@ use std::collections::{HashMap, HashSet};
 
 use parea_types::{Status, TraceLog};
 use rusqlite::{
-    Connection, OptionalExtension, params, params_from_iter,
+    Connection, params, params_from_iter,
     types::{Null, ToSqlOutput},
 };
 use serde_json::{Map, Value};
 
 use super::{
-    job::{Post, Prepared},
+    block::SIZE,
+    job::{Batch, Facts, Post, Prepared},
     links::Relinked,
+    pack::{Loose, Spelled},
     pending,
     rollup::Rollups,
     sampling,
     terms::Vocabulary,
+    values::{self, Blocks, Source},
 };
 use crate::{
     Outcome, Token,
@@ -32,6 +35,8 @@ pub(super) struct Memory {
     pub(super) pending: i64,
     pub(super) unsampled: i64,
     pub(super) vocabulary: Vocabulary,
+    pub(super) loose: Loose,
+    pub(super) spelled: Spelled,
     pub(super) projects_by_name: HashMap<String, i64>,
     /// Runs of experiments that logs are known to have named.
     pub(super) experiments: HashSet<String>,
@@ -45,14 +50,15 @@ pub(super) struct Ingest<'a> {
     pub(super) memory: &'a mut Memory,
     pub(super) rollups: Rollups,
     pub(super) relinked: Relinked,
+    /// The block that is being filled, and what it is to hold.
+    block: Option<i64>,
+    unwritten: Vec<(i64, &'a Post)>,
 }
 
 /// A log that is stored.
 struct Stored {
-    id: i64,
+    source: Source,
     project: i64,
-    stamps: Option<String>,
-    json: String,
 }
 
 impl<'a> Ingest<'a> {
@@ -62,23 +68,74 @@ impl<'a> Ingest<'a> {
                 conn.query_row("SELECT arrivals, words FROM history", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
             memory.pending = pending::count(conn)?;
             memory.unsampled = sampling::count(conn)?;
+            memory.loose = Loose::count(conn)?;
             memory.is_loaded = true;
         }
-        Ok(Self { conn, memory, rollups: Rollups::default(), relinked: Relinked::default() })
+        Ok(Self {
+            conn,
+            memory,
+            rollups: Rollups::default(),
+            relinked: Relinked::default(),
+            block: None,
+            unwritten: Vec::new(),
+        })
     }
 
     /// Writes what was put off to the end. The commit itself is the caller's.
     pub(super) fn finish(mut self) -> rusqlite::Result<Token> {
         self.mend_roots()?;
         self.leave_out()?;
-        self.rollups.write(self.conn)?;
+        std::mem::take(&mut self.rollups).write(self.conn)?;
+        self.memory.spelled.write(self.conn)?;
         let arrivals = self.memory.arrivals;
         let words = self.memory.vocabulary.count;
         self.conn.prepare_cached("UPDATE history SET arrivals = ?1, words = ?2")?.execute(params![arrivals, words])?;
         Ok(Token(arrivals))
     }
 
-    pub(super) fn patch(&mut self, patch: &Prepared) -> rusqlite::Result<Outcome> {
+    /// Patches as they came. Where all of a block's are new logs, their values are packed already.
+    pub(super) fn batch(&mut self, batch: &'a Batch) -> rusqlite::Result<Vec<Outcome>> {
+        let mut outcomes = Vec::with_capacity(batch.patches.len());
+        for (patches, packed) in batch.patches.chunks(SIZE).zip(&batch.packed) {
+            let first = self.memory.arrivals as i64 + 1;
+            let last = first + patches.len() as i64 - 1;
+            self.block = packed.is_some().then_some(last << 8);
+            for patch in patches {
+                outcomes.push(self.patch(patch)?);
+            }
+            if let (Some(packed), Some(block)) = (packed, self.block.take()) {
+                if self.unwritten.len() == patches.len() {
+                    self.unwritten.clear();
+                    self.memory.spelled.note(packed);
+                    self.memory.loose.lists += 1;
+                    values::add(self.conn, block, first, packed)?;
+                } else {
+                    self.write_values()?;
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Gives up the block that is being filled: what it was to hold is packed later.
+    fn write_values(&mut self) -> rusqlite::Result<()> {
+        self.block = None;
+        for (id, post) in std::mem::take(&mut self.unwritten) {
+            self.conn.prepare_cached("UPDATE log SET block = NULL WHERE id = ?1")?.execute([id])?;
+            self.put_fresh(id, None, &post.json)?;
+        }
+        Ok(())
+    }
+
+    fn put_fresh(&mut self, id: i64, stamps: Option<&str>, json: &str) -> rusqlite::Result<()> {
+        self.memory.loose.fresh += 1;
+        self.conn
+            .prepare_cached("INSERT INTO doc (id, stamps, json) VALUES (?1, ?2, ?3)")?
+            .execute(params![id, stamps, json])?;
+        Ok(())
+    }
+
+    fn patch(&mut self, patch: &'a Prepared) -> rusqlite::Result<Outcome> {
         self.memory.arrivals += 1;
         let arrival = self.memory.arrivals;
         match patch {
@@ -87,74 +144,86 @@ impl<'a> Ingest<'a> {
         }
     }
 
-    fn post(&mut self, post: &Post, arrival: u64) -> rusqlite::Result<Outcome> {
+    /// The logs for which a condition holds, all of them readable.
+    fn stored(&mut self, condition: &str, values: impl rusqlite::Params) -> rusqlite::Result<Vec<Stored>> {
+        let sql = format!("SELECT {}, project FROM {} WHERE {condition}", values::COLUMNS, values::SOURCES);
+        let mut stored: Vec<Stored> =
+            self.conn.prepare_cached(&sql)?.query_map(values, Stored::read)?.collect::<Result<_, _>>()?;
+        let block = self.block;
+        if block.is_some() && stored.iter().any(|stored| stored.source.block == block) {
+            let ids: Vec<i64> = stored.iter().map(|stored| stored.source.id).collect();
+            self.write_values()?;
+            let again = format!("SELECT {}, project FROM {} WHERE log.id = ?1", values::COLUMNS, values::SOURCES);
+            let mut find = self.conn.prepare_cached(&again)?;
+            stored = ids.into_iter().map(|id| find.query_row([id], Stored::read)).collect::<Result<_, _>>()?;
+        }
+        Ok(stored)
+    }
+
+    fn post(&mut self, post: &'a Post, arrival: u64) -> rusqlite::Result<Outcome> {
         let project = self.project_of(post.project_uuid.as_deref(), post.project_name.as_deref())?;
-        let trace_id = &post.log.trace_id;
-        let stored = self
-            .conn
-            .prepare_cached(
-                "SELECT log.id, project, stamps, json FROM log JOIN doc USING (id)
-                 WHERE trace_id = ?1 AND project = ?2",
-            )?
-            .query_row(params![trace_id, project], Stored::read)
-            .optional()?;
-        let said = || {
-            let updated = post.log.last_updated_at.map(parea_types::Timestamp::micros);
-            fields(&post.json).map(|fields| Cells::of_post(fields, updated, arrival))
-        };
+        let trace_id = &post.facts.trace_id;
+        let stored = self.stored("trace_id = ?1 AND project = ?2", params![trace_id, project])?.pop();
+        let said = || fields(&post.json).map(|fields| Cells::of_post(fields, post.updated, arrival));
         if let Some(stored) = stored {
+            let stored = stored.value(self.conn)?;
             // The usual repetition, told without reading it.
-            if stored.stamps.is_none() && stored.json == post.json {
+            if stored.value.stamps.is_none() && stored.value.json == post.json {
                 return Ok(Outcome::Unchanged);
             }
             return self.merge(&stored, said()?);
         }
-        if self.is_left_out(project, &post.log)? {
+        if self.is_left_out(project, &post.facts.row)? {
             self.take_pending(trace_id)?;
             return Ok(Outcome::Unchanged);
         }
         match self.take_pending(trace_id)? {
             None => {
-                self.insert(project, arrival, &post.log, &post.json, None)?;
+                let id = arrival as i64;
+                let block = self.block;
+                self.insert(project, id, &post.facts, block)?;
+                if block.is_some() {
+                    self.unwritten.push((id, post));
+                } else {
+                    self.put_fresh(id, None, &post.json)?;
+                }
                 Ok(Outcome::Created)
             }
             Some(mut cells) => {
                 cells.join(said()?);
                 let (log, form) = read(&cells, trace_id)?;
-                self.insert(project, arrival, &log, &row::json(&log), Some(&row::json(&form)))?;
+                self.insert(project, arrival as i64, &Facts::of(&log), None)?;
+                self.put_fresh(arrival as i64, Some(&row::json(&form)), &row::json(&log))?;
                 Ok(Outcome::Merged)
             }
         }
     }
 
     fn put(&mut self, update: &Update, arrival: u64) -> rusqlite::Result<Outcome> {
-        let stored: Vec<Stored> = self
-            .conn
-            .prepare_cached("SELECT log.id, project, stamps, json FROM log JOIN doc USING (id) WHERE trace_id = ?1")?
-            .query_map([&update.trace_id], Stored::read)?
-            .collect::<Result<_, _>>()?;
+        let stored = self.stored("trace_id = ?1", [&update.trace_id])?;
         let said = update.cells(arrival);
         if stored.is_empty() {
             return self.postpone(&update.trace_id, said, arrival);
         }
         let mut outcome = Outcome::Unchanged;
         for stored in stored {
-            if self.merge(&stored, said.clone())? == Outcome::Merged {
+            if self.merge(&stored.value(self.conn)?, said.clone())? == Outcome::Merged {
                 outcome = Outcome::Merged;
             }
         }
         Ok(outcome)
     }
 
-    fn merge(&mut self, stored: &Stored, said: Cells) -> rusqlite::Result<Outcome> {
-        let old: TraceLog = serde_json::from_str(&stored.json).map_err(damaged)?;
+    fn merge(&mut self, stored: &Known, said: Cells) -> rusqlite::Result<Outcome> {
+        let Known { value, project, .. } = stored;
+        let old: TraceLog = serde_json::from_str(&value.json).map_err(damaged)?;
         let once =
-            |log: &TraceLog| Form::of_post(log.last_updated_at.map(parea_types::Timestamp::micros), stored.id as u64);
-        let form = match &stored.stamps {
+            |log: &TraceLog| Form::of_post(log.last_updated_at.map(parea_types::Timestamp::micros), value.id as u64);
+        let form = match &value.stamps {
             None => once(&old),
             Some(stamps) => serde_json::from_str(stamps).map_err(damaged)?,
         };
-        let before = form.cells(fields(&stored.json)?);
+        let before = form.cells(fields(&value.json)?);
         let mut cells = before.clone();
         cells.join(said);
         if cells.repeats(&before) {
@@ -162,76 +231,93 @@ impl<'a> Ingest<'a> {
         }
         let (log, form) = read(&cells, &old.trace_id)?;
         let stamps = (form != once(&log)).then(|| row::json(&form));
-        self.conn.prepare_cached("UPDATE doc SET stamps = ?2, json = ?3 WHERE id = ?1")?.execute(params![
-            stored.id,
-            stamps,
-            row::json(&log)
-        ])?;
-        self.change_terms(stored.project, stored.id, &old, &log)?;
-        self.replace(stored, &log, Row::of(&log) == Row::of(&old))?;
+        if stored.is_loose {
+            self.conn.prepare_cached("UPDATE doc SET stamps = ?2, json = ?3 WHERE id = ?1")?.execute(params![
+                value.id,
+                stamps,
+                row::json(&log)
+            ])?;
+        } else {
+            self.memory.loose.changed += 1;
+            self.conn
+                .prepare_cached("INSERT INTO doc (id, block, stamps, json) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![value.id, stored.block, stamps, row::json(&log)])?;
+        }
+        self.change_terms(*project, value.id, &old, &log)?;
+        self.replace(*project, value.id, &log, Row::of(&log) == Row::of(&old))?;
         Ok(Outcome::Merged)
     }
 
-    /// Adds a log that is not stored yet.
-    fn insert(
-        &mut self,
-        project: i64,
-        arrival: u64,
-        log: &TraceLog,
-        json: &str,
-        stamps: Option<&str>,
-    ) -> rusqlite::Result<()> {
-        let row = Row::of(log);
+    /// Adds what stands beside a log that is not stored yet.
+    fn insert(&mut self, project: i64, id: i64, facts: &Facts, block: Option<i64>) -> rusqlite::Result<()> {
+        let Facts { trace_id, row, .. } = facts;
         // Where none is named, the parent's id stands in until the end of the transaction.
         let root = row.root.as_ref().unwrap_or(&row.parent);
-        let identity =
-            [("id", (arrival as i64).into()), ("project", project.into()), ("trace_id", log.trace_id.as_str().into())];
-        let (names, values): (Vec<_>, Vec<_>) = identity.into_iter().chain(columns(&row, root)).unzip();
+        let identity = [
+            ("id", id.into()),
+            ("project", project.into()),
+            ("trace_id", trace_id.as_str().into()),
+            ("block", block.map_or(Null.into(), Into::into)),
+        ];
+        let (names, values): (Vec<_>, Vec<_>) = identity.into_iter().chain(columns(row, root)).unzip();
         let places = vec!["?"; names.len()].join(", ");
         self.conn
             .prepare_cached(&format!("INSERT INTO log ({}) VALUES ({places})", names.join(", ")))?
             .execute(params_from_iter(values))?;
-        self.conn
-            .prepare_cached("INSERT INTO doc (id, stamps, json) VALUES (?1, ?2, ?3)")?
-            .execute(params![arrival, stamps, json])?;
         if let Some(experiment) = &row.experiment {
             self.name_experiment(project, experiment)?;
         }
-        self.add_terms(project, arrival as i64, log)?;
-        self.relinked.note(project, &log.trace_id, row.root.is_none());
+        self.memory.vocabulary.write(self.conn, project, id, &facts.terms)?;
+        self.relinked.note(project, trace_id, row.root.is_none());
         if row.root.is_some() {
-            self.rollups.add(project, root, log, &row);
+            self.rollups.add(project, root, facts);
         }
         Ok(())
     }
 
     /// Brings what stands beside a log up to date with it.
-    fn replace(&mut self, stored: &Stored, log: &TraceLog, is_same_row: bool) -> rusqlite::Result<()> {
+    fn replace(&mut self, project: i64, id: i64, log: &TraceLog, is_same_row: bool) -> rusqlite::Result<()> {
         let old_root: String =
-            self.conn.prepare_cached("SELECT root FROM log WHERE id = ?1")?.query_row([stored.id], |row| row.get(0))?;
+            self.conn.prepare_cached("SELECT root FROM log WHERE id = ?1")?.query_row([id], |row| row.get(0))?;
         if is_same_row {
-            self.rollups.change(stored.project, &old_root, log);
+            self.rollups.change(project, &old_root, log);
             return Ok(());
         }
-        self.rollups.recount(stored.project, &old_root);
+        self.rollups.recount(project, &old_root);
         let row = Row::of(log);
         let root = row.root.as_ref().unwrap_or(&old_root);
         let (names, values): (Vec<_>, Vec<_>) = columns(&row, root).into_iter().unzip();
         self.conn
             .prepare_cached(&format!("UPDATE log SET {} = ? WHERE id = ?", names.join(" = ?, ")))?
-            .execute(params_from_iter(values.into_iter().chain([stored.id.into()])))?;
+            .execute(params_from_iter(values.into_iter().chain([id.into()])))?;
         if let Some(experiment) = &row.experiment {
-            self.name_experiment(stored.project, experiment)?;
+            self.name_experiment(project, experiment)?;
         }
-        self.rollups.recount(stored.project, root);
-        self.relinked.note(stored.project, &log.trace_id, row.root.is_none());
+        self.rollups.recount(project, root);
+        self.relinked.note(project, &log.trace_id, row.root.is_none());
         Ok(())
     }
 }
 
+/// The same with its value.
+struct Known {
+    value: super::block::Value,
+    project: i64,
+    /// The block that has it, or had it before it changed.
+    block: Option<i64>,
+    /// Whether the value stands in `doc`.
+    is_loose: bool,
+}
+
 impl Stored {
     fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { id: row.get(0)?, project: row.get(1)?, stamps: row.get(2)?, json: row.get(3)? })
+        Ok(Self { source: Source::read(row)?, project: row.get(4)? })
+    }
+
+    fn value(self, conn: &Connection) -> rusqlite::Result<Known> {
+        let (block, is_loose) = (self.source.block, self.source.is_loose());
+        let value = self.source.value(conn, &Blocks::default())?;
+        Ok(Known { value, project: self.project, block, is_loose })
     }
 }
 

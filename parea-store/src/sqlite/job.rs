@@ -3,15 +3,25 @@
 use parea_types::TraceLog;
 use tokio::sync::oneshot;
 
-use super::{ingest::Ingest, order::Order};
-use crate::{Committed, Outcome, Patch, Project, StoreError, Token, merge, row};
+use super::{
+    block::{FULL, Packed, SIZE, Words, encode},
+    ingest::Ingest,
+    order::Order,
+    pack,
+    terms::Terms,
+};
+use crate::{
+    Committed, Outcome, Patch, Project, StoreError, Token, merge,
+    row::{self, Head, Row},
+    text::Pieces,
+};
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// What is asked of the writer, and whom to answer once it is durable.
 #[derive(Debug)]
 pub(super) enum Work {
-    Commit { patches: Vec<Prepared>, reply: Reply<Committed> },
+    Commit { batch: Batch, reply: Reply<Committed> },
     Project { name: String, reply: Reply<(Project, bool)> },
     Losses { project: String, losses: Vec<(String, u64)>, reply: Reply<()> },
     Order(Box<dyn Order>),
@@ -26,6 +36,14 @@ pub(super) enum Done {
     Order,
 }
 
+/// Patches in our spelling, with what can be said of them without the file.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) patches: Vec<Prepared>,
+    /// For each [`SIZE`] of them the block that they make if all are new, where they are worth one.
+    pub(super) packed: Vec<Option<Packed>>,
+}
+
 /// A patch in our spelling.
 #[derive(Debug)]
 pub(super) enum Prepared {
@@ -38,24 +56,80 @@ pub(super) enum Prepared {
 pub(super) struct Post {
     pub(super) project_uuid: Option<String>,
     pub(super) project_name: Option<String>,
-    pub(super) log: TraceLog,
     /// The log as JSON.
     pub(super) json: String,
+    pub(super) updated: Option<i64>,
+    pub(super) facts: Facts,
+}
+
+/// What stands beside a log's value.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) trace_id: String,
+    pub(super) row: Row,
+    pub(super) terms: Terms,
+    /// Where it names itself as the root.
+    pub(super) head: Option<Head>,
+}
+
+impl Facts {
+    pub(super) fn of(log: &TraceLog) -> Self {
+        let row = Row::of(log);
+        let is_root = row.root.as_ref() == Some(&log.trace_id);
+        Self { trace_id: log.trace_id.clone(), row, terms: Terms::of(log), head: is_root.then(|| Head::of(log)) }
+    }
+}
+
+impl Batch {
+    /// An error names the field whose value is none of its.
+    pub(super) fn of(patches: Vec<Patch>) -> Result<Self, String> {
+        let mut batch = Self { patches: Vec::with_capacity(patches.len()), packed: Vec::new() };
+        let mut patches = patches.into_iter().peekable();
+        while patches.peek().is_some() {
+            let is_enough = pack::is_enough(patches.len());
+            let begun = batch.patches.len();
+            let mut pieces = Vec::new();
+            for patch in patches.by_ref().take(SIZE) {
+                match patch {
+                    Patch::Post(log) => batch.patches.push(Prepared::post(*log, is_enough.then_some(&mut pieces))),
+                    Patch::Put(update) => batch.patches.push(Prepared::Put(merge::Update::check(update)?)),
+                }
+            }
+            batch.packed.push(if is_enough { pack(&batch.patches[begun..], &pieces) } else { None });
+        }
+        Ok(batch)
+    }
+}
+
+/// The block of some posts. Their ids will follow one another.
+fn pack(patches: &[Prepared], pieces: &[Pieces]) -> Option<Packed> {
+    let mut texts = Vec::with_capacity(patches.len());
+    for patch in patches {
+        let Prepared::Post(post) = patch else { return None };
+        texts.push(post.json.as_str());
+    }
+    if texts.iter().map(|text| text.len()).sum::<usize>() > FULL {
+        return None;
+    }
+    let data = encode(0, (0..).zip(texts).map(|(id, json)| (id, None, json))).ok()?;
+    Some(Packed { data, words: Words::of(pieces.iter()) })
 }
 
 impl Prepared {
-    /// An error names the field whose value is none of its.
-    pub(super) fn of(patch: Patch) -> Result<Self, String> {
-        match patch {
-            Patch::Post(mut log) => {
-                let said = |text: &mut Option<String>| text.take().filter(|text| !text.is_empty());
-                let (project_uuid, project_name) = (said(&mut log.project_uuid), said(&mut log.project_name));
-                merge::normalise(&mut log);
-                let json = row::json(&*log);
-                Ok(Self::Post(Box::new(Post { project_uuid, project_name, log: *log, json })))
-            }
-            Patch::Put(update) => merge::Update::check(update).map(Self::Put),
+    fn post(mut log: TraceLog, pieces: Option<&mut Vec<Pieces>>) -> Self {
+        let said = |text: &mut Option<String>| text.take().filter(|text| !text.is_empty());
+        let (project_uuid, project_name) = (said(&mut log.project_uuid), said(&mut log.project_name));
+        merge::normalise(&mut log);
+        if let Some(pieces) = pieces {
+            pieces.push(Pieces::of(&log));
         }
+        Self::Post(Box::new(Post {
+            project_uuid,
+            project_name,
+            json: row::json(&log),
+            updated: log.last_updated_at.map(parea_types::Timestamp::micros),
+            facts: Facts::of(&log),
+        }))
     }
 }
 
@@ -63,7 +137,7 @@ impl Work {
     /// Patches and bytes, roughly.
     pub(super) fn size(&self) -> (usize, usize) {
         match self {
-            Self::Commit { patches, .. } => {
+            Self::Commit { batch: Batch { patches, .. }, .. } => {
                 let bytes = patches.iter().map(|patch| match patch {
                     Prepared::Post(post) => post.json.len(),
                     Prepared::Put(_) => 1024,
@@ -74,11 +148,9 @@ impl Work {
         }
     }
 
-    pub(super) fn apply(&self, ingest: &mut Ingest<'_>) -> rusqlite::Result<Done> {
+    pub(super) fn apply<'a>(&'a self, ingest: &mut Ingest<'a>) -> rusqlite::Result<Done> {
         match self {
-            Self::Commit { patches, .. } => {
-                patches.iter().map(|patch| ingest.patch(patch)).collect::<Result<_, _>>().map(Done::Commit)
-            }
+            Self::Commit { batch, .. } => ingest.batch(batch).map(Done::Commit),
             Self::Project { name, .. } => {
                 ingest.project_named(name).map(|(project, is_new)| Done::Project(project, is_new))
             }

@@ -66,6 +66,16 @@ impl List {
     }
 
     fn statement(&self, conn: &Connection, counts: bool) -> rusqlite::Result<Statement> {
+        let mut conditions = self.own_conditions();
+        let plan = self.plan(conn)?;
+        let others = usize::from(self.filter.status.is_some()) + plan.conditions.len().saturating_sub(1);
+        let way = self.way(conn, plan.accesses, counts)?;
+        conditions.extend(plan.conditions);
+        Ok(Statement { way, conditions, others })
+    }
+
+    /// The conditions beside the filter.
+    fn own_conditions(&self) -> Vec<Sql> {
         let (table, _) = self.table();
         let mut conditions = Vec::new();
         if let Some(project) = &self.scope.project {
@@ -84,11 +94,14 @@ impl List {
         if let Some(from) = self.filter.started_from {
             conditions.push(Sql::new(format!("{table}.started >= ?"), [Value::Integer(from.micros())]));
         }
-        let plan = self.plan(conn)?;
-        let others = usize::from(self.filter.status.is_some()) + plan.conditions.len().saturating_sub(1);
-        let way = self.way(conn, plan.accesses, counts)?;
-        conditions.extend(plan.conditions);
-        Ok(Statement { way, conditions, others })
+        conditions
+    }
+
+    /// All conditions as one.
+    pub(super) fn conditions(&self, conn: &Connection) -> rusqlite::Result<Sql> {
+        let mut conditions = self.own_conditions();
+        conditions.extend(self.plan(conn)?.conditions);
+        Ok(Sql::join(conditions, " AND ", "1"))
     }
 
     fn plan(&self, conn: &Connection) -> rusqlite::Result<Plan> {

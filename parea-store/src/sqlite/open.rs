@@ -148,7 +148,7 @@ fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "foreign_keys", false)?;
     functions::register(conn)?;
     // No `mmap_size`: an error of the disk would then be a signal that ends the process instead of an error.
-    conn.set_prepared_statement_cache_capacity(64);
+    conn.set_prepared_statement_cache_capacity(128);
     Ok(())
 }
 

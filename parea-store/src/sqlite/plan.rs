@@ -2,7 +2,10 @@
 
 use rusqlite::{Connection, params_from_iter, types::Value};
 
-use super::terms::{Column, WORDS, WORDS_OF_ALL, Word};
+use super::{
+    functions::VALUE,
+    terms::{Column, WORDS, WORDS_OF_ALL, Word},
+};
 use crate::{
     query::{Comparison, Condition, Field, Filter, Operand, Test, number},
     row::json,
@@ -24,7 +27,7 @@ impl Sql {
         Self { text: text.into(), values: values.into() }
     }
 
-    fn join(parts: Vec<Self>, word: &str, none: &str) -> Self {
+    pub(super) fn join(parts: Vec<Self>, word: &str, none: &str) -> Self {
         let texts: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
         let text = if texts.is_empty() { none.to_owned() } else { format!("({})", texts.join(word)) };
         Self { text, values: parts.into_iter().flat_map(|part| part.values).collect() }
@@ -267,9 +270,9 @@ fn read(condition: &Condition) -> Sql {
         "project_name" => "text_holds(?, (SELECT name FROM project WHERE project.id = log.project))".to_owned(),
         "project_uuid" => "text_holds(?, (SELECT uuid FROM project WHERE project.id = log.project))".to_owned(),
         "children" | "children_ids" => {
-            format!("holds(?, (SELECT json FROM doc WHERE doc.id = log.id), {LINKS})")
+            format!("holds(?, {VALUE}, {LINKS})")
         }
-        _ => "holds(?, (SELECT json FROM doc WHERE doc.id = log.id))".to_owned(),
+        _ => format!("holds(?, {VALUE})"),
     };
     Sql::new(text, [Value::Text(json(condition))])
 }

@@ -49,6 +49,7 @@ impl Readers {
         let idle = self.idle().pop();
         let mut conn = idle.map_or_else(|| open::reader(&self.path), Ok)?;
         let tx = conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        tx.prepare_cached("SELECT close_blocks()")?.query_row([], |_| Ok(()))?;
         let answer = read(&tx)?;
         tx.finish()?;
         let mut idle = self.idle();

@@ -7,7 +7,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     ingest::{damaged, status_code, status_of},
+    job::Facts,
     lists::List,
+    values,
 };
 use crate::{
     After, Page, TraceSummary,
@@ -73,11 +75,11 @@ impl Sums {
 
 impl Rollups {
     /// A new log.
-    pub(super) fn add(&mut self, project: i64, root: &str, log: &TraceLog, row: &Row) {
-        if let Some(sums) = self.sums(project, root, row.started) {
-            sums.add(row);
-            if log.trace_id == root {
-                sums.head = Some(Head::of(log));
+    pub(super) fn add(&mut self, project: i64, root: &str, facts: &Facts) {
+        if let Some(sums) = self.sums(project, root, facts.row.started) {
+            sums.add(&facts.row);
+            if facts.head.is_some() {
+                sums.head.clone_from(&facts.head);
             }
         }
     }
@@ -198,14 +200,9 @@ fn count(conn: &Connection, project: i64, root: &str) -> rusqlite::Result<Option
         })
         .optional()?;
     let Some(mut sums) = sums else { return Ok(None) };
-    let root: Option<String> = conn
-        .prepare_cached(
-            "SELECT json FROM log JOIN doc USING (id) WHERE trace_id = ?2 AND project = ?1 AND root = trace_id",
-        )?
-        .query_row(params![project, root], |row| row.get(0))
-        .optional()?;
-    if let Some(json) = root {
-        let log: TraceLog = serde_json::from_str(&json).map_err(damaged)?;
+    let own = values::all(conn, "trace_id = ?2 AND project = ?1 AND root = trace_id", params![project, root])?;
+    for value in own {
+        let log: TraceLog = serde_json::from_str(&value.json).map_err(damaged)?;
         sums.head = Some(Head::of(&log));
     }
     Ok(Some(sums))

@@ -3,7 +3,11 @@
 use parea_types::TraceLog;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::ingest::{Ingest, damaged};
+use super::{
+    ingest::{Ingest, damaged},
+    pack::Loose,
+    values,
+};
 use crate::{row::Row, sampling::is_kept};
 
 /// How many traces left out are remembered. Logs of one trace carry the same rate as a rule, which decides without.
@@ -20,18 +24,17 @@ pub(super) fn count(conn: &Connection) -> rusqlite::Result<i64> {
 impl Ingest<'_> {
     /// Tells of a new log that it need not be stored. Where that is not plain yet [`leave_out`](Self::leave_out) will
     /// tell.
-    pub(super) fn is_left_out(&mut self, project: i64, log: &TraceLog) -> rusqlite::Result<bool> {
-        let row = Row::of(log);
-        let Some(root) = row.root.filter(|_| row.experiment.is_none()) else { return Ok(false) };
-        if row.sample_rate.is_some_and(|rate| !is_kept(&root, rate)) {
-            if !self.is_unsampled(project, &root)? {
-                self.remember(project, &root)?;
+    pub(super) fn is_left_out(&mut self, project: i64, row: &Row) -> rusqlite::Result<bool> {
+        let Some(root) = row.root.as_ref().filter(|_| row.experiment.is_none()) else { return Ok(false) };
+        if row.sample_rate.is_some_and(|rate| !is_kept(root, rate)) {
+            if !self.is_unsampled(project, root)? {
+                self.remember(project, root)?;
                 // What came before goes at the end.
-                self.rollups.recount(project, &root);
+                self.rollups.recount(project, root);
             }
             return Ok(true);
         }
-        self.is_unsampled(project, &root)
+        self.is_unsampled(project, root)
     }
 
     /// Removes what came of traces that are not kept, but for logs of experiments. A log that names no root has no say,
@@ -47,30 +50,27 @@ impl Ingest<'_> {
             if !known {
                 self.remember(project, &root)?;
             }
-            self.forget_terms(project, &root)?;
-            let unwanted = "SELECT id FROM log WHERE project = ?1 AND root = ?2 AND experiment IS NULL";
-            self.conn
-                .prepare_cached(&format!("DELETE FROM doc WHERE id IN ({unwanted})"))?
-                .execute(params![project, root])?;
-            self.conn
-                .prepare_cached("DELETE FROM log WHERE project = ?1 AND root = ?2 AND experiment IS NULL")?
-                .execute(params![project, root])?;
+            self.remove(project, &root)?;
             self.rollups.recount(project, &root);
         }
         Ok(())
     }
 
-    fn forget_terms(&mut self, project: i64, root: &str) -> rusqlite::Result<()> {
-        let unwanted: Vec<(i64, String)> = self
+    /// Removes the logs of a trace that are of no experiment.
+    fn remove(&mut self, project: i64, root: &str) -> rusqlite::Result<()> {
+        const UNWANTED: &str = "project = ?1 AND root = ?2 AND experiment IS NULL";
+        for value in values::all(self.conn, UNWANTED, params![project, root])? {
+            let log: TraceLog = serde_json::from_str(&value.json).map_err(damaged)?;
+            self.remove_terms(project, value.id, &log)?;
+        }
+        let gone: Vec<(i64, Option<i64>)> = self
             .conn
-            .prepare_cached(
-                "SELECT id, json FROM log JOIN doc USING (id) WHERE project = ?1 AND root = ?2 AND experiment IS NULL",
-            )?
+            .prepare_cached(&format!("DELETE FROM log WHERE {UNWANTED} RETURNING id, block"))?
             .query_map(params![project, root], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
-        for (id, json) in unwanted {
-            self.remove_terms(project, id, &serde_json::from_str(&json).map_err(damaged)?)?;
-        }
+        values::remove(self.conn, &gone)?;
+        // Rare enough to be counted anew.
+        self.memory.loose = Loose::count(self.conn)?;
         Ok(())
     }
 

@@ -14,6 +14,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("schema_experiments.sql"), fill: None },
     Migration { sql: include_str!("schema_datasets.sql"), fill: None },
     Migration { sql: include_str!("schema_terms.sql"), fill: Some(terms::fill) },
+    // What is there is packed in the background.
+    Migration { sql: concat!(include_str!("schema_blocks.sql"), include_str!("schema_words.sql")), fill: None },
 ];
 
 /// One step.

@@ -147,7 +147,8 @@ impl Vocabulary {
         Ok(id)
     }
 
-    fn write(&mut self, conn: &Connection, project: i64, log: i64, terms: &Terms) -> rusqlite::Result<()> {
+    /// Makes a new log known.
+    pub(super) fn write(&mut self, conn: &Connection, project: i64, log: i64, terms: &Terms) -> rusqlite::Result<()> {
         for word in &terms.words {
             let word = self.id(conn, project, word)?;
             conn.prepare_cached("INSERT OR IGNORE INTO term (word, started, log) VALUES (?1, ?2, ?3)")?.execute([
@@ -186,11 +187,6 @@ impl Vocabulary {
 }
 
 impl Ingest<'_> {
-    /// Makes a new log known.
-    pub(super) fn add_terms(&mut self, project: i64, id: i64, log: &TraceLog) -> rusqlite::Result<()> {
-        self.memory.vocabulary.write(self.conn, project, id, &Terms::of(log))
-    }
-
     /// Makes known what changed in a log.
     pub(super) fn change_terms(
         &mut self,

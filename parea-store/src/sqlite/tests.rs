@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     SqliteStore, experiments,
-    job::{Prepared, Work},
+    job::{Batch, Work},
     links,
     lists::{Kind, List},
     open::{self, Folder},
@@ -126,8 +126,8 @@ fn write(
         .into_iter()
         .map(|patches| {
             let (reply, answer) = oneshot::channel();
-            let patches = patches.into_iter().map(|patch| Prepared::of(patch).unwrap()).collect();
-            queue.try_send(Work::Commit { patches, reply }).unwrap();
+            let batch = Batch::of(patches).unwrap();
+            queue.try_send(Work::Commit { batch, reply }).unwrap();
             answer
         })
         .collect();

@@ -3,18 +3,23 @@
 use std::collections::{BTreeMap, HashMap};
 
 use parea_types::{EvaluationScore, Timestamp, TraceLog, TraceLogTree};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, params};
 
-use super::{ingest::damaged, lists::List};
+use super::{
+    ingest::damaged,
+    lists::List,
+    values::{Blocks, Source},
+};
 use crate::{After, Cursor, Page, row::json, tree};
 
 /// Bytes of JSON after which a page ends early: what hangs below its rows is looked up once for the whole page, so the
 /// longer it is the better, but all of it is in memory.
 const ENOUGH: usize = 4 << 20;
 
-/// What a whole log is read from.
-pub(super) const LOG: &str = "SELECT json, parent, root, project.uuid, project.name
-    FROM log JOIN doc USING (id) JOIN project ON project.id = log.project";
+/// What a whole log is read from: [`COLUMNS`](values::COLUMNS) and [`SOURCES`](values::SOURCES) with its place and its
+/// project. `CROSS` keeps the tables in this order.
+pub(super) const LOG: &str = "SELECT log.id, log.block, doc.stamps, doc.json, parent, root, project.uuid, project.name
+    FROM log LEFT JOIN doc ON doc.id = log.id CROSS JOIN project ON project.id = log.project";
 
 /// The log `?2` of project `?1` and everything below it by the links, each once even if they form a circle. `CROSS`
 /// keeps SQLite from walking all logs of the project at each step.
@@ -45,16 +50,29 @@ pub(super) const CHILDREN: &str = "SELECT trace_id FROM log
 /// All of a trace.
 pub(super) const TRACE: &str = "WHERE log.project = ?1 AND log.root = ?2";
 
-/// A log as it is stored, with its place and its project. Its size is added to `size`.
-fn read(row: &Row<'_>, size: &mut usize) -> rusqlite::Result<TraceLog> {
-    let json = row.get_ref(0)?.as_str()?;
-    *size += json.len();
-    let mut log: TraceLog = serde_json::from_str(json).map_err(damaged)?;
-    log.parent_trace_id = row.get(1)?;
-    log.root_trace_id = row.get(2)?;
-    log.project_uuid = row.get(3)?;
-    log.project_name = row.get(4)?;
-    Ok(log)
+/// The logs that `sql` finds by [`LOG`], as they are stored, with their places and projects. Their sizes are added to
+/// `size`.
+pub(super) fn logs(
+    conn: &Connection,
+    blocks: &Blocks,
+    sql: &str,
+    values: impl Params,
+    size: &mut usize,
+) -> rusqlite::Result<Vec<TraceLog>> {
+    let mut find = conn.prepare_cached(sql)?;
+    let mut rows = find.query(values)?;
+    let mut logs = Vec::new();
+    while let Some(row) = rows.next()? {
+        let value = Source::read(row)?.value(conn, blocks)?;
+        *size += value.json.len();
+        let mut log: TraceLog = serde_json::from_str(&value.json).map_err(damaged)?;
+        log.parent_trace_id = row.get(4)?;
+        log.root_trace_id = row.get(5)?;
+        log.project_uuid = row.get(6)?;
+        log.project_name = row.get(7)?;
+        logs.push(log);
+    }
+    Ok(logs)
 }
 
 /// The newest log of that id with its tree.
@@ -63,21 +81,19 @@ pub(super) fn tree(conn: &Connection, trace_id: &str) -> rusqlite::Result<Option
         .prepare_cached("SELECT project FROM log WHERE trace_id = ?1 ORDER BY id DESC LIMIT 1")?
         .query_row([trace_id], |row| row.get(0))
         .optional()?;
-    project.map_or(Ok(None), |project| below(conn, project, trace_id, &mut 0))
+    project.map_or(Ok(None), |project| below(conn, &Blocks::default(), project, trace_id, &mut 0))
 }
 
 /// The log of that id with its tree, whose size is added to `size`.
 pub(super) fn below(
     conn: &Connection,
+    blocks: &Blocks,
     project: i64,
     trace_id: &str,
     size: &mut usize,
 ) -> rusqlite::Result<Option<TraceLogTree>> {
-    let logs: Vec<TraceLog> = conn
-        .prepare_cached(&format!("{BELOW} {LOG} {OF_THEM}"))?
-        .query_map(params![project, trace_id], |row| read(row, size))?
-        .collect::<Result<_, _>>()?;
-    Ok(tree::grow(trace_id, logs))
+    let sql = format!("{BELOW} {LOG} {OF_THEM}");
+    Ok(tree::grow(trace_id, logs(conn, blocks, &sql, params![project, trace_id], size)?))
 }
 
 /// All logs of a trace, as they are stored but for their latency.
@@ -87,10 +103,7 @@ pub(super) fn trace(conn: &Connection, root: &str) -> rusqlite::Result<Vec<Trace
         .query_row([root], |row| row.get(0))
         .optional()?;
     let Some(project) = project else { return Ok(Vec::new()) };
-    let mut logs: Vec<TraceLog> = conn
-        .prepare_cached(&format!("{LOG} {TRACE}"))?
-        .query_map(params![project, root], |row| read(row, &mut 0))?
-        .collect::<Result<_, _>>()?;
+    let mut logs = logs(conn, &Blocks::default(), &format!("{LOG} {TRACE}"), params![project, root], &mut 0)?;
     logs.sort_by(tree::in_order);
     for log in &mut logs {
         log.latency = crate::row::latency(log);
@@ -103,7 +116,8 @@ pub(super) fn trace(conn: &Connection, root: &str) -> rusqlite::Result<Vec<Trace
 pub(super) fn page(conn: &Connection, list: &List, after: &After, limit: u32) -> rusqlite::Result<Page<TraceLogTree>> {
     let ids = list.page(conn, after, limit)?;
     let mut place = conn.prepare_cached("SELECT project, trace_id, parent, started FROM log WHERE id = ?1")?;
-    let mut find = conn.prepare_cached(&format!("{LOG} WHERE log.id = ?1"))?;
+    let own = format!("{LOG} WHERE log.id = ?1");
+    let blocks = Blocks::default();
     let mut rows = Vec::new();
     // Those that are no roots, by project: their places among the rows.
     let mut inner: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
@@ -112,10 +126,11 @@ pub(super) fn page(conn: &Connection, list: &List, after: &After, limit: u32) ->
         let (project, trace_id, parent, started): (i64, String, String, i64) =
             place.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
         if parent == trace_id {
-            let tree = below(conn, project, &trace_id, &mut size)?;
+            let tree = below(conn, &blocks, project, &trace_id, &mut size)?;
             rows.push(tree.ok_or(rusqlite::Error::QueryReturnedNoRows)?);
         } else {
-            let log = find.query_row([id], |row| read(row, &mut size))?;
+            let log = logs(conn, &blocks, &own, [id], &mut size)?.pop();
+            let log = log.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
             inner.entry(project).or_default().push(rows.len());
             rows.push(TraceLogTree { log, children_logs: Vec::new() });
         }

@@ -23,6 +23,7 @@ const GROUP_BYTES: usize = 16 * 1024 * 1024;
 /// Serves the queue until all its senders are gone, then leaves the file in order. The folder is ours until then.
 pub(super) fn run(conn: Connection, folder: Folder, mut queue: mpsc::Receiver<Work>, transactions: Arc<AtomicU64>) {
     let mut writer = Writer { conn, memory: Memory::default(), transactions };
+    while queue.is_empty() && writer.pack() {}
     while let Some(first) = queue.blocking_recv() {
         let (mut patches, mut bytes) = first.size();
         let mut group = vec![first];
@@ -36,6 +37,7 @@ pub(super) fn run(conn: Connection, folder: Folder, mut queue: mpsc::Receiver<Wo
             group.push(work);
         }
         writer.commit(group);
+        while queue.is_empty() && writer.pack() {}
     }
     // What fails here is made good when the file is opened again: the write-ahead log holds everything.
     let _ = writer.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -85,9 +87,20 @@ impl Writer {
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut ingest = Ingest::new(&tx, &mut self.memory)?;
         let done = group.iter().map(|work| work.apply(&mut ingest)).collect::<Result<_, _>>()?;
+        // Without a sync of its own, and also where jobs never stop coming.
+        ingest.pack()?;
         let token = ingest.finish()?;
         tx.commit()?;
-        self.transactions.fetch_add(1, Ordering::Relaxed);
+        if !group.is_empty() {
+            self.transactions.fetch_add(1, Ordering::Relaxed);
+        }
         Ok((done, token))
+    }
+
+    /// Packs some of what waits for it; whether there was anything. An error is left to the next job, which meets it
+    /// as well if it matters.
+    fn pack(&mut self) -> bool {
+        let is_due = Ingest::new(&self.conn, &mut self.memory).is_ok() && self.memory.loose.is_due();
+        is_due && self.transact(&[]).is_ok()
     }
 }

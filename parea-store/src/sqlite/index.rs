@@ -1,0 +1,264 @@
+//! Which blocks have a word: an index by hash, of blocks rather than logs, so that it is small and quick to write.
+//!
+//! A block's words come as a sorted list of hashes. When [`SLAB`] such lists are there, they are turned over into a slab: for
+//! each hash the blocks that have it, in [`PARTS`] rows by hash, of which a query reads one for each word and slab. A hash of 24 bits
+//! takes one word in hundreds for another; every hit is looked at anyway. Nothing of the text itself stands here.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::values;
+
+/// Blocks of a slab: their places are the bits of a `u64`.
+pub(super) const SLAB: usize = 64;
+
+/// Rows of a slab, of one to two kilobytes each with usual texts.
+const PARTS: u32 = 128;
+
+/// Bits of a hash.
+const BITS: u32 = 24;
+
+/// From here on the places of a word's blocks are written as 64 bits.
+const MANY: u32 = 7;
+
+/// The word's place in the index.
+pub(super) fn hash(word: &str) -> u32 {
+    of_whole(crate::tree::fnv(word))
+}
+
+/// The same by the word's whole hash (FNV-1a), of which the upper bits are the better ones.
+pub(super) fn of_whole(hash: u64) -> u32 {
+    (hash >> (64 - BITS)) as u32
+}
+
+fn part(hash: u32) -> u32 {
+    hash / ((1 << BITS) / PARTS)
+}
+
+/// Notes the words of a block, in place of those that it had so far: a slab goes on to name those too, in vain.
+pub(super) fn add(conn: &Connection, block: i64, hashes: &[u32]) -> rusqlite::Result<()> {
+    let mut list = Vec::with_capacity(hashes.len() * 3);
+    let mut before = 0;
+    for hash in hashes {
+        number(&mut list, hash - before);
+        before = *hash;
+    }
+    conn.prepare_cached("INSERT OR REPLACE INTO word_list (block, hashes) VALUES (?1, ?2)")?
+        .execute(params![block, list])?;
+    Ok(())
+}
+
+/// How many lists wait for a slab.
+pub(super) fn waiting(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.query_row("SELECT count(*) FROM word_list", [], |row| row.get(0))
+}
+
+/// Turns lists over into a slab.
+pub(super) fn turn_over(conn: &Connection) -> rusqlite::Result<()> {
+    let lists: Vec<(i64, Vec<u8>)> = conn
+        .prepare_cached("DELETE FROM word_list WHERE block IN (SELECT block FROM word_list ORDER BY block LIMIT ?1) RETURNING block, hashes")?
+        .query_map([SLAB], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let mut pairs: Vec<u32> = Vec::new();
+    let mut blocks = Vec::with_capacity(lists.len() * 8);
+    for (place, (block, list)) in (0_u32..).zip(&lists) {
+        blocks.extend_from_slice(&block.to_le_bytes());
+        // 24 bits of hash and 6 of place.
+        pairs.extend(Hashes::of(list).map(|hash| hash << 6 | place));
+    }
+    pairs.sort_unstable();
+    let slab: i64 = conn
+        .prepare_cached("INSERT INTO slab (blocks) VALUES (?1) RETURNING id")?
+        .query_row([blocks], |row| row.get(0))?;
+    let mut insert = conn.prepare_cached("INSERT INTO posting (id, data) VALUES (?1, ?2)")?;
+    let mut rest = pairs.as_slice();
+    for number in 0..PARTS {
+        let end = rest.partition_point(|pair| part(pair >> 6) <= number);
+        let (own, others) = rest.split_at(end);
+        rest = others;
+        if !own.is_empty() {
+            insert.execute(params![slab * i64::from(PARTS) + i64::from(number), postings(own)])?;
+        }
+    }
+    Ok(())
+}
+
+/// The pairs of one part: each hash as its distance to the one before, then the places.
+fn postings(pairs: &[u32]) -> Vec<u8> {
+    let mut data = Vec::with_capacity(pairs.len());
+    let mut before = 0;
+    for same in pairs.chunk_by(|a, b| a >> 6 == b >> 6) {
+        let hash = same[0] >> 6;
+        number(&mut data, hash - before);
+        before = hash;
+        let places = same.iter().map(|pair| (pair & 63) as u8);
+        match same.len() as u32 {
+            // A byte below 64 is a single place.
+            1 => data.extend(places),
+            count if count <= MANY => {
+                data.push(64 + count as u8);
+                data.extend(places);
+            }
+            _ => {
+                data.push(64);
+                let bits = places.fold(0_u64, |bits, place| bits | 1 << place);
+                data.extend_from_slice(&bits.to_le_bytes());
+            }
+        }
+    }
+    data
+}
+
+/// The places of a hash among the blocks of its slab.
+fn places(mut data: &[u8], wanted: u32) -> Option<u64> {
+    let mut hash = 0;
+    while !data.is_empty() {
+        hash += take(&mut data)?;
+        let (&form, rest) = data.split_first()?;
+        data = rest;
+        let (length, bits) = match form {
+            0..64 => (0, 1 << form),
+            64 => (8, u64::from_le_bytes(data.get(..8)?.try_into().ok()?)),
+            _ => {
+                let length = usize::from(form - 64);
+                (length, data.get(..length)?.iter().fold(0, |bits, place| bits | 1 << (place & 63)))
+            }
+        };
+        if hash >= wanted {
+            return Some(if hash == wanted { bits } else { 0 });
+        }
+        data = data.get(length..)?;
+    }
+    Some(0)
+}
+
+/// Words of which a block must have one.
+pub(super) type Any = BTreeSet<u32>;
+
+/// The blocks that have one of each, the newest last. Some may have gone meanwhile.
+pub(super) fn blocks(conn: &Connection, all: &[Any]) -> rusqlite::Result<Vec<i64>> {
+    let mut found = BTreeSet::new();
+    let mut lists = conn.prepare_cached("SELECT block, hashes FROM word_list")?;
+    let mut rows = lists.query([])?;
+    while let Some(row) = rows.next()? {
+        let mut missing: Vec<&Any> = all.iter().collect();
+        for hash in Hashes::of(row.get_ref(1)?.as_blob()?) {
+            missing.retain(|any| !any.contains(&hash));
+        }
+        if missing.is_empty() {
+            found.insert(row.get(0)?);
+        }
+    }
+    let mut slabs = conn.prepare_cached("SELECT id, blocks FROM slab")?;
+    let mut read = conn.prepare_cached("SELECT data FROM posting WHERE id = ?1")?;
+    let mut rows = slabs.query([])?;
+    while let Some(row) = rows.next()? {
+        let slab: i64 = row.get(0)?;
+        let mut bits = u64::MAX;
+        for any in all {
+            let mut one = 0;
+            for hash in any {
+                let id = slab * i64::from(PARTS) + i64::from(part(*hash));
+                let places = read
+                    .query_row([id], |row| {
+                        places(row.get_ref(0)?.as_blob()?, *hash)
+                            .ok_or_else(|| damaged("the index of words is damaged"))
+                    })
+                    .optional()?;
+                one |= places.unwrap_or_default();
+            }
+            bits &= one;
+            if bits == 0 {
+                break;
+            }
+        }
+        for (place, block) in row.get_ref(1)?.as_blob()?.chunks_exact(8).enumerate() {
+            if bits >> place & 1 == 1 {
+                found.insert(i64::from_le_bytes(block.try_into().unwrap_or_default()));
+            }
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+fn damaged(text: &str) -> rusqlite::Error {
+    values::damaged(std::io::Error::other(text.to_owned()))
+}
+
+/// The hashes of a list.
+struct Hashes<'a> {
+    list: &'a [u8],
+    before: u32,
+}
+
+impl<'a> Hashes<'a> {
+    fn of(list: &'a [u8]) -> Self {
+        Self { list, before: 0 }
+    }
+}
+
+impl Iterator for Hashes<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        self.before += take(&mut self.list)?;
+        Some(self.before)
+    }
+}
+
+/// Seven bits a byte, the lowest first.
+fn number(data: &mut Vec<u8>, mut number: u32) {
+    while number >= 0x80 {
+        data.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    data.push(number as u8);
+}
+
+fn take(data: &mut &[u8]) -> Option<u32> {
+    let mut number = 0;
+    for shift in (0..32).step_by(7) {
+        let (&byte, rest) = data.split_first()?;
+        *data = rest;
+        number |= u32::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::{collection::btree_set, prelude::*};
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn blocks_are_found_by_their_words(
+            lists in prop::collection::vec(btree_set(prop_oneof![0..40_u32, 0..1_u32 << BITS], 0..60), 1..150),
+            asked in prop::collection::vec(btree_set(0..60_u32, 1..4), 1..4),
+            slabs in 0..3_usize,
+        ) {
+            let conn = Connection::open_in_memory().unwrap();
+            conn.execute_batch(include_str!("schema_words.sql")).unwrap();
+            let lists: BTreeMap<i64, Any> = (0..).map(|number| number * 256).zip(lists).collect();
+            for (block, list) in &lists {
+                add(&conn, *block, &list.iter().copied().collect::<Vec<_>>()).unwrap();
+            }
+            for _ in 0..slabs {
+                turn_over(&conn).unwrap();
+            }
+            prop_assert_eq!(waiting(&conn).unwrap(), lists.len().saturating_sub(slabs * SLAB) as i64);
+            let has = |list: &Any| asked.iter().all(|any| !any.is_disjoint(list));
+            let expected: Vec<i64> = lists.iter().filter(|(_, list)| has(list)).map(|(block, _)| *block).collect();
+            prop_assert_eq!(blocks(&conn, &asked).unwrap(), expected);
+        }
+    }
+}

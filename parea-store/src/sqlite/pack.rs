@@ -1,0 +1,193 @@
+//! Values that came singly, or changed, into blocks: a little with each transaction, the rest when nothing else waits.
+
+use rusqlite::{Connection, params};
+
+use super::{
+    block::{FULL, LEAST, LONGEST, Packed, SIZE, Value},
+    index,
+    ingest::Ingest,
+    values,
+};
+
+/// Values that stay unpacked, for a while: updates, scores and feedback mostly come for the newest logs. A search reads
+/// them all.
+pub(super) const FRESH: i64 = 512;
+
+/// Changed values that wait for more of their blocks.
+pub(super) const CHANGED: i64 = 1024;
+
+/// Blocks written in one transaction. Each takes two to four milliseconds, and callers wait for the writer.
+const BLOCKS: usize = 3;
+
+/// Places for words that are remembered to have been spelled: 2 MB.
+const KNOWN: usize = 1 << 19;
+
+/// How many values wait for a block.
+#[derive(Debug, Default)]
+pub(super) struct Loose {
+    /// That were never in one.
+    pub(super) fresh: i64,
+    /// That changed since.
+    pub(super) changed: i64,
+    /// Lists of words that wait to be turned over.
+    pub(super) lists: i64,
+    /// One of them cannot be read, so nothing is packed until the next start. A search reads them all the same.
+    pub(super) is_stuck: bool,
+}
+
+impl Loose {
+    pub(super) fn count(conn: &Connection) -> rusqlite::Result<Self> {
+        let count = |condition: &str| {
+            conn.query_row(&format!("SELECT count(*) FROM doc WHERE {condition}"), [], |row| row.get(0))
+        };
+        Ok(Self {
+            fresh: count("block IS NULL")?,
+            changed: count("block > 0")?,
+            lists: index::waiting(conn)?,
+            is_stuck: false,
+        })
+    }
+
+    /// Whether it is time to pack.
+    pub(super) fn is_due(&self) -> bool {
+        let is_full = self.fresh >= FRESH + (BLOCKS * SIZE) as i64 || self.changed > CHANGED;
+        !self.is_stuck && (is_full || self.lists >= index::SLAB as i64)
+    }
+}
+
+/// Which words were spelled: for each of [`KNOWN`] places the last word that fell there, by its hash. A word that gave way
+/// to another is spelled again, which costs a search little.
+#[derive(Debug, Default)]
+pub(super) struct Spelled {
+    known: Vec<u32>,
+    /// New ones, with spaces around each.
+    text: String,
+}
+
+impl Spelled {
+    pub(super) fn note(&mut self, packed: &Packed) {
+        self.known.resize(KNOWN, 0);
+        for (word, hash) in packed.words.text.split(' ').zip(&packed.words.whole) {
+            let place = &mut self.known[*hash as usize % KNOWN];
+            let tag = (hash >> 32) as u32;
+            if *place != tag {
+                *place = tag;
+                self.text.push(' ');
+                self.text.push_str(word);
+            }
+        }
+    }
+
+    pub(super) fn write(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        if self.text.is_empty() {
+            return Ok(());
+        }
+        self.text.push(' ');
+        conn.prepare_cached("INSERT INTO spelling (words) VALUES (?1)")?.execute([&self.text])?;
+        self.text.clear();
+        Ok(())
+    }
+}
+
+impl Ingest<'_> {
+    /// Packs some of what waits, if it is enough.
+    pub(super) fn pack(&mut self) -> rusqlite::Result<()> {
+        if !self.memory.loose.is_due() {
+            return Ok(());
+        }
+        self.conn.execute_batch("SAVEPOINT pack")?;
+        match self.pack_some() {
+            // What is damaged concerns none of the jobs in this transaction.
+            Err(rusqlite::Error::FromSqlConversionFailure(..)) => {
+                self.memory.loose = Loose { is_stuck: true, ..Loose::default() };
+                self.conn.execute_batch("ROLLBACK TO pack; RELEASE pack")
+            }
+            Err(error) => Err(error),
+            Ok(()) => self.conn.execute_batch("RELEASE pack"),
+        }
+    }
+
+    fn pack_some(&mut self) -> rusqlite::Result<()> {
+        if self.memory.loose.lists >= index::SLAB as i64 {
+            self.memory.loose.lists = index::waiting(self.conn)?;
+            if self.memory.loose.lists >= index::SLAB as i64 {
+                index::turn_over(self.conn)?;
+                self.memory.loose.lists -= index::SLAB as i64;
+            }
+            return Ok(());
+        }
+        for _ in 0..BLOCKS {
+            if self.memory.loose.fresh >= FRESH + SIZE as i64 {
+                self.pack_fresh()?;
+            } else if self.memory.loose.changed > CHANGED {
+                self.pack_changed()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The oldest values that are in no block.
+    fn pack_fresh(&mut self) -> rusqlite::Result<()> {
+        let mut values: Vec<Value> = Vec::with_capacity(SIZE);
+        let mut size = 0;
+        {
+            let mut find = self
+                .conn
+                .prepare_cached("SELECT id, stamps, json FROM doc WHERE block IS NULL ORDER BY id LIMIT ?1")?;
+            let mut rows = find.query([SIZE])?;
+            while let Some(row) = rows.next()? {
+                let length = row.get_ref(2)?.as_str()?.len();
+                if !values.is_empty() && (size + length > FULL || length > LONGEST) {
+                    break;
+                }
+                size += length;
+                values.push(Value { id: row.get(0)?, stamps: row.get(1)?, json: row.get(2)? });
+            }
+        }
+        let (Some(first), Some(last)) = (values.first(), values.last()) else {
+            // Whatever was counted, there is none.
+            self.memory.loose.fresh = 0;
+            return Ok(());
+        };
+        self.memory.loose.fresh -= values.len() as i64;
+        if size > LONGEST {
+            self.conn.prepare_cached("UPDATE doc SET block = -1 WHERE id = ?1")?.execute([last.id])?;
+            return Ok(());
+        }
+        let packed = values::pack(&values)?;
+        let block = values::free_id(self.conn, last.id)?;
+        self.memory.spelled.note(&packed);
+        self.memory.loose.lists += 1;
+        values::add(self.conn, block, first.id, &packed)?;
+        for value in &values {
+            self.conn.prepare_cached("UPDATE log SET block = ?2 WHERE id = ?1")?.execute(params![value.id, block])?;
+            self.conn.prepare_cached("DELETE FROM doc WHERE id = ?1")?.execute([value.id])?;
+        }
+        Ok(())
+    }
+
+    /// The block of one that changed, with all that changed in it.
+    fn pack_changed(&mut self) -> rusqlite::Result<()> {
+        let block: i64 = self
+            .conn
+            .prepare_cached("SELECT block FROM doc WHERE block > 0 ORDER BY block LIMIT 1")?
+            .query_row([], |row| row.get(0))?;
+        let before: i64 = self
+            .conn
+            .prepare_cached("SELECT count(*) FROM doc WHERE block = ?1 AND block > 0")?
+            .query_row([block], |row| row.get(0))?;
+        let values = values::take_changes(self.conn, block)?;
+        let packed = values::replace(self.conn, block, &values)?;
+        if let Some(packed) = packed {
+            self.memory.spelled.note(&packed);
+            self.memory.loose.lists += 1;
+        }
+        self.memory.loose.changed -= before;
+        Ok(())
+    }
+}
+
+/// Whether a batch of so many logs is packed as it comes.
+pub(super) fn is_enough(logs: usize) -> bool {
+    logs >= LEAST
+}
