@@ -7,6 +7,7 @@ mod experiment_logs;
 mod feedback;
 mod losses;
 mod project;
+mod search;
 mod stream;
 mod trace_log;
 mod trace_logs;
@@ -38,6 +39,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route(&path("/trace_log/{trace_id}"), get(trace_log::read))
         .route(&path("/trace_logs"), post(batch::create))
         .route(&path("/get_trace_logs"), post(trace_logs::list))
+        .route(&path("/search_trace_logs"), post(search::find))
         .route(&path("/feedback"), post(feedback::create))
         .route(&path("/experiment"), post(experiment::create))
         .route(&path("/experiments"), post(experiment::list))

@@ -100,3 +100,34 @@ async fn a_chain_of_thousands_is_read_back_whole() {
     let page: parea_types::PaginatedTraceLogs = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
     assert_eq!((page.total, page.results.len()), (DEPTH as i64, 5));
 }
+
+#[tokio::test]
+async fn logs_are_found_by_the_words_in_them() {
+    let local = Local::start().await;
+    for (id, output) in [("a", "The refund was refused"), ("b", "No refunds for order 42"), ("c", "退款申請")] {
+        let mut log = log(id);
+        log["output"] = output.into();
+        local.client.post("/trace_log", &log).await;
+    }
+    let found = async |body: Value| {
+        let (status, answer) = local.client.post("/search_trace_logs", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        let ids: Vec<String> = answer["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|log| log["trace_id"].as_str().unwrap().to_owned())
+            .collect();
+        (ids, answer["next"].clone())
+    };
+    assert_eq!(found(json!({ "query": "REFUND", "project_name": "test" })).await, (vec!["a".to_owned()], Value::Null));
+    let (ids, next) = found(json!({ "query": "refund*", "limit": 1 })).await;
+    assert_eq!(ids, ["b"], "the last to arrive first");
+    assert_eq!(found(json!({ "query": "refund*", "limit": 1, "after": next })).await.0, ["a"]);
+    assert_eq!(found(json!({ "query": "款申" })).await.0, ["c"]);
+    assert_eq!(found(json!({ "query": "refund", "project_name": "elsewhere" })).await.0, [""; 0]);
+    for (body, place) in [(json!({ "query": " - " }), "query"), (json!({ "query": "a", "limit": 101 }), "limit")] {
+        let (status, answer) = local.client.post("/search_trace_logs", &body).await;
+        assert_eq!((status, &answer["detail"][0]["loc"][1]), (422, &json!(place)), "{answer}");
+    }
+}

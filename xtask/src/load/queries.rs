@@ -14,6 +14,8 @@ use crate::step::Failure;
 
 const LIST: &str = "/api/parea/v1/get_trace_logs";
 
+const SEARCH: &str = "/api/parea/v1/search_trace_logs";
+
 /// How often each is asked.
 const TIMES: usize = 60;
 
@@ -70,6 +72,31 @@ pub(super) fn all(server: &Served, workload: &Workload) -> Result<Vec<Query>, Fa
         done.push(query);
     }
     done.push(tree(&mut connection)?);
+    let last = workload.made() * super::workload::SPANS;
+    let own = |random: &mut Random| {
+        let span = random.below(last as usize) as u64;
+        Workload::own_word(span / super::workload::SPANS, span % super::workload::SPANS)
+    };
+    let texts: Vec<(&'static str, Ask<'_>)> = vec![
+        ("text: common word", Box::new(|_| "the".to_owned())),
+        ("text: word of one span", Box::new(own)),
+        ("text: absent word", Box::new(|random| format!("absent{}", random.below(1000)))),
+        ("text: three common words", Box::new(|_| "that with search_orders".to_owned())),
+        ("text: phrase", Box::new(|_| r#"\"of the\""#.to_owned())),
+        ("text: part of a word", Box::new(move |random| format!("*{}*", &own(random)[2..9]))),
+        ("text: absent part", Box::new(|random| format!("*zq{}*", random.below(1000)))),
+    ];
+    for (name, ask) in texts {
+        let mut random = Random::seeded(5);
+        let mut query = Query { name, answers: Vec::new(), found: 0 };
+        for _ in 0..TIMES {
+            let body = format!(r#"{{"query":"{}","project_name":"load","limit":20}}"#, ask(&mut random));
+            let (took, answer) = timed(|| connection.post(SEARCH, body.as_bytes()))?;
+            query.answers.push(took);
+            query.found = String::from_utf8_lossy(&answer).matches(r#""trace_id":"#).count() as u64;
+        }
+        done.push(query);
+    }
     Ok(done)
 }
 
@@ -101,7 +128,7 @@ fn number(answer: &[u8], behind: &str) -> u64 {
     rest.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok()).unwrap_or_default()
 }
 
-/// Waits until every span that was made is listed.
+/// Waits until every span that was made is listed, and the last one found by its own word.
 pub(super) fn until_found(server: &Served, workload: &Workload) -> Result<(), Failure> {
     let mut connection = server.connect()?;
     let expected = workload.made() * super::workload::SPANS;
@@ -110,11 +137,16 @@ pub(super) fn until_found(server: &Served, workload: &Workload) -> Result<(), Fa
         let body = r#"{"project_name":"load","page":1,"page_size":1}"#;
         let answer = connection.post(LIST, body.as_bytes()).map_err(broken)?;
         let found = number(&answer, r#""total":"#);
-        if found == expected {
+        let last = workload.made().saturating_sub(1);
+        let body = format!(r#"{{"query":"{}","limit":1}}"#, Workload::own_word(last, 0));
+        let answer = connection.post(SEARCH, body.as_bytes()).map_err(broken)?;
+        if found == expected && String::from_utf8_lossy(&answer).contains("trace_id") {
             return Ok(());
         }
         if begun.elapsed() > PATIENCE {
-            return Err(Failure::Empty(format!("{expected} spans were acknowledged, {found} are listed")));
+            return Err(Failure::Empty(format!(
+                "{expected} spans were acknowledged, {found} are listed, or the last one is not found by its word"
+            )));
         }
         thread::sleep(Duration::from_millis(10));
     }

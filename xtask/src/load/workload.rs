@@ -1,4 +1,6 @@
-//! Traces as an assistant with retrieval makes them: 8 spans, 13 KB of JSON, text as uneven as language.
+//! Traces as an assistant with retrieval makes them: 8 spans, 13 KB of JSON, text as uneven as language. Spans pass on to
+//! one another what they do there: the question goes to each, the documents that were found to the model, its answer to the
+//! root.
 
 use std::{
     io::Write as _,
@@ -132,21 +134,26 @@ struct Span {
     name: &'static str,
     /// Place of the parent among the spans.
     parent: usize,
-    /// Bytes of text that go in and come out.
-    sizes: (usize, usize),
 }
 
 /// In order of execution.
 const SHAPE: [Span; SPANS as usize] = [
-    Span { name: "answer_question", parent: 0, sizes: (150, 1000) },
-    Span { name: "search_orders", parent: 0, sizes: (150, 1600) },
-    Span { name: "rerank", parent: 1, sizes: (250, 400) },
-    Span { name: "build_prompt", parent: 0, sizes: (300, 900) },
-    Span { name: "chat_completion", parent: 0, sizes: (2000, 1000) },
-    Span { name: "lookup_customer", parent: 4, sizes: (80, 300) },
-    Span { name: "format_answer", parent: 0, sizes: (200, 200) },
-    Span { name: "judge", parent: 0, sizes: (300, 120) },
+    Span { name: "answer_question", parent: 0 },
+    Span { name: "search_orders", parent: 0 },
+    Span { name: "rerank", parent: 1 },
+    Span { name: "build_prompt", parent: 0 },
+    Span { name: "chat_completion", parent: 0 },
+    Span { name: "lookup_customer", parent: 4 },
+    Span { name: "format_answer", parent: 0 },
+    Span { name: "judge", parent: 0 },
 ];
+
+/// The texts that spans of one trace pass on to one another.
+struct Story<'a> {
+    question: &'a str,
+    documents: &'a str,
+    answer: &'a str,
+}
 
 impl<'a> Maker<'a> {
     /// A JSON array of whole traces.
@@ -166,13 +173,30 @@ impl<'a> Maker<'a> {
         let trace = self.workload.traces.fetch_add(1, Ordering::Relaxed);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_micros() as u64);
         let ids: Vec<String> = SHAPE.iter().map(|_| self.id(now)).collect();
-        let mut spans: Vec<Vec<u8>> = (0..SHAPE.len()).map(|place| self.span(trace, place, now, &ids)).collect();
+        let story = Story { question: self.text(150), documents: self.text(1600), answer: self.text(1000) };
+        let mut spans: Vec<Vec<u8>> =
+            (0..SHAPE.len()).map(|place| self.span(trace, place, now, &ids, &story)).collect();
         spans.reverse();
         spans
     }
 
-    fn span(&mut self, trace: u64, place: usize, now: u64, ids: &[String]) -> Vec<u8> {
-        let Span { name, parent, sizes } = &SHAPE[place];
+    /// What goes in and what comes out.
+    fn texts(&mut self, place: usize, story: &Story<'_>) -> (String, String) {
+        let Story { question, documents, answer } = *story;
+        match place {
+            0 => (question.to_owned(), answer.to_owned()),
+            1 => (question.to_owned(), documents.to_owned()),
+            2 => (format!("{question} {}", self.text(100)), until(documents, 400).to_owned()),
+            3 => (format!("{question} {}", self.text(150)), format!("{} {question}", until(documents, 750))),
+            4 => (format!("{} {documents} {question}", self.text(250)), answer.to_owned()),
+            5 => (self.text(80).to_owned(), self.text(300).to_owned()),
+            6 => (until(answer, 200).to_owned(), until(answer, 200).to_owned()),
+            _ => (format!("{} {question}", until(answer, 150)), self.text(120).to_owned()),
+        }
+    }
+
+    fn span(&mut self, trace: u64, place: usize, now: u64, ids: &[String], story: &Story<'_>) -> Vec<u8> {
+        let Span { name, parent } = &SHAPE[place];
         let mut json = Vec::with_capacity(4096);
         let (id, root, parent_id) = (&ids[place], &ids[0], &ids[*parent]);
         let (begun, ended) = (time(now + place as u64 * 1500), time(now + place as u64 * 1500 + 90_000));
@@ -184,8 +208,7 @@ impl<'a> Maker<'a> {
             2
         };
         let own = Workload::own_word(trace, place as u64);
-        let input = self.text(sizes.0);
-        let output = self.text(sizes.1);
+        let (input, output) = self.texts(place, story);
         let status = if self.random.below(20) == 0 { "error" } else { "success" };
         let session = trace / 5;
         // Writing to memory does not fail.
@@ -255,6 +278,12 @@ impl<'a> Maker<'a> {
             low & 0xffff_ffff_ffff
         )
     }
+}
+
+/// The beginning of a text, whole words only.
+fn until(text: &str, length: usize) -> &str {
+    let end = text[..length.min(text.len())].rfind(' ').unwrap_or(text.len());
+    &text[..end]
 }
 
 /// Microseconds since 1970 as the SDKs write them.
