@@ -1,7 +1,7 @@
 //! From a valid function to its annotated form: one static, and one call to a hook around the body.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens as _, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, Expr, Signature, Type, ext::IdentExt as _, parse_quote, spanned::Spanned as _};
 
 use crate::{
@@ -37,7 +37,7 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
             None => quote!(#hooks::drive_sync(&__PAREA_SITE, #closure, #outcome)),
             Some(Returned { what: What::Future, boxed, .. }) => {
                 let drive = quote!(#hooks::drive_returned(&__PAREA_SITE, #closure, #outcome));
-                if boxed.is_some() { quote!(::std::boxed::Box::pin(#drive)) } else { drive }
+                if boxed.is_some() { quote!(#hooks::Box::pin(#drive)) } else { drive }
             }
             Some(flow) => flow_call(options, &flow, "", &closure, &outcome, &hooks),
         };
@@ -51,7 +51,7 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
         Some(flow) => flow_call(options, &flow, "drive_", &future, &outcome, &hooks),
     };
     if keeps_async_fn(function) {
-        let drive = if options.boxed { quote!(::std::boxed::Box::pin(#drive)) } else { drive };
+        let drive = if options.boxed { quote!(#hooks::Box::pin(#drive)) } else { drive };
         return item(function, &function.sig, quote!(#site #drive.await));
     }
     // The future is returned as it is: one level less to nest than inside an `async fn`, and smaller by a copy of
@@ -60,7 +60,7 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
     sig.asyncness = None;
     let output = function.output().map_or_else(|| quote!(()), |output| quote!(#output));
     sig.output = parse_quote!(-> impl ::core::future::Future<Output = #output>);
-    let drive = if options.boxed { quote!(::std::boxed::Box::pin(#drive)) } else { drive };
+    let drive = if options.boxed { quote!(#hooks::Box::pin(#drive)) } else { drive };
     let traced = item(function, &sig, quote!(#site #drive));
     // Documentation shows the function as it was written.
     let written = item(function, &function.sig, quote!(loop {}));
@@ -105,14 +105,14 @@ fn flow_call(
     let item = if takes_in { &quote!(|_, _| {}) } else { item };
     let wrap = match flow.boxed {
         None => quote!(|#value| #kept),
-        Some((boxed, Boxed::Pin)) => quote!(|#value| -> #boxed { ::std::boxed::Box::pin(#kept) }),
-        Some((boxed, Boxed::Box)) => quote!(|#value| -> #boxed { ::std::boxed::Box::new(#kept) }),
+        Some((boxed, Boxed::Pin)) => quote!(|#value| -> #boxed { #hooks::Box::pin(#kept) }),
+        Some((boxed, Boxed::Box)) => quote!(|#value| -> #boxed { #hooks::Box::new(#kept) }),
         Some((boxed, Boxed::Held)) => quote!(|#value| -> #boxed { #hooks::Holds::hold(#kept) }),
     };
     let failed = flow.fallible.then(|| {
         let (error, end) = (local("error"), local("end"));
-        let capture = capture_error(&error, &end, hooks);
-        quote!(|#error, #end| { #capture },)
+        let (rungs, capture) = (rungs(hooks), capture_error(&error, &end, hooks));
+        quote!(|#error, #end| { #rungs #capture },)
     });
     quote!(#hooks::#hook(&__PAREA_SITE, #body, #item, #failed #wrap))
 }
@@ -135,9 +135,11 @@ fn take_in(with: &Expr, of: Option<&Type>, hooks: &TokenStream) -> TokenStream {
 fn show_all(options: &Options, hooks: &TokenStream) -> TokenStream {
     let (all, end) = (local("all"), local("end"));
     let captured = success(options, &all, &end, hooks);
-    let (all, traits) = if captured.is_empty() { (quote!(_), None) } else { (quote!(#all), Some(value_rungs(hooks))) };
-    let end = if captured.is_empty() { quote!(_) } else { quote!(#end) };
-    quote!(|#all, #end| { #traits #captured })
+    if captured.is_empty() {
+        return quote!(|_, _| {});
+    }
+    let rungs = rungs(hooks);
+    quote!(|#all, #end| { #rungs #captured })
 }
 
 /// Whether returning `impl Future` would change what the function means to others.
@@ -262,7 +264,7 @@ fn record(options: &Options, function: &Function, hooks: &TokenStream) -> TokenS
     if let Some(receiver) = function.receiver.as_ref().filter(|receiver| !skipped(&receiver.token)) {
         let (cfg, this) = (&receiver.cfg, &receiver.token);
         let capture = input(this, &quote!(&#this), &recorder, hooks);
-        statements.extend(quote!(#(#cfg)* { #capture }));
+        statements.extend(quote!(#(#cfg)* #capture));
     }
     for argument in &function.arguments {
         let captures: Vec<_> = argument.names.iter().filter(|name| !skipped(name)).collect();
@@ -273,7 +275,7 @@ fn record(options: &Options, function: &Function, hooks: &TokenStream) -> TokenS
         if argument.plain {
             let quiet = underscored(&argument.names);
             let captures = captures.iter().map(|name| input(name, &quote!(&#name), &recorder, hooks));
-            statements.extend(quote!(#(#cfg)* #quiet { #(#captures)* }));
+            statements.extend(quote!(#(#cfg)* #quiet #(#captures)*));
         } else {
             // A look at the parts where they are, before the body's own pattern takes them.
             let look = argument.look(&skipped);
@@ -288,14 +290,14 @@ fn record(options: &Options, function: &Function, hooks: &TokenStream) -> TokenS
         statements.extend(quote!(match &(#expression) { #value => { #capture } }));
     }
     statements.extend(settings(options, &recorder, hooks));
-    if statements.is_empty() && options.log_omit_inputs {
+    if statements.is_empty() {
         return moved_in;
     }
-    let traits = value_rungs(hooks);
+    let rungs = rungs(hooks);
     quote! {
         #moved_in
         #hooks::record(&__PAREA_SITE, &mut |#recorder| {
-            #traits
+            #rungs
             #statements
         });
     }
@@ -333,13 +335,11 @@ fn json_key(key: &str) -> String {
 
 fn input(name: &Ident, reference: &TokenStream, recorder: &Ident, hooks: &TokenStream) -> TokenStream {
     let key = json_key(&name.unraw().to_string());
-    let value = local("value");
-    let capture = capture(&value, &quote!(#recorder.input(#key)), hooks);
-    quote!({ let #value = #reference; #capture })
+    capture(reference, &quote!(#recorder.input(#key)), hooks)
 }
 
 /// Writes the value behind a reference into a slot, by the ladder of its type.
-fn capture(value: &Ident, slot: &TokenStream, hooks: &TokenStream) -> TokenStream {
+fn capture(value: &impl ToTokens, slot: &TokenStream, hooks: &TokenStream) -> TokenStream {
     // One reference more than the first rung has.
     quote!((&&&&&&#hooks::Wrap(#value)).parea_value().write(#value, #slot);)
 }
@@ -402,11 +402,9 @@ fn judged(output: &Ident, value: &Ident, taken: &TokenStream, end: &Ident, hooks
     let error = local("error");
     let success = if taken.is_empty() { quote!(_) } else { quote!(#value) };
     let failed = capture_error(&error, end, hooks);
-    let traits = value_rungs(hooks);
+    let rungs = rungs(hooks);
     quote! {
-        #traits
-        #[allow(unused_imports)]
-        use #hooks::{ResultKind as _, ValueKind as _};
+        #rungs
         match (&&#hooks::Wrap(#output)).parea_outcome().split(#output) {
             ::core::result::Result::Ok(#success) => { #taken }
             ::core::result::Result::Err(#error) => { #failed }
@@ -429,14 +427,11 @@ fn success(options: &Options, value: &Ident, end: &Ident, hooks: &TokenStream) -
     quote!(#shown #for_evals)
 }
 
-/// The rungs of the ladder for values, in scope.
-fn value_rungs(hooks: &TokenStream) -> TokenStream {
+/// The rungs of all ladders, in scope.
+fn rungs(hooks: &TokenStream) -> TokenStream {
     quote! {
         #[allow(unused_imports)]
-        use #hooks::{
-            DebugKind as _, DebugLockKind as _, NameKind as _, OpaqueLockKind as _, SerializeDebugKind as _,
-            SerializeKind as _,
-        };
+        use #hooks::rungs::*;
     }
 }
 
@@ -449,14 +444,7 @@ fn shown_by(closure: &Expr, value: &Ident, slot: &TokenStream, hooks: &TokenStre
 }
 
 fn capture_error(error: &Ident, end: &Ident, hooks: &TokenStream) -> TokenStream {
-    quote! {
-        #[allow(unused_imports)]
-        use #hooks::{
-            DebugErrorKind as _, DerefErrorKind as _, DisplayErrorKind as _, ErrorKind as _, NameErrorKind as _,
-            SerializeErrorKind as _,
-        };
-        (&&&&&&#hooks::Wrap(#error)).parea_error().write(#error, #end.error());
-    }
+    quote!((&&&&&&#hooks::Wrap(#error)).parea_error().write(#error, #end.error());)
 }
 
 /// A local of ours, which no name of the user's can be or see.

@@ -9,11 +9,10 @@ use std::{
     time::Duration,
 };
 
+pub use std::boxed::Box;
+
 pub use crate::label::{Chance, Label};
-pub use crate::ladder::{
-    DebugErrorKind, DebugKind, DebugLockKind, DerefErrorKind, DisplayErrorKind, ErrorKind, NameErrorKind, NameKind,
-    OpaqueLockKind, ResultKind, SerializeDebugKind, SerializeErrorKind, SerializeKind, Slot, ValueKind, Wrap,
-};
+pub use crate::ladder::{Slot, Wrap};
 use crate::{
     context,
     json::{Buffer, push_text},
@@ -31,6 +30,15 @@ pub use crate::{
     },
     site::CallSite,
 };
+
+/// The rungs of all ladders: one glob brings their methods into scope, and no name.
+pub mod rungs {
+    pub use crate::ladder::{
+        DebugErrorKind as _, DebugKind as _, DebugLockKind as _, DerefErrorKind as _, DisplayErrorKind as _,
+        ErrorKind as _, NameErrorKind as _, NameKind as _, OpaqueLockKind as _, ResultKind as _,
+        SerializeDebugKind as _, SerializeErrorKind as _, SerializeKind as _, ValueKind as _,
+    };
+}
 
 /// A panic as an error's text, with what it was raised with.
 pub(crate) fn panic_error(payload: &(dyn Any + Send)) -> String {
