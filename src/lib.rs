@@ -9,7 +9,11 @@ mod edition_2021 {}
 pub mod prelude;
 
 #[cfg(feature = "eval")]
-pub use parea_eval::{Eval, Evaluate, IntoScores, Log, LogError, Score, evals};
+pub use parea_eval::{
+    Baseline, Check, Eval, Evaluate, Experiment, ExperimentError, Figure, FromRow, IntoScores, Log, LogError, Outcome,
+    Report, Requirement, Row, RowError, RowFailure, RowResult, RunStatus, Score, ScoreSummary, evals, experiment,
+    least, mean, most, percentile, row, stats,
+};
 pub use parea_macros::trace;
 #[doc(hidden)]
 pub use parea_runtime::hooks as __private;

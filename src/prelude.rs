@@ -2,4 +2,4 @@
 
 pub use crate::InCurrentSpan;
 #[cfg(feature = "eval")]
-pub use crate::{Evaluate, evals::levenshtein};
+pub use crate::{Evaluate, evals::levenshtein, mean, row};

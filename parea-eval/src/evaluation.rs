@@ -72,7 +72,7 @@ impl Eval {
 }
 
 /// The last part of a function's path that is a name: `my::evals::near::{{closure}}` is `near`.
-fn function_name(path: &str) -> String {
+pub(crate) fn function_name(path: &str) -> String {
     let mut depth = 0;
     let plain: String = path
         .chars()

@@ -1,10 +1,37 @@
 //! Evaluation functions, experiments and datasets. Use it through the crate `parea`, which re-exports what is public here.
 
+// `row!` and the documentation name this crate.
+extern crate self as parea_eval;
+
+mod baseline;
+mod cell_value;
+mod checks;
+mod error;
 pub mod evals;
 mod evaluation;
+mod experiment;
+mod git;
+mod journal;
 mod log;
+mod progress;
+#[cfg(feature = "http")]
+mod remote;
+mod render;
+mod report;
+mod requirement;
+mod row;
+mod run_name;
+mod runner;
 mod score;
+mod source;
 
+pub use baseline::Baseline;
+pub use error::ExperimentError;
 pub use evaluation::{Eval, Evaluate};
+pub use experiment::{Experiment, RowFailure, experiment};
 pub use log::{Log, LogError};
+pub use parea_stats as stats;
+pub use report::{Check, Outcome, Report, RowResult, RunStatus, ScoreSummary};
+pub use requirement::{Figure, Requirement, least, mean, most, percentile};
+pub use row::{FromRow, Row, RowError};
 pub use score::{IntoScores, Score};

@@ -8,6 +8,8 @@ mod books;
 pub mod cell;
 mod client;
 mod clock;
+#[doc(hidden)]
+pub mod connection;
 mod context;
 mod current;
 mod drive;

@@ -15,6 +15,7 @@ pub mod correlation;
 mod distribution;
 mod flips;
 pub mod interval;
+mod key;
 mod pairing;
 pub mod power;
 mod proportion;
@@ -24,3 +25,4 @@ mod text;
 
 pub use comparison::{CompareError, Comparison, Flip, Method, Row, Run, ScoreComparison, Settings, Verdict, compare};
 pub use interval::Interval;
+pub use key::{ROW_KEY, TRIAL, row_key};

@@ -1,0 +1,54 @@
+//! What was asked of a run, held against it.
+
+use parea_stats::{Run, Settings, compare};
+
+use crate::{
+    ExperimentError, Report,
+    experiment::Plan,
+    report::{Check, Outcome},
+};
+
+pub(crate) fn make(plan: &Plan, baseline: Option<&Run>, report: &mut Report) -> Result<(), ExperimentError> {
+    let scores = report.scores();
+    let known: Vec<&str> = scores.iter().map(|score| score.name.as_str()).collect();
+    let mut checks = Vec::new();
+    for (name, requirement) in &plan.requirements {
+        let (met, message) = requirement.check(name, &report.values(name), &known);
+        let outcome = if met { Outcome::Passed } else { Outcome::Failed };
+        checks.push(Check { name: format!("require {name}"), outcome, message });
+    }
+    if let Some(baseline) = baseline {
+        let settings = Settings { minimal_effect: plan.minimal_effect, ..Settings::default() };
+        let comparison = compare(baseline, &report.to_run(), &settings)?;
+        if let Some(margin) = plan.margin {
+            checks.extend(comparison.scores.iter().map(|score| regression(score, margin, &comparison.baseline)));
+        }
+        report.comparison = Some(comparison);
+    }
+    report.checks = checks;
+    Ok(())
+}
+
+/// Fails if the whole interval lies below `-margin`, holds if none of it does, and else cannot tell.
+fn regression(score: &parea_stats::ScoreComparison, margin: f64, baseline: &str) -> Check {
+    let name = format!("no regression of {}", score.name);
+    let Some(interval) = score.interval else {
+        let message = format!("`{}` has too few rows to compare with {baseline}", score.name);
+        return Check { name, outcome: Outcome::NoEvidence, message };
+    };
+    let shown = |value: f64| (value * 1e4).round() / 1e4;
+    let reach = format!("{} to {}", shown(interval.low), shown(interval.high));
+    let (outcome, said) = if interval.high < -margin {
+        (Outcome::Failed, format!("is worse than {baseline} by more than {margin}"))
+    } else if interval.low >= -margin {
+        (Outcome::Passed, format!("is not worse than {baseline} by more than {margin}"))
+    } else {
+        (Outcome::NoEvidence, format!("may or may not be worse than {baseline} by more than {margin}: take more rows"))
+    };
+    let difference = shown(score.difference);
+    Check {
+        name,
+        outcome,
+        message: format!("`{}` {said} (difference {difference}, 95 % interval {reach})", score.name),
+    }
+}

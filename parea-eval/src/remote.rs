@@ -1,0 +1,94 @@
+//! The run as a server knows it.
+
+use std::collections::BTreeMap;
+
+use parea_runtime::{
+    ApiClient,
+    types::{
+        CreateExperimentRequest, EvaluationScore, ExperimentStatus, FilterBase, FinishExperimentRequest,
+        ListExperimentsRequest,
+    },
+};
+use parea_stats::{ROW_KEY, Run, TRIAL, row_key};
+
+use crate::{
+    ExperimentError,
+    log::text_of,
+    report::{RunStatus, compared},
+    runner::result_of,
+};
+
+/// Tells the server of a new run. `Ok(None)` when it does not answer: then the run goes on without it.
+pub(crate) async fn register(
+    api: &ApiClient,
+    project: &str,
+    experiment: &str,
+    run_name: &str,
+    metadata: &BTreeMap<String, String>,
+) -> Result<Option<String>, ExperimentError> {
+    if api.health().await.is_err() {
+        return Ok(None);
+    }
+    let refused = |error: parea_runtime::ApiError| {
+        ExperimentError::Server(format!("the server at {} did not take the run: {error}", api.base_url()))
+    };
+    let request = CreateExperimentRequest {
+        name: experiment.to_owned(),
+        run_name: Some(run_name.to_owned()),
+        project_uuid: api.project_uuid(project).await.map_err(refused)?,
+        metadata: Some(metadata.clone()),
+        ..CreateExperimentRequest::default()
+    };
+    match api.create_experiment(&request).await {
+        Ok(created) => Ok(Some(created.uuid)),
+        Err(error) if error.status() == Some(400) => Err(ExperimentError::RunName(format!(
+            "run name `{run_name}` is taken in experiment `{experiment}`: give this run another with `.run_name(..)`, or \
+             leave it out ({error})"
+        ))),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+/// Tells the server that the run is done.
+pub(crate) async fn finish(
+    api: &ApiClient,
+    uuid: &str,
+    status: RunStatus,
+    scores: Vec<EvaluationScore>,
+) -> Result<(), String> {
+    let status = if status == RunStatus::Completed { ExperimentStatus::Completed } else { ExperimentStatus::Failed };
+    let request = FinishExperimentRequest { status, dataset_level_stats: (!scores.is_empty()).then_some(scores) };
+    api.finish_experiment(uuid, &request).await.map(drop).map_err(|error| error.to_string())
+}
+
+/// A run of the server's, by its uuid or its name.
+pub(crate) async fn run(api: &ApiClient, project: &str, experiment: &str, name: &str) -> Result<Run, String> {
+    let asked = |error: parea_runtime::ApiError| format!("the server at {}: {error}", api.base_url());
+    let by_uuid = ListExperimentsRequest { experiment_uuids: Some(vec![name.to_owned()]), ..Default::default() };
+    let mut found = api.experiments(&by_uuid).await.map_err(asked)?;
+    if found.is_empty() {
+        let by_name = ListExperimentsRequest {
+            project_name: Some(project.to_owned()),
+            experiment_name_filter: Some(experiment.to_owned()),
+            run_name_filter: Some(name.to_owned()),
+            ..Default::default()
+        };
+        found = api.experiments(&by_name).await.map_err(asked)?;
+        // The server's filters find parts of names.
+        found.retain(|run| run.experiment.name == experiment && run.experiment.run_name.as_deref() == Some(name));
+    }
+    let Some(found) = found.first() else {
+        return Err(format!("the server at {} has none either", api.base_url()));
+    };
+    let trees = api.experiment_trace_logs(&found.experiment.uuid, &FilterBase::default()).await.map_err(asked)?;
+    let rows = trees.into_iter().map(|tree| {
+        let logs: Vec<_> = tree.iter().map(|node| node.log.clone()).collect();
+        let mut result = result_of(&logs, &tree.log.trace_id, &[]);
+        let metadata = tree.log.metadata.as_ref();
+        let said = |key: &str| metadata.and_then(|metadata| metadata.get(key)).map(text_of);
+        result.key = said(ROW_KEY).unwrap_or_else(|| row_key(&result.inputs, result.target.as_deref()));
+        result.trial = said(TRIAL).and_then(|trial| trial.parse().ok()).unwrap_or(0);
+        compared(&result)
+    });
+    Ok(Run { name: found.experiment.run_name.clone().unwrap_or_else(|| name.to_owned()), rows: rows.collect() })
+}

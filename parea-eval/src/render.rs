@@ -1,0 +1,236 @@
+//! A report as a table, as Markdown, and as JUnit's XML.
+
+use std::fmt::{self, Write as _};
+
+use crate::report::{Outcome, Report, RowResult, RunStatus};
+
+/// Failed rows that are shown; the JSON has all of them.
+const SHOWN: usize = 10;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} · {} · {}", self.experiment, self.run_name, self.progress())?;
+        let scores = self.score_lines();
+        let width = scores.iter().map(|[name, ..]| name.chars().count()).max().unwrap_or(0);
+        for [name, mean, interval, count] in &scores {
+            writeln!(f, "  {name:<width$}  {mean:>8}  {interval:<18}  {count}")?;
+        }
+        for score in &self.dataset_scores {
+            writeln!(f, "  {:<width$}  {:>8}  (whole run)", score.name, number(score.score))?;
+        }
+        writeln!(f, "  {}", self.figures())?;
+        let failed: Vec<&RowResult> = self.failures().collect();
+        for row in failed.iter().take(SHOWN) {
+            writeln!(
+                f,
+                "  ✗ row {}{} {}: {}",
+                row.row,
+                trial(row),
+                cut(&row.label(), 60),
+                cut(row.error.as_deref().unwrap_or(""), 200)
+            )?;
+        }
+        if failed.len() > SHOWN {
+            writeln!(f, "  … and {} more failed rows", failed.len() - SHOWN)?;
+        }
+        for line in self.evaluation_errors() {
+            writeln!(f, "  ! {line}")?;
+        }
+        for note in &self.notes {
+            writeln!(f, "  note: {note}")?;
+        }
+        if let Some(comparison) = &self.comparison {
+            write!(f, "\n{comparison}")?;
+        }
+        for check in &self.checks {
+            writeln!(f, "{} {}", sign(check.outcome), check.message)?;
+        }
+        Ok(())
+    }
+}
+
+fn sign(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "✓",
+        Outcome::NoEvidence => "?",
+        Outcome::Failed => "✗",
+    }
+}
+
+fn trial(row: &RowResult) -> String {
+    if row.trial > 0 { format!(", trial {}", row.trial + 1) } else { String::new() }
+}
+
+impl Report {
+    fn progress(&self) -> String {
+        let mut text = match self.status {
+            RunStatus::Interrupted => format!("{} of {} rows (interrupted)", self.rows.len(), self.planned),
+            RunStatus::Stopped => {
+                format!("{} of {} rows (stopped at the first failure)", self.rows.len(), self.planned)
+            }
+            _ => format!("{} rows", self.rows.len()),
+        };
+        if self.resumed > 0 {
+            let _ = write!(text, ", {} of them done before", self.resumed);
+        }
+        let _ = write!(text, " in {:.1} s", self.seconds);
+        text
+    }
+
+    /// Name, mean, interval and count of each score.
+    fn score_lines(&self) -> Vec<[String; 4]> {
+        let line = |score: crate::report::ScoreSummary| {
+            let interval =
+                score.interval.map_or("–".to_owned(), |i| format!("{} to {}", number(i.low), number(i.high)));
+            [score.name, number(score.mean), interval, format!("n={}", score.count)]
+        };
+        self.scores().into_iter().map(line).collect()
+    }
+
+    fn figures(&self) -> String {
+        let mut parts = Vec::new();
+        if let (Some(middle), Some(most)) = (self.latency(0.5), self.latency(0.95)) {
+            parts.push(format!("latency p50 {}, p95 {}", seconds(middle), seconds(most)));
+        }
+        let tokens: i64 = self.rows.iter().map(|row| row.total_tokens).sum();
+        if tokens > 0 {
+            parts.push(format!("{tokens} tokens"));
+        }
+        if let Some(cost) = self.cost() {
+            parts.push(format!("${cost:.4}"));
+        }
+        parts.push(format!("{} failed", self.failures().count()));
+        parts.join(" · ")
+    }
+
+    /// Each error of an evaluation once, with how often it came.
+    fn evaluation_errors(&self) -> Vec<String> {
+        let mut counts: Vec<(&str, usize)> = Vec::new();
+        for error in self.rows.iter().flat_map(|row| &row.evaluation_errors) {
+            match counts.iter().position(|(known, _)| known == error) {
+                Some(place) => counts[place].1 += 1,
+                None if counts.len() < SHOWN => counts.push((error, 1)),
+                None => {}
+            }
+        }
+        counts.into_iter().map(|(error, count)| format!("evaluation {} ({count}×)", cut(error, 200))).collect()
+    }
+
+    /// The report as Markdown, for a pull request or a job's summary.
+    pub fn markdown(&self) -> String {
+        let mut text = format!("## {} · {}\n\n{}\n\n", plain(&self.experiment), plain(&self.run_name), self.progress());
+        text.push_str("| score | mean | 95 % interval | n |\n|---|---:|---|---:|\n");
+        for cells in self.score_lines() {
+            let _ = writeln!(text, "| {} |", cells.map(|cell| plain(&cell)).join(" | "));
+        }
+        for score in &self.dataset_scores {
+            let _ = writeln!(text, "| {} | {} | whole run | |", plain(&score.name), number(score.score));
+        }
+        let _ = writeln!(text, "\n{}", self.figures());
+        let failed: Vec<&RowResult> = self.failures().collect();
+        if !failed.is_empty() {
+            let _ = write!(text, "\n<details><summary>{} rows failed</summary>\n\n", failed.len());
+            for row in failed.iter().take(50) {
+                let error = row.error.as_deref().unwrap_or("");
+                let _ = writeln!(text, "- row {}{}: `{}`", row.row, trial(row), cut(error, 300).replace('`', "ˋ"));
+            }
+            text.push_str("\n</details>\n");
+        }
+        for note in &self.notes {
+            let _ = writeln!(text, "\n> {}", plain(note));
+        }
+        if let Some(comparison) = &self.comparison {
+            let _ = write!(text, "\n{}", comparison.markdown());
+        }
+        if !self.checks.is_empty() {
+            text.push('\n');
+        }
+        for check in &self.checks {
+            let _ = writeln!(text, "- {} {}", sign(check.outcome), plain(&check.message));
+        }
+        text
+    }
+
+    /// The report as JUnit's XML, which CI systems show: a test case for each row, and one for each thing that was asked.
+    pub fn junit(&self) -> String {
+        let missed = |outcome| self.checks.iter().filter(|check| check.outcome == outcome).count();
+        let (tests, errors) = (self.rows.len() + self.checks.len(), self.failures().count());
+        let mut text = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"{}\" tests=\"{tests}\" failures=\"{}\" \
+             errors=\"{errors}\" skipped=\"{}\" time=\"{:.3}\">\n",
+            xml(&self.experiment),
+            missed(Outcome::Failed),
+            missed(Outcome::NoEvidence),
+            self.seconds
+        );
+        for row in &self.rows {
+            let name = format!("row {}{} {}", row.row, trial(row), cut(&row.label(), 100));
+            let _ = write!(
+                text,
+                "  <testcase classname=\"{}\" name=\"{}\" time=\"{:.3}\">",
+                xml(&self.experiment),
+                xml(&name),
+                row.latency
+            );
+            if let Some(error) = &row.error {
+                let _ = write!(text, "<error message=\"{}\">{}</error>", xml(&cut(error, 200)), xml(error));
+            }
+            let scores: Vec<String> =
+                row.scores.iter().map(|score| format!("{} = {}", score.name, number(score.score))).collect();
+            let _ = writeln!(text, "<system-out>{}</system-out></testcase>", xml(&scores.join("\n")));
+        }
+        for check in &self.checks {
+            let _ = write!(text, "  <testcase classname=\"{}\" name=\"{}\">", xml(&self.experiment), xml(&check.name));
+            let message = xml(&check.message);
+            let _ = match check.outcome {
+                Outcome::Passed => writeln!(text, "</testcase>"),
+                Outcome::NoEvidence => writeln!(text, "<skipped message=\"{message}\"/></testcase>"),
+                Outcome::Failed => writeln!(text, "<failure message=\"{message}\"/></testcase>"),
+            };
+        }
+        text.push_str("</testsuite>\n");
+        text
+    }
+}
+
+/// At most four decimals, without zeros at the end.
+fn number(value: f64) -> String {
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn seconds(value: f64) -> String {
+    if value < 1.0 { format!("{:.1} ms", value * 1e3) } else { format!("{value:.2} s") }
+}
+
+/// The begin of a text on one line, without what would move a terminal's cursor.
+fn cut(text: &str, letters: usize) -> String {
+    let flat = || text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    let mut short: String = flat().take(letters).collect();
+    if flat().count() > letters {
+        short.push('…');
+    }
+    short
+}
+
+/// A text inside a line of Markdown.
+fn plain(text: &str) -> String {
+    cut(text, 400).replace('|', "\\|").replace('<', "&lt;")
+}
+
+/// A text inside XML. Control characters other than line ends and tabs have no place in it.
+fn xml(text: &str) -> String {
+    let allowed = |letter: &char| !letter.is_control() || matches!(letter, '\n' | '\t');
+    let kept = text.chars().filter(allowed).filter(|letter| !matches!(letter, '\u{fffe}' | '\u{ffff}'));
+    kept.fold(String::with_capacity(text.len()), |mut escaped, letter| {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\n' => escaped.push_str("&#10;"),
+            other => escaped.push(other),
+        }
+        escaped
+    })
+}

@@ -1,0 +1,122 @@
+//! Where rows come from.
+
+use std::{
+    fs::File,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde_json::{Map, Value};
+
+use crate::{ExperimentError, Row};
+
+/// Rows at hand, or the place to read them from when the experiment runs.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    Rows(Vec<Row>),
+    #[cfg(feature = "csv")]
+    Csv(PathBuf),
+    Jsonl(PathBuf),
+    Dataset(String),
+}
+
+/// Reads a file of one JSON object a line; empty lines are left out.
+pub(crate) fn jsonl(path: &Path) -> Result<Vec<Row>, ExperimentError> {
+    let bad = |why: String| ExperimentError::Source { source: path.display().to_string(), why };
+    let file = BufReader::new(File::open(path).map_err(|error| bad(error.to_string()))?);
+    let source: Arc<str> = path.display().to_string().into();
+    let mut rows = Vec::new();
+    for (number, line) in file.lines().enumerate() {
+        let number = number + 1;
+        let line = line.map_err(|error| bad(format!("line {number}: {error}")))?;
+        let text = line.trim_start_matches('\u{feff}').trim();
+        if text.is_empty() {
+            continue;
+        }
+        let values: Map<String, Value> =
+            serde_json::from_str(text).map_err(|error| bad(format!("line {number} is no JSON object: {error}")))?;
+        rows.push(Row::from_values(values, false).at(&source, number));
+    }
+    Ok(rows)
+}
+
+/// Reads a CSV file with a header line. All values are texts, which are read as numbers where those are wanted; `tags` is a
+/// JSON array of texts, and an empty `target` is none.
+#[cfg(feature = "csv")]
+pub(crate) fn csv(path: &Path) -> Result<Vec<Row>, ExperimentError> {
+    let bad = |why: String| ExperimentError::Source { source: path.display().to_string(), why };
+    let mut reader = ::csv::ReaderBuilder::new().from_path(path).map_err(|error| bad(error.to_string()))?;
+    let header = reader.headers().map_err(|error| bad(error.to_string()))?.clone();
+    let columns: Vec<&str> = header.iter().map(|column| column.trim_start_matches('\u{feff}').trim()).collect();
+    for (index, column) in columns.iter().enumerate() {
+        if column.is_empty() {
+            return Err(bad(format!("column {} has no name in the first line", index + 1)));
+        }
+        if columns[..index].contains(column) {
+            return Err(bad(format!("two columns are named `{column}`")));
+        }
+    }
+    let source: Arc<str> = path.display().to_string().into();
+    let mut rows = Vec::new();
+    for (index, record) in reader.records().enumerate() {
+        let record = record.map_err(|error| bad(error.to_string()))?;
+        let cells = columns.iter().zip(record.iter());
+        let values = cells.map(|(column, text)| ((*column).to_owned(), cell(column, text))).collect();
+        rows.push(Row::from_values(values, true).at(&source, index + 1));
+    }
+    Ok(rows)
+}
+
+#[cfg(feature = "csv")]
+fn cell(column: &str, text: &str) -> Value {
+    match column {
+        "target" if text.is_empty() => Value::Null,
+        "tags" => serde_json::from_str(text).unwrap_or_else(|_| Value::Array(Vec::new())),
+        _ => Value::String(text.to_owned()),
+    }
+}
+
+/// Rows of a dataset as a server keeps them: texts by column.
+#[cfg(feature = "http")]
+pub(crate) async fn dataset(id_or_name: &str) -> Result<Vec<Row>, ExperimentError> {
+    let bad = |why: String| ExperimentError::Source { source: format!("dataset `{id_or_name}`"), why };
+    let api = match parea_runtime::connection::server() {
+        Some((api, _)) => api,
+        None => parea_runtime::ApiClient::from_env().map_err(|error| bad(error.to_string()))?,
+    };
+    let found = api.dataset(id_or_name).await.map_err(|error| bad(format!("{error} ({})", api.base_url())))?;
+    let Some(dataset) = found else {
+        return Err(bad(format!("the server at {} has none of that name or id", api.base_url())));
+    };
+    let source: Arc<str> = format!("dataset `{}`", dataset.name).into();
+    let rows = dataset.test_cases.into_values().enumerate().map(|(index, case)| {
+        let case = case.test_case;
+        let mut values: Map<String, Value> =
+            case.inputs.into_iter().map(|(column, text)| (column, Value::String(text))).collect();
+        values.insert("target".to_owned(), case.target.map_or(Value::Null, Value::String));
+        if !case.tags.is_empty() {
+            values.insert("tags".to_owned(), case.tags.into());
+        }
+        Row::from_values(values, true).at(&source, index + 1)
+    });
+    Ok(rows.collect())
+}
+
+#[cfg(not(feature = "http"))]
+pub(crate) async fn dataset(id_or_name: &str) -> Result<Vec<Row>, ExperimentError> {
+    let why = "parea was built without its feature `http`".to_owned();
+    Err(ExperimentError::Source { source: format!("dataset `{id_or_name}`"), why })
+}
+
+impl Source {
+    pub(crate) async fn read(self) -> Result<Vec<Row>, ExperimentError> {
+        match self {
+            Self::Rows(rows) => Ok(rows),
+            #[cfg(feature = "csv")]
+            Self::Csv(path) => csv(&path),
+            Self::Jsonl(path) => jsonl(&path),
+            Self::Dataset(id_or_name) => dataset(&id_or_name).await,
+        }
+    }
+}
