@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 mod burst;
+mod faults;
 #[path = "../../parea-server/tests/browser/find.rs"]
 mod find;
 mod install;
@@ -25,7 +26,7 @@ struct Chore {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const CHORES: &[Chore] = &[test::CHORE, burst::CHORE, load::CHORE];
+const CHORES: &[Chore] = &[test::CHORE, burst::CHORE, faults::CHORE, load::CHORE];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();

@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     books::Fate,
-    queue::BATCH_BYTES,
     record::ProjectRef,
     report::DropReason,
     transport::{
@@ -17,6 +16,9 @@ use crate::{
         spool::{Advanced, Next},
     },
 };
+
+/// About as much of the spool goes into one request.
+const REQUEST_BYTES: usize = 1024 * 1024;
 
 impl Outbox {
     /// Returns when there may be something to send.
@@ -155,7 +157,7 @@ impl Held<'_> {
 
     fn next_of_spool(&mut self) -> Option<Flight> {
         loop {
-            match self.state.spool.next(BATCH_BYTES) {
+            match self.state.spool.next(REQUEST_BYTES) {
                 Ok(Some(Next { lines, earlier, end, damaged })) => {
                     self.state.flight = None;
                     let source = Source::Spool { earlier, end };

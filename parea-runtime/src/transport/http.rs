@@ -42,11 +42,6 @@ impl Answer {
         *self.dropped.entry(reason).or_default() += 1;
         self.complaint.get_or_insert_with(|| complaint.into());
     }
-
-    fn retry(&mut self, lines: impl IntoIterator<Item = Line>, failure: ApiError) {
-        self.again.extend(lines);
-        self.failure = Some(failure);
-    }
 }
 
 /// Answer of the batch operation.
@@ -139,55 +134,63 @@ impl Http {
             Err(ApiError::Status { status: 400 | 415 | 422, .. }) if lines.len() > 1 => {
                 self.send_singly(lines, answer).await;
             }
-            Err(error) => refuse(error, lines, answer),
+            Err(error) if is_about_the_log(&error) => {
+                for _ in lines {
+                    answer.drop_log(DropReason::Rejected, error.to_string());
+                }
+            }
+            Err(error) => {
+                answer.again.extend(lines);
+                answer.failure = Some(error);
+            }
         }
     }
 
     async fn send_singly(&mut self, lines: Vec<Line>, answer: &mut Answer) {
-        let mut waiting = lines.into_iter();
+        let mut waiting = lines.into_iter().enumerate();
         let mut posts = JoinSet::new();
+        // Answers come in any order; what is sent again keeps its own.
+        let mut failed = Vec::new();
         loop {
             while posts.len() < CONCURRENT_POSTS && answer.failure.is_none() {
-                let Some(line) = waiting.next() else { break };
+                let Some((place, line)) = waiting.next() else { break };
                 let client = self.client.clone();
                 posts.spawn(async move {
                     let body = line.to_vec();
                     let sent = client.send(Method::POST, "/trace_log", "application/json", &[], body).await;
-                    (line, sent)
+                    (place, line, sent)
                 });
             }
             match posts.join_next().await {
-                Some(Ok((line, Ok(body)))) => {
-                    if is_json(&body) {
-                        answer.delivered += 1;
-                    } else {
-                        answer.retry([line], ApiError::Answer("it is no JSON".to_owned()));
-                    }
+                Some(Ok((_, _, Ok(body)))) if is_json(&body) => answer.delivered += 1,
+                Some(Ok((place, line, Ok(_)))) => {
+                    answer.failure = Some(ApiError::Answer("it is no JSON".to_owned()));
+                    failed.push((place, line));
                 }
-                Some(Ok((_, Err(ApiError::Status { status: 413, detail, .. })))) => {
+                Some(Ok((_, _, Err(ApiError::Status { status: 413, detail, .. })))) => {
                     answer.drop_log(DropReason::TooLarge, detail);
                 }
-                Some(Ok((line, Err(error)))) => refuse(error, vec![line], answer),
+                Some(Ok((_, _, Err(error)))) if is_about_the_log(&error) => {
+                    answer.drop_log(DropReason::Rejected, error.to_string());
+                }
+                Some(Ok((place, line, Err(error)))) => {
+                    answer.failure = Some(error);
+                    failed.push((place, line));
+                }
                 // A post that panicked would be a fault of ours; its log was moved into it.
                 Some(Err(error)) => answer.drop_log(DropReason::Rejected, error.to_string()),
                 None => break,
             }
         }
-        answer.again.extend(waiting);
+        failed.sort_by_key(|(place, _)| *place);
+        answer.again.extend(failed.into_iter().chain(waiting).map(|(_, line)| line));
     }
 }
 
-/// Sorts an error: about the log, which is then given up, or about anything else. Then the log is kept, whether the
-/// error is a passing one or, like a key that does not fit or an address that is not the API's, one that only the
-/// user can mend.
-fn refuse(error: ApiError, lines: Vec<Line>, answer: &mut Answer) {
-    if !matches!(error, ApiError::Status { status: 400 | 409 | 415 | 422, .. }) {
-        return answer.retry(lines, error);
-    }
-    let complaint = error.to_string();
-    for _ in lines {
-        answer.drop_log(DropReason::Rejected, complaint.as_str());
-    }
+/// Whether an error judges the log, which is then given up. After any other it is kept, whether the error is a passing one
+/// or, like a key that does not fit or an address that is not the API's, one that only the user can mend.
+fn is_about_the_log(error: &ApiError) -> bool {
+    matches!(error, ApiError::Status { status: 400 | 409 | 415 | 422, .. })
 }
 
 /// Whether an answer may come from the API: JSON, or nothing. A page that asks for a login is neither.
@@ -204,12 +207,12 @@ fn losses_header(losses: &BTreeMap<DropReason, u64>) -> String {
     })
 }
 
-/// How long to wait before the attempt after `failures` failed ones: doubling from 100 ms to 10 s, at random between
+/// How long to wait before the attempt after `failures` failed ones: doubling from 100 ms to 5 s, at random between
 /// half and all of it, so that many clients of one server do not come back together. A server's own wish counts up
 /// to a minute.
 pub(crate) fn backoff(failures: u32, asked: Option<Duration>) -> Duration {
     const FIRST: Duration = Duration::from_millis(100);
-    const LONGEST: Duration = Duration::from_secs(10);
+    const LONGEST: Duration = Duration::from_secs(5);
     const LONGEST_ASKED: Duration = Duration::from_secs(60);
     let doubled = FIRST.saturating_mul(1 << failures.min(10)).min(LONGEST);
     let spread = doubled.mul_f64(0.5 + fastrand::f64() / 2.0);

@@ -1,0 +1,175 @@
+//! A server that does what servers should not, until it is told to be good.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
+/// What it does to each request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    Good,
+    /// Goes away in the middle of the request's body.
+    Resets,
+    /// Reads the request and never says a word.
+    Hangs,
+    /// Answers what it should, one byte at a time.
+    Dribbles,
+    /// Each answer takes so many milliseconds.
+    TakesItsTime(u64),
+    /// A status code that is no success.
+    Says(u16),
+    /// 429, and asks for a second.
+    SaysLater,
+    /// Goes away in the middle of its answer.
+    HalfAnswers,
+    /// 200 with something that is no JSON, to whatever is asked.
+    Babbles,
+}
+
+/// A server on a port of this machine.
+pub(crate) struct Hostile {
+    state: Arc<State>,
+    pub(crate) address: SocketAddr,
+}
+
+struct State {
+    manner: Mutex<Manner>,
+    requests: Mutex<usize>,
+    /// Logs by id, with the place in which each came first.
+    logs: Mutex<BTreeMap<String, (usize, Value)>>,
+}
+
+impl Hostile {
+    pub(crate) async fn start(manner: Manner) -> Self {
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), manner)
+    }
+
+    pub(crate) fn on(listener: TcpListener, manner: Manner) -> Self {
+        let state = Arc::new(State { manner: Mutex::new(manner), requests: Mutex::default(), logs: Mutex::default() });
+        let address = listener.local_addr().unwrap();
+        let served = Arc::clone(&state);
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                // A connection that breaks is the point.
+                tokio::spawn(answer(Arc::clone(&served), socket));
+            }
+        });
+        Self { state, address }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn behave(&self, manner: Manner) {
+        *self.state.manner.lock().unwrap() = manner;
+    }
+
+    pub(crate) fn requests(&self) -> usize {
+        *self.state.requests.lock().unwrap()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.state.logs.lock().unwrap().len()
+    }
+
+    /// The `n` of all logs of that name, in the order in which they came.
+    pub(crate) fn numbers(&self, name: &str) -> Vec<u64> {
+        let logs = self.state.logs.lock().unwrap();
+        let mut found: Vec<_> = logs.values().filter(|(_, log)| log["trace_name"] == name).collect();
+        found.sort_by_key(|(place, _)| *place);
+        found.iter().map(|(_, log)| log["inputs"]["n"].as_u64().unwrap()).collect()
+    }
+}
+
+impl State {
+    /// What a good server answers.
+    fn take(&self, path: &str, body: &str) -> Value {
+        match path.rsplit('/').next().unwrap() {
+            "project" => {
+                json!({"name": "faults", "uuid": "p", "created_at": "2024-05-30 13:48:34", "was_created": true})
+            }
+            "" => json!({}),
+            _ => {
+                let mut logs = self.logs.lock().unwrap();
+                let lines: Vec<Value> = body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+                let accepted = lines.len();
+                for log in lines {
+                    let place = logs.len();
+                    logs.entry(log["trace_id"].as_str().unwrap().to_owned()).or_insert((place, log));
+                }
+                json!({"accepted": accepted, "rejected": []})
+            }
+        }
+    }
+}
+
+async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()> {
+    let mut request = Vec::new();
+    let head = loop {
+        if let Some(end) = request.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end + 4;
+        }
+        if socket.read_buf(&mut request).await? == 0 {
+            return Ok(());
+        }
+    };
+    *state.requests.lock().unwrap() += 1;
+    let header = String::from_utf8_lossy(&request[..head]).to_ascii_lowercase();
+    let length = header.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
+    let manner = *state.manner.lock().unwrap();
+    if manner == Manner::Resets {
+        // With what was sent unread, closing is a reset.
+        return Ok(());
+    }
+    while request.len() < head + length {
+        if socket.read_buf(&mut request).await? == 0 {
+            return Ok(());
+        }
+    }
+    let path = header.split(' ').nth(1).unwrap().to_owned();
+    let body = String::from_utf8(request[head..].to_vec()).unwrap();
+    let good = || state.take(&path, &body).to_string();
+    let written = |status: &str, more: &str, body: &str| {
+        format!("HTTP/1.1 {status}\r\nconnection: close\r\n{more}content-length: {}\r\n\r\n{body}", body.len())
+    };
+    match manner {
+        Manner::Good => socket.write_all(written("200 OK", "", &good()).as_bytes()).await,
+        Manner::TakesItsTime(milliseconds) => {
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+            socket.write_all(written("200 OK", "", &good()).as_bytes()).await
+        }
+        Manner::Dribbles => {
+            for byte in written("200 OK", "", &good()).bytes() {
+                socket.write_all(&[byte]).await?;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Ok(())
+        }
+        Manner::Hangs => {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Ok(())
+        }
+        Manner::Says(status) => {
+            let answer = written(&format!("{status} No"), "", r#"{"detail":"not now"}"#);
+            socket.write_all(answer.as_bytes()).await
+        }
+        Manner::SaysLater => socket.write_all(written("429 Later", "retry-after: 1\r\n", "{}").as_bytes()).await,
+        Manner::HalfAnswers => {
+            let answer = written("200 OK", "", &good());
+            socket.write_all(&answer.as_bytes()[..answer.len() - 10]).await
+        }
+        Manner::Babbles => socket.write_all(written("200 OK", "", "<html>Please log in</html>").as_bytes()).await,
+        Manner::Resets => unreachable!("done with above"),
+    }
+}

@@ -1,0 +1,16 @@
+//! Whatever the network, the server and the program do, every log is delivered, in the spool, or counted.
+//!
+//! A process has one client, so each story runs programs of its own against a server that misbehaves. `cargo xtask faults`
+//! runs them at the size of a table.
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "this is a test")]
+
+mod flushing;
+mod hostile;
+mod network;
+mod program;
+mod spool;
+mod table;
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+mod ways_to_end;

@@ -1,0 +1,107 @@
+//! Files that wait.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::{
+    hostile::{Hostile, Manner},
+    program::{run, segments, start},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_lines_are_set_aside_and_the_others_sent() {
+    let server = Hostile::start(Manner::Says(503)).await;
+    let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
+    run(folder.path(), &[("PAREA_BASE_URL", &*url), ("CALLS", "10"), ("DEADLINE_MS", "10")]).await;
+    let file = segments(folder.path()).pop().unwrap();
+    let mut bytes = fs::read(&file).unwrap();
+    assert_eq!(bytes.split(|byte| *byte == b'\n').count(), 21);
+    // One line made of something else, one of the wrong letters, and a torn end.
+    let second = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    bytes[second..second + 10].fill(0);
+    let third = second + bytes[second..].iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    bytes[third + 20] = 0xff;
+    bytes.truncate(bytes.len() - 100);
+    fs::write(&file, bytes).unwrap();
+    server.behave(Manner::Good);
+    let ran = run(folder.path(), &[("PAREA_BASE_URL", &*url), ("CALLS", "0"), ("EARLIER", "20")]).await;
+    assert_eq!(
+        (server.count(), &ran.report()["earlier"], &ran.report()["finished"]),
+        (17, &json!({"delivered": 17, "dropped": {"damaged": 3}}), &json!(0))
+    );
+    let rejected = file.parent().unwrap().join("rejected");
+    let kept = fs::read(fs::read_dir(&rejected).unwrap().next().unwrap().unwrap().path()).unwrap();
+    assert_eq!(kept.split(|byte| *byte == b'\n').count(), 4);
+    assert!(!file.exists());
+    assert!(ran.stderr.contains("damaged"), "{}", ran.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_share_a_folder_and_send_each_log_once() {
+    let server = Hostile::start(Manner::Says(503)).await;
+    let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
+    let shared = ("PAREA_BASE_URL", &*url);
+    // One that is gone, and two at the same time that find what it left.
+    run(folder.path(), &[shared, ("CALLS", "100"), ("DEADLINE_MS", "10")]).await;
+    let programs = ["1000", "2000"].map(|first| {
+        start(folder.path(), &[shared, ("CALLS", "200"), ("PACE_US", "1000"), ("FIRST", first), ("FLUSH_MS", "20000")])
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    server.behave(Manner::Good);
+    let mut earlier = 0;
+    for program in programs {
+        let report = program.wait().await.report();
+        assert_eq!((&report["delivered"], &report["spooled"]), (&json!(400), &json!(0)), "{report}");
+        earlier += report["earlier"]["delivered"].as_u64().unwrap();
+    }
+    assert_eq!((earlier, server.count()), (200, 1_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_no_room_is_counted_and_its_files_are_the_owners_alone() {
+    let server = Hostile::start(Manner::Says(503)).await;
+    let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
+    let environment =
+        [("PAREA_BASE_URL", &*url), ("CALLS", "400"), ("PACE_US", "500"), ("SPOOL_BYTES", "100000"), ("END", "exit")];
+    let ran = run(folder.path(), &[&environment[..], &[("DEADLINE_MS", "100")]].concat()).await;
+    assert!(ran.stderr.contains("(spool_full=") && ran.stderr.contains("it holds"), "{}", ran.stderr);
+    let files = segments(folder.path());
+    let size: u64 = files.iter().map(|file| file.metadata().unwrap().len()).sum();
+    assert!(size > 50_000 && size <= 100_000, "{size}");
+    assert_eq!(fs::read_to_string(folder.path().join(".parea/.gitignore")).unwrap(), "*\n");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&files[0]), 0o600);
+        assert_eq!((mode(files[0].parent().unwrap()), mode(&folder.path().join(".parea"))), (0o700, 0o700));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_cannot_be_written_costs_nothing_while_the_program_lives() {
+    // A file where the folder should be: even root cannot write below it.
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("taken"), "").unwrap();
+    let server = Hostile::start(Manner::Says(503)).await;
+    let url = server.url();
+    let environment = [("PAREA_BASE_URL", &*url), ("FOLDER", "taken"), ("FLUSH_MS", "300"), ("DEADLINE_MS", "100")];
+    let ran = run(folder.path(), &environment).await;
+    let report = ran.report();
+    // In memory, and told.
+    assert_eq!((&report["pending"], &report["finished"]), (&json!(200), &json!(200)), "{report}");
+    assert!(ran.stderr.contains("not every log was delivered: 0 delivered, 200 pending"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("200 dropped (spool_failed=200)"), "at the very end: {}", ran.stderr);
+    // A server that comes back in time gets them.
+    let program = start(folder.path(), &[("PAREA_BASE_URL", &*url), ("FOLDER", "taken"), ("FLUSH_MS", "20000")]);
+    let before = server.requests();
+    while server.requests() < before + 3 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    server.behave(Manner::Good);
+    assert_eq!(program.wait().await.report()["delivered"], 200);
+    // And where no server was named there is nobody left to wait for.
+    let ran = run(folder.path(), &[("FOLDER", "taken")]).await;
+    assert_eq!(ran.report()["dropped"], json!({"spool_failed": 200}), "{}", ran.report());
+}

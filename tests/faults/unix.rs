@@ -1,0 +1,29 @@
+//! What only the C library offers.
+#![allow(unsafe_code, reason = "calls of the C library on plain numbers")]
+
+/// Ends the process without any of its hooks.
+pub(crate) fn exit_at_once() -> ! {
+    // SAFETY: it takes a number and does not return.
+    unsafe { libc::_exit(3) }
+}
+
+/// `None` in the child, whose id the parent gets.
+pub(crate) fn fork() -> Option<i32> {
+    // SAFETY: the child goes on with code that needs no other thread of the parent: that is what is tested.
+    match unsafe { libc::fork() } {
+        0 => None,
+        child => Some(child),
+    }
+}
+
+pub(crate) fn wait_for(child: i32) {
+    let mut status = 0;
+    // SAFETY: `status` has room for the one number that is written.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0, "the child failed");
+}
+
+pub(crate) fn send(signal: i32, process: u32) {
+    // SAFETY: it takes two numbers.
+    assert_eq!(unsafe { libc::kill(process as i32, signal) }, 0);
+}
