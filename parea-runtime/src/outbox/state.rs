@@ -156,6 +156,18 @@ impl Held<'_> {
             self.leave(bytes, through, true);
             return Written::Yes(lines);
         }
+        let under_way = state.flight.as_ref().is_some_and(|flight| matches!(flight.source, Source::Memory { .. }));
+        let fitting = if under_way && !state.at_rest { lines.len() } else { state.spool.fitting(&lines) };
+        if 0 < fitting && fitting < lines.len() {
+            // The last that fit; it is as if the rest were a batch of its own.
+            let rest = lines[fitting..].to_vec();
+            let through_before = state.spooled_through;
+            if state.spool.append(&lines[..fitting], through_before).is_ok() {
+                self.books().settle(fitting as u64, Fate::Spooled);
+                return self.write(Batch { lines: rest, bytes, through });
+            }
+        }
+        let state = &mut *self.state;
         let count = lines.len() as u64;
         let error = match state.spool.append(&lines, through) {
             Ok(()) => {

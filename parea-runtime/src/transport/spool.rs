@@ -142,8 +142,7 @@ impl Spool {
         if !self.open {
             self.look_around()?;
         }
-        let held: u64 = self.earlier.iter().chain(&self.own).map(Segment::size).sum();
-        if held + self.elsewhere + size > self.cap {
+        if self.used() + size > self.cap {
             return Err(SpoolError::Full(self.cap));
         }
         if !self.open {
@@ -155,6 +154,24 @@ impl Spool {
             Some(last) => Ok(last.append(lines, through)?),
             None => Ok(()),
         }
+    }
+
+    /// How many of these lines, from the first on, have room.
+    pub(crate) fn fitting(&self, lines: &[Line]) -> usize {
+        let room = self.cap.saturating_sub(self.used());
+        let mut size = 0;
+        lines
+            .iter()
+            .take_while(|line| {
+                size += line.len() as u64 + 1;
+                size <= room
+            })
+            .count()
+    }
+
+    /// Bytes that the folder holds, as far as it is known.
+    fn used(&self) -> u64 {
+        self.elsewhere + self.earlier.iter().chain(&self.own).map(Segment::size).sum::<u64>()
     }
 
     /// Where what is appended now begins to be sent: the end of the last file.
