@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    evaluation,
     report::{DropReason, EarlierLogs, FlushReport},
     thread_log::Tally,
 };
@@ -206,6 +207,7 @@ impl Books {
             dropped: ledger.dropped.clone(),
             pending: tally.ended.saturating_sub(ledger.settled + ledger.queue_full + ledger.too_large),
             open: tally.started.saturating_sub(tally.ended),
+            unevaluated: evaluation::released(),
             earlier: ledger.earlier.clone(),
             last_error: ledger.last_error.clone(),
         }

@@ -4,11 +4,12 @@
 //! that cannot be started), the record itself is sent.
 
 use std::{
+    collections::BTreeMap,
     fmt, mem,
     pin::Pin,
     sync::{
-        Arc, Condvar, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::Poll,
     thread,
@@ -22,6 +23,7 @@ use uuid::Uuid;
 use crate::{
     context::{Context, InCurrentSpan as _},
     drive,
+    exit::fork::PerProcess,
     hooks::panic_error,
     record::{Finished, Outcome, Record},
     settings,
@@ -65,8 +67,39 @@ pub(crate) struct Tally {
     woken: Notify,
 }
 
-/// Those of the whole process.
-static ALL: Tally = Tally { count: Mutex::new(0), none: Condvar::new(), woken: Notify::const_new() };
+/// The evaluations of this process.
+static EVALUATIONS: PerProcess<Evaluations> = PerProcess::new(Evaluations::new(), Evaluations::new);
+
+#[derive(Debug)]
+struct Evaluations {
+    all: Tally,
+    /// Records on their way through, so that they can be sent without waiting for the end of it.
+    held: Mutex<BTreeMap<usize, Arc<Slot>>>,
+    /// Records that were handed over and not taken up yet.
+    waiting: AtomicUsize,
+    /// Records that went without their scores because the program ended.
+    released: AtomicU64,
+    worker: OnceLock<Result<mpsc::UnboundedSender<Held>, String>>,
+}
+
+/// A record, until it is handed on.
+type Slot = Mutex<Option<Finished>>;
+
+impl Evaluations {
+    const fn new() -> Self {
+        Self {
+            all: Tally { count: Mutex::new(0), none: Condvar::new(), woken: Notify::const_new() },
+            held: Mutex::new(BTreeMap::new()),
+            waiting: AtomicUsize::new(0),
+            released: AtomicU64::new(0),
+            worker: OnceLock::new(),
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<usize, Arc<Slot>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Tally {
     fn change(&self, change: impl FnOnce(&mut usize)) {
@@ -103,73 +136,106 @@ impl Tally {
 
 /// Waits until every evaluation that was started is done, at most so long.
 pub(crate) fn wait(timeout: Duration) {
-    ALL.wait(timeout);
+    EVALUATIONS.get().all.wait(timeout);
+}
+
+/// Hands on what is still being evaluated, without the scores that are not there yet: the program ends.
+pub(crate) fn release() {
+    let evaluations = EVALUATIONS.get();
+    // One that is being written to is about to be handed on.
+    let held: Vec<_> = match evaluations.held.try_lock() {
+        Ok(held) => held.values().cloned().collect(),
+        Err(_) => return,
+    };
+    for slot in held {
+        let Some(mut record) = slot.try_lock().ok().and_then(|mut slot| slot.take()) else { continue };
+        evaluations.released.fetch_add(1, Ordering::Relaxed);
+        tell(&mut record, "the program ended before they did".to_owned());
+        hand_on(&record);
+    }
+}
+
+/// How many records were [released](release).
+pub(crate) fn released() -> u64 {
+    EVALUATIONS.get().released.load(Ordering::Relaxed)
 }
 
 /// A record on its way through its evaluations. However that ends, it is handed on.
-struct Held(Option<Finished>);
+#[derive(Debug)]
+struct Held(Arc<Slot>);
 
 impl Held {
     fn new(record: Finished) -> Self {
-        ALL.change(|count| *count += 1);
+        let evaluations = EVALUATIONS.get();
+        evaluations.all.change(|count| *count += 1);
         record.span.trace.sink().tallies(&mut |tally| tally.change(|count| *count += 1));
-        Self(Some(record))
+        let slot = Arc::new(Mutex::new(Some(record)));
+        evaluations.held().insert(Arc::as_ptr(&slot) as usize, Arc::clone(&slot));
+        Self(slot)
+    }
+
+    /// Changes the record, unless it was handed on.
+    fn change<R>(&self, change: impl FnOnce(&mut Finished) -> R) -> Option<R> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(change)
+    }
+
+    fn skip(&self, why: String) {
+        self.change(|record| tell(record, why));
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let Some(record) = self.0.take() else { return };
-        let span = Arc::clone(&record.span);
-        span.trace.sink().finished(record.to_bytes());
-        span.trace.sink().tallies(&mut |tally| tally.change(|count| *count -= 1));
-        ALL.change(|count| *count -= 1);
+        EVALUATIONS.get().held().remove(&(Arc::as_ptr(&self.0) as usize));
+        let record = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(record) = record {
+            hand_on(&record);
+        }
     }
 }
 
-/// Records that were handed over and not taken up yet.
-static WAITING: AtomicUsize = AtomicUsize::new(0);
+fn hand_on(record: &Finished) {
+    let sink = record.span.trace.sink();
+    sink.finished(record.to_bytes());
+    sink.tallies(&mut |tally| tally.change(|count| *count -= 1));
+    EVALUATIONS.get().all.change(|count| *count -= 1);
+}
+
+/// Says in the record why it has no scores.
+fn tell(record: &mut Finished, why: String) {
+    record.known.draft.get_or_insert_default().metadata.insert("evaluations_skipped".to_owned(), why.into());
+}
 
 /// Takes a finished record, has it evaluated, and hands it on.
 pub(crate) fn start(record: Finished) {
-    let mut held = Held::new(record);
-    if WAITING.load(Ordering::Relaxed) >= MOST_WAITING {
-        return held.tell("evaluations_skipped", format!("{MOST_WAITING} logs were waiting for theirs already"));
+    let held = Held::new(record);
+    let waiting = &EVALUATIONS.get().waiting;
+    if waiting.load(Ordering::Relaxed) >= MOST_WAITING {
+        return held.skip(format!("{MOST_WAITING} logs were waiting for theirs already"));
     }
     let sent = match worker() {
         Ok(worker) => {
-            WAITING.fetch_add(1, Ordering::Relaxed);
+            waiting.fetch_add(1, Ordering::Relaxed);
             worker.send(held).map_err(|unsent| unsent.0)
         }
-        Err(error) => {
-            held.tell("evaluations_skipped", format!("their thread cannot be started: {error}"));
-            return;
-        }
+        Err(error) => return held.skip(format!("their thread cannot be started: {error}")),
     };
-    if let Err(mut held) = sent {
-        held.tell("evaluations_skipped", "their thread has ended".to_owned());
-    }
-}
-
-impl Held {
-    fn tell(&mut self, key: &str, why: String) {
-        if let Some(record) = &mut self.0 {
-            record.known.draft.get_or_insert_default().metadata.insert(key.to_owned(), why.into());
-        }
+    if let Err(held) = sent {
+        held.skip("their thread has ended".to_owned());
     }
 }
 
 /// The thread of the evaluations, started when the first is due.
 fn worker() -> Result<&'static mpsc::UnboundedSender<Held>, &'static str> {
-    static WORKER: OnceLock<Result<mpsc::UnboundedSender<Held>, String>> = OnceLock::new();
-    let worker = WORKER.get_or_init(|| {
+    let evaluations = EVALUATIONS.get();
+    let worker = evaluations.worker.get_or_init(|| {
         let (sender, mut held) = mpsc::unbounded_channel::<Held>();
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
         let work = async move {
             let places = Arc::new(Semaphore::new(AT_ONCE));
             while let Some(held) = held.recv().await {
-                WAITING.fetch_sub(1, Ordering::Relaxed);
+                evaluations.waiting.fetch_sub(1, Ordering::Relaxed);
                 let place = Arc::clone(&places).acquire_owned().await;
                 tokio::task::spawn_local(async move {
                     evaluate(held).await;
@@ -184,31 +250,34 @@ fn worker() -> Result<&'static mpsc::UnboundedSender<Held>, &'static str> {
     worker.as_ref().map_err(String::as_str)
 }
 
-async fn evaluate(mut held: Held) {
-    let Some(record) = &mut held.0 else { return };
-    let draft = record.known.draft.get_or_insert_default();
-    let evaluators = mem::take(&mut draft.evaluators).0;
-    // A target that was set on the root only after this span had started counts as well.
-    if record.target.is_none() {
-        record.target = record.span.trace.root_target();
-    }
-    let log = match Record::log_of(&record.to_bytes()) {
-        Ok(log) => Arc::new(log),
-        Err(error) => return held.tell("evaluations_skipped", format!("the log cannot be read: {error}")),
+async fn evaluate(held: Held) {
+    let prepared = held.change(|record| {
+        let evaluators = mem::take(&mut record.known.draft.get_or_insert_default().evaluators).0;
+        // A target that was set on the root only after this span had started counts as well.
+        if record.target.is_none() {
+            record.target = record.span.trace.root_target();
+        }
+        (Arc::clone(&record.span), evaluators, Record::log_of(&record.to_bytes()))
+    });
+    let (span, evaluators, log) = match prepared {
+        Some((span, evaluators, Ok(log))) => (span, evaluators, Arc::new(log)),
+        Some((_, _, Err(error))) => return held.skip(format!("the log cannot be read: {error}")),
+        None => return,
     };
     let runs: Vec<_> = evaluators
         .into_iter()
-        .map(|evaluator| tokio::task::spawn_local(run(Arc::clone(&record.span), evaluator, Arc::clone(&log))))
+        .map(|evaluator| tokio::task::spawn_local(run(Arc::clone(&span), evaluator, Arc::clone(&log))))
         .collect();
     for run in runs {
-        if let Ok((child, scores)) = run.await {
+        let Ok((child, scores)) = run.await else { continue };
+        held.change(|record| {
             record.known.children.extend(child.map(|child| child.as_u64_pair()).map(|(high, low)| [high, low]));
             let draft = record.known.draft.get_or_insert_default();
             for score in scores {
                 draft.scores.retain(|old| old.name != score.name);
                 draft.scores.push(score);
             }
-        }
+        });
     }
 }
 

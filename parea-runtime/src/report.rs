@@ -50,6 +50,8 @@ pub struct FlushReport {
     pub pending: u64,
     /// Started and not ended yet.
     pub open: u64,
+    /// Of those that ended, the ones that went without the scores of evaluations that still ran when the program ended.
+    pub unevaluated: u64,
     /// What became of logs that earlier processes had left in the spool; no part of the sum.
     pub earlier: EarlierLogs,
     /// What the last attempt to deliver failed with, if it failed.

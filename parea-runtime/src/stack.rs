@@ -6,18 +6,13 @@
 //!
 //! No code of the user's runs while the stack is borrowed.
 
-use std::{
-    cell::RefCell,
-    mem,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{cell::RefCell, mem, sync::Arc, time::Duration};
 
 use crate::{
     client,
     clock::Moment,
     evaluation,
-    exit::fork,
+    exit::fork::{self, PerProcess},
     hooks::{End, Recorder},
     id,
     json::{Buffer, push_text},
@@ -28,29 +23,12 @@ use crate::{
     thread_log::{Count, Registry, Writer},
 };
 
-/// Where all threads of a process leave their records for the exporter. A forked child has logs of its own: those of its
-/// parent may be locked by threads that it does not have.
-static LOGS: Lineage = Lineage::new();
-
-#[derive(Debug)]
-struct Lineage {
-    logs: Registry,
-    child: OnceLock<Box<Lineage>>,
-}
-
-impl Lineage {
-    const fn new() -> Self {
-        Self { logs: Registry::new(), child: OnceLock::new() }
-    }
-}
+/// Where all threads leave their records for the exporter.
+static LOGS: PerProcess<Registry> = PerProcess::new(Registry::new(), Registry::new);
 
 /// The logs of this process.
 pub(crate) fn logs() -> &'static Registry {
-    let mut lineage = &LOGS;
-    for _ in 0..fork::generation() {
-        lineage = lineage.child.get_or_init(|| Box::new(Lineage::new()));
-    }
-    &lineage.logs
+    LOGS.get()
 }
 
 /// A log for this thread.

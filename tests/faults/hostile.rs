@@ -82,6 +82,12 @@ impl Hostile {
         self.state.logs.lock().unwrap().len()
     }
 
+    /// A log of that name.
+    pub(crate) fn log(&self, name: &str) -> Option<Value> {
+        let logs = self.state.logs.lock().unwrap();
+        logs.values().map(|(_, log)| log).find(|log| log["trace_name"] == name).cloned()
+    }
+
     /// The `n` of all logs of that name, in the order in which they came.
     pub(crate) fn numbers(&self, name: &str) -> Vec<u64> {
         let logs = self.state.logs.lock().unwrap();

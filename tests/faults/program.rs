@@ -12,7 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parea::FlushReport;
+use parea::{FlushReport, types::TraceLog};
+use parea_runtime::{
+    cell::{Cell, CellStart},
+    evaluation::{Evaluation, Evaluator},
+};
 use serde_json::{Value, json};
 
 #[parea::trace]
@@ -47,6 +51,10 @@ fn program() {
     let end = std::env::var("END").unwrap_or_default();
     if end == "sigterm" {
         builder = builder.flush_on_signals();
+    }
+    #[cfg(unix)]
+    if let Ok(most) = std::env::var("FILE_BYTES") {
+        crate::unix::limit_files(most.parse().unwrap());
     }
     let guard = builder.init().unwrap();
     println!("\nINIT {}", started.elapsed().as_micros());
@@ -97,6 +105,7 @@ fn end_by(how: &str) {
         "exit" => std::process::exit(3),
         "parea_exit" => parea::exit(3),
         "exit_on_a_thread" => exit_on_a_thread(),
+        "evaluating" => evaluate_for_ever(),
         "c_panic" => leave_c_by_a_panic(),
         "panic_and_die" => {
             // A panic that is caught does no harm; then the process dies.
@@ -132,6 +141,22 @@ fn exit_on_a_thread() {
         std::process::exit(3)
     });
     let _ = exits.join();
+}
+
+/// A log that waits for an evaluation which never comes to an end.
+fn evaluate_for_ever() {
+    struct Ponders;
+    impl Evaluator for Ponders {
+        fn name(&self) -> &'static str {
+            "ponders"
+        }
+        fn evaluate<'a>(&'a self, _: &'a TraceLog) -> Evaluation<'a> {
+            Box::pin(std::future::pending())
+        }
+    }
+    let evaluators: Vec<Arc<dyn Evaluator>> = vec![Arc::new(Ponders)];
+    let cell = Cell::start(CellStart { name: "pondered", evaluators, ..CellStart::default() });
+    cell.finish(Ok(b"42".to_vec()));
 }
 
 #[parea::trace]

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use parea::{ApiClient, types::QueryParamsPagination};
+use parea_server::{Config, Server};
 use serde_json::json;
 
 use crate::{
@@ -104,4 +106,37 @@ async fn a_folder_that_cannot_be_written_costs_nothing_while_the_program_lives()
     // And where no server was named there is nobody left to wait for.
     let ran = run(folder.path(), &[("FOLDER", "taken")]).await;
     assert_eq!(ran.report()["dropped"], json!({"spool_failed": 200}), "{}", ran.report());
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_full_leaves_whole_lines_and_a_count() {
+    let server = Hostile::start(Manner::Says(503)).await;
+    let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
+    let environment =
+        [("PAREA_BASE_URL", &*url), ("CALLS", "400"), ("PACE_US", "1000"), ("FILE_BYTES", "90000"), ("END", "exit")];
+    let ran = run(folder.path(), &[&environment[..], &[("DEADLINE_MS", "100")]].concat()).await;
+    let text: String = segments(folder.path()).iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let whole = text.lines().filter(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()).count();
+    assert!(whole > 0 && whole == text.lines().count() && text.ends_with('\n'), "{whole} lines are whole");
+    assert!(ran.stderr.contains(&format!("{whole} spooled, {} dropped (spool_failed=", 800 - whole)), "{}", ran.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_program_left_without_a_server_is_taken_in_by_serve() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = start(folder.path(), &[("END", "wait"), ("DURABLE", "1")]);
+    while !folder.path().join("ready").exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    program.kill();
+    program.wait().await;
+    let config = Config { listen: ([127, 0, 0, 1], 0).into(), data: folder.path().join(".parea"), ..Config::default() };
+    let server = Server::bind(config).await.unwrap().spawn();
+    let client = ApiClient::new(server.url(), None).unwrap();
+    // It never ends if they are not taken in.
+    while client.trace_logs(&QueryParamsPagination::new("faults")).await.unwrap().total < 200 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    server.shutdown().await;
 }

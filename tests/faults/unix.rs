@@ -27,3 +27,13 @@ pub(crate) fn send(signal: i32, process: u32) {
     // SAFETY: it takes two numbers.
     assert_eq!(unsafe { libc::kill(process as i32, signal) }, 0);
 }
+
+/// From now on no file of this process may be longer, as if the disk were full.
+pub(crate) fn limit_files(most: u64) {
+    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+    // SAFETY: the signal that tells of it is ignored, so that writing fails instead; `limit` is whole.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit), 0);
+    }
+}

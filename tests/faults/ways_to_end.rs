@@ -114,3 +114,12 @@ async fn after_a_fork_parent_and_child_both_deliver() {
     assert_eq!(server.count(), 2 * 200 + 1);
     assert_eq!(ran.report()["finished"], json!(LOGS + 100 + 1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_still_evaluated_at_the_end_goes_without_its_scores() {
+    let (ran, server) = ends("evaluating", &[("DEADLINE_MS", "400")]).await;
+    assert!(ran.status.success(), "{}", ran.stderr);
+    let log = server.log("pondered").unwrap_or_else(|| panic!("it is not there: {}", ran.stderr));
+    assert_eq!(log["metadata"]["evaluations_skipped"], "the program ended before they did");
+    assert_eq!(server.count(), LOGS + 1);
+}

@@ -3,7 +3,10 @@
 //! So the child touches nothing of the parent's client and logs: it starts its own when it first needs them, with ids of
 //! its own. What had started before the fork is the parent's to report.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU32, AtomicU64, Ordering},
+};
 
 #[cfg(unix)]
 use super::unix;
@@ -16,6 +19,30 @@ static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 /// The moment of the last of them; 0 if there was none.
 static FORKED: AtomicU64 = AtomicU64::new(0);
+
+/// What each process has of its own. That of the parent may be locked for ever by threads that a child does not have.
+#[derive(Debug)]
+pub(crate) struct PerProcess<T> {
+    own: T,
+    fresh: fn() -> T,
+    child: OnceLock<Box<Self>>,
+}
+
+impl<T> PerProcess<T> {
+    /// `own` for this process, and `fresh` for each child.
+    pub(crate) const fn new(own: T, fresh: fn() -> T) -> Self {
+        Self { own, fresh, child: OnceLock::new() }
+    }
+
+    /// That of the running process.
+    pub(crate) fn get(&'static self) -> &'static T {
+        let mut process = self;
+        for _ in 0..generation() {
+            process = process.child.get_or_init(|| Box::new(Self::new((process.fresh)(), process.fresh)));
+        }
+        &process.own
+    }
+}
 
 /// Has children know that they are.
 #[cfg(unix)]

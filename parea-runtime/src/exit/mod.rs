@@ -23,7 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{client::Client, stack};
+use crate::{client::Client, evaluation, stack};
 
 thread_local! {
     /// Whether this thread is the exporter's, which nobody on it can wait for.
@@ -107,6 +107,7 @@ fn hook_panics() {
 fn rescue() {
     const AT_MOST: Duration = Duration::from_secs(1);
     if let Some(client) = Client::started() {
+        evaluation::release();
         client.outbox.rescue(Instant::now().checked_add(AT_MOST), false);
     }
 }

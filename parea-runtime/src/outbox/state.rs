@@ -14,7 +14,10 @@ use crate::{
     record::ProjectRef,
     report::DropReason,
     settings::Settings,
-    transport::{Line, spool::Spool},
+    transport::{
+        Line,
+        spool::{Spool, Unwritten},
+    },
 };
 
 /// How long a spool that could not be written is left alone.
@@ -156,39 +159,31 @@ impl Held<'_> {
             self.leave(bytes, through, true);
             return Written::Yes(lines);
         }
+        // Of what is under way no part may be in the spool and the rest in memory.
         let under_way = state.flight.as_ref().is_some_and(|flight| matches!(flight.source, Source::Memory { .. }));
-        let fitting = if under_way && !state.at_rest { lines.len() } else { state.spool.fitting(&lines) };
-        if 0 < fitting && fitting < lines.len() {
-            // The last that fit; it is as if the rest were a batch of its own.
-            let rest = lines[fitting..].to_vec();
-            let through_before = state.spooled_through;
-            if state.spool.append(&lines[..fitting], through_before).is_ok() {
-                self.books().settle(fitting as u64, Fate::Spooled);
-                return self.write(Batch { lines: rest, bytes, through });
-            }
-        }
-        let state = &mut *self.state;
-        let count = lines.len() as u64;
-        let error = match state.spool.append(&lines, through) {
+        let Unwritten { written, error } = match state.spool.append(&lines, through, under_way && !state.at_rest) {
             Ok(()) => {
                 state.spooled_through = through;
                 let at_rest = state.at_rest;
-                self.books().settle(count, Fate::Spooled);
+                self.books().settle(lines.len() as u64, Fate::Spooled);
                 self.leave(bytes, through, at_rest);
                 return Written::Yes(lines);
             }
-            Err(error) => error,
+            Err(unwritten) => unwritten,
         };
         let complaint = format!("cannot write to {}: {error}", state.spool.folder().display());
-        if state.at_rest {
-            self.books().settle(count, Fate::Dropped(error.reason()));
-            self.complain(error.reason(), count, &complaint);
+        let at_rest = state.at_rest;
+        let left = lines.split_at(written).1.to_vec();
+        self.books().settle(written as u64, Fate::Spooled);
+        if at_rest {
+            self.books().settle(left.len() as u64, Fate::Dropped(error.reason()));
+            self.complain(error.reason(), left.len() as u64, &complaint);
             self.leave(bytes, through, true);
             return Written::GivenUp;
         }
-        state.spool_again = Instant::now().checked_add(SPOOL_AGAIN);
+        self.state.spool_again = Instant::now().checked_add(SPOOL_AGAIN);
         self.books().failed(complaint);
-        Written::No(Batch { lines, bytes, through })
+        Written::No(Batch { lines: left, bytes, through })
     }
 
     /// So much has left memory.

@@ -94,22 +94,55 @@ impl Segment {
         self.sent >= self.written
     }
 
-    /// Writes lines behind the others, all or none. `through` is the number of the last of them.
-    pub(super) fn append(&mut self, lines: &[Line], through: u64) -> io::Result<()> {
+    /// Writes lines behind the others. `through` is the number of the last of them, if it is known.
+    ///
+    /// A full disk may take some: `whole` is whether none is better then. Half a line is never left. The error comes with
+    /// the number of lines that were written.
+    pub(super) fn append(
+        &mut self,
+        lines: &[Line],
+        through: Option<u64>,
+        whole: bool,
+    ) -> Result<(), (usize, io::Error)> {
         let mut bytes = Vec::with_capacity(size_of_lines(lines) as usize);
         for line in lines {
             bytes.extend_from_slice(line);
             bytes.push(b'\n');
         }
-        let written = self.file.seek(SeekFrom::Start(self.written)).and_then(|_| self.file.write_all(&bytes));
-        if let Err(error) = written {
-            // Half a line would be set aside by whoever reads it; better there is none.
+        let (written, error) = match self.write(&bytes) {
+            Ok(()) => (bytes.len(), None),
+            Err((_, error)) if whole => (0, Some(error)),
+            Err((written, error)) => (written, Some(error)),
+        };
+        let mut end = 0;
+        let fitting = lines.iter().take_while(|line| {
+            end += line.len() + 1;
+            end <= written
+        });
+        let (count, kept) = fitting.fold((0, 0), |(count, kept), line| (count + 1, kept + line.len() as u64 + 1));
+        self.written += kept;
+        self.own = self.own.map(|own| own + count as u64);
+        if let Some(error) = error {
+            // If this fails, the half line is set aside by whoever reads it.
             let _ = self.file.set_len(self.written);
-            return Err(error);
+            return Err((count, error));
         }
-        self.written += bytes.len() as u64;
-        self.own = self.own.map(|own| own + lines.len() as u64);
-        self.marks.push_back((self.written, through));
+        self.marks.extend(through.map(|through| (self.written, through)));
+        Ok(())
+    }
+
+    /// Writes at the end; an error comes with the number of bytes that were written.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
+        self.file.seek(SeekFrom::Start(self.written)).map_err(|error| (0, error))?;
+        let mut written = 0;
+        while written < bytes.len() {
+            match self.file.write(&bytes[written..]) {
+                Ok(0) => return Err((written, io::ErrorKind::WriteZero.into())),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err((written, error)),
+            }
+        }
         Ok(())
     }
 

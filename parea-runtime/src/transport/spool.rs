@@ -52,6 +52,14 @@ pub(crate) enum SpoolError {
     Io(io::Error),
 }
 
+/// Lines that could not be written, or not all of them.
+#[derive(Debug)]
+pub(crate) struct Unwritten {
+    /// How many were, from the first on.
+    pub(crate) written: usize,
+    pub(crate) error: SpoolError,
+}
+
 impl SpoolError {
     pub(crate) fn reason(&self) -> DropReason {
         match self {
@@ -133,31 +141,43 @@ impl Spool {
         !self.handed_over.is_empty()
     }
 
-    /// Writes lines behind the others, all or none. `through` is the number of the last of them.
-    pub(crate) fn append(&mut self, lines: &[Line], through: u64) -> Result<(), SpoolError> {
-        let size = size_of_lines(lines);
+    /// Writes lines behind the others, as many as there is room for; if `whole`, all or none. `through` is the number of
+    /// the last of them.
+    pub(crate) fn append(&mut self, lines: &[Line], through: u64, whole: bool) -> Result<(), Unwritten> {
+        let last =
+            self.last_file(size_of_lines(lines)).map_err(|error| Unwritten { written: 0, error: error.into() })?;
+        let fitting = self.fitting(lines);
+        let full = SpoolError::Full(self.cap);
+        let Some(segment) = last.and_then(|()| self.own.back_mut()).filter(|_| fitting == lines.len() || !whole) else {
+            return Err(Unwritten { written: 0, error: full });
+        };
+        let through = Some(through).filter(|_| fitting == lines.len());
+        match segment.append(&lines[..fitting], through, whole) {
+            Ok(()) if fitting == lines.len() => Ok(()),
+            Ok(()) => Err(Unwritten { written: fitting, error: full }),
+            Err((written, error)) => Err(Unwritten { written, error: error.into() }),
+        }
+    }
+
+    /// Makes sure of a file that takes more; `None` when not even that has room.
+    fn last_file(&mut self, size: u64) -> io::Result<Option<()>> {
         if self.open && self.own.back().is_some_and(|last| last.size() > 0 && last.size() + size > SEGMENT) {
             self.close();
         }
         if !self.open {
             self.look_around()?;
-        }
-        if self.used() + size > self.cap {
-            return Err(SpoolError::Full(self.cap));
-        }
-        if !self.open {
+            if self.used() >= self.cap {
+                return Ok(None);
+            }
             let path = self.fresh_path();
             self.own.push_back(Segment::create(path)?);
             self.open = true;
         }
-        match self.own.back_mut() {
-            Some(last) => Ok(last.append(lines, through)?),
-            None => Ok(()),
-        }
+        Ok(Some(()))
     }
 
     /// How many of these lines, from the first on, have room.
-    pub(crate) fn fitting(&self, lines: &[Line]) -> usize {
+    fn fitting(&self, lines: &[Line]) -> usize {
         let room = self.cap.saturating_sub(self.used());
         let mut size = 0;
         lines
