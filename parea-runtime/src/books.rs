@@ -44,6 +44,8 @@ struct Ledger {
     trouble: Option<Instant>,
     /// The server refuses whatever is sent: only the user can mend it.
     refused: bool,
+    /// Secrets that were taken out of finished logs.
+    redacted: u64,
     last_error: Option<String>,
     earlier: EarlierLogs,
 }
@@ -195,6 +197,13 @@ impl Books {
         }
     }
 
+    /// So many secrets were taken out of logs on the exporter's side.
+    pub(crate) fn redacted(&self, count: u64) {
+        if count > 0 {
+            self.lock().redacted += count;
+        }
+    }
+
     /// The report. The threads are asked for their counts after the books are read, so that no record is settled that has
     /// not ended.
     pub(crate) fn report(&self, tally: impl FnOnce() -> Tally) -> FlushReport {
@@ -208,6 +217,7 @@ impl Books {
             pending: tally.ended.saturating_sub(ledger.settled + ledger.queue_full + ledger.too_large),
             open: tally.started.saturating_sub(tally.ended),
             unevaluated: evaluation::released(),
+            redacted: ledger.redacted + tally.redacted,
             earlier: ledger.earlier.clone(),
             last_error: ledger.last_error.clone(),
         }

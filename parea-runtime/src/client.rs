@@ -25,6 +25,7 @@ use crate::{
     guard::{Ending, Guard},
     outbox::Outbox,
     queue::Queue,
+    redact::{self, Hook},
     settings::{Secret, Settings},
     stack,
 };
@@ -224,6 +225,36 @@ impl Builder {
         self
     }
 
+    /// Takes mailboxes (`ann@example.org`) out of logs too. Off unless set: in many programs they are what the logs are
+    /// about.
+    pub fn redact_emails(mut self) -> Self {
+        self.settings.redactor.emails = true;
+        self
+    }
+
+    /// Takes out of every text what `hook` says, after what is taken out anyway: it is given each text of a log (values and
+    /// keys of inputs, output, error, metadata, …) and returns what is to stand in its place, or `None` when it may stay.
+    ///
+    /// It runs on the exporter's thread, before anything leaves the process. If it panics the text is taken out.
+    ///
+    /// ```no_run
+    /// let _parea = parea::builder()
+    ///     .redact_with(|text| text.contains("Project X").then(|| text.replace("Project X", "[project]")))
+    ///     .init()?;
+    /// # Ok::<(), parea::InitError>(())
+    /// ```
+    pub fn redact_with(mut self, hook: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.settings.redactor.hook = Some(Hook::new(hook));
+        self
+    }
+
+    /// Leaves in logs what looks like a secret. Values whose name or type says that they are secret are left out all the
+    /// same.
+    pub fn keep_secrets_in_texts(mut self) -> Self {
+        self.settings.redactor.off = true;
+        self
+    }
+
     /// Starts recording. Fails without changing anything when it was started before or a setting makes no sense.
     pub fn init(self) -> Result<Guard, InitError> {
         let settings = self.settings;
@@ -233,7 +264,10 @@ impl Builder {
         let mut fresh = false;
         let client = CLIENT.get_or_try_init(|| {
             fresh = true;
-            Client::start(settings)
+            let redactor = settings.redactor.clone();
+            let client = Client::start(settings)?;
+            redact::enforce(redactor);
+            Ok(client)
         })?;
         if !fresh {
             return Err(InitError::AlreadyInitialised);

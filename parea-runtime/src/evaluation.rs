@@ -257,7 +257,7 @@ async fn evaluate(held: Held) {
         if record.target.is_none() {
             record.target = record.span.trace.root_target();
         }
-        (Arc::clone(&record.span), evaluators, Record::log_of(&record.to_bytes()))
+        (Arc::clone(&record.span), evaluators, Record::whole_log_of(&record.to_bytes()))
     });
     let (span, evaluators, log) = match prepared {
         Some((span, evaluators, Ok(log))) => (span, evaluators, Arc::new(log)),

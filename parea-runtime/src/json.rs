@@ -1,5 +1,5 @@
 //! Captured values as JSON: written once, straight into a buffer that the thread uses again, with a limit and without
-//! what its key says is secret.
+//! what its key or its type says is secret.
 
 mod escape;
 mod writer;
@@ -10,14 +10,11 @@ pub(crate) use writer::write;
 /// Most bytes that one captured value may take. What is longer is cut, and a mark says how much there was.
 pub(crate) const MOST_BYTES: usize = 256 * 1024;
 
-/// What stands in the place of a secret.
-pub(crate) const REDACTED: &str = "[redacted]";
-
 /// Where values are written, one behind the other.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
     pub(crate) bytes: Vec<u8>,
-    /// Values that were left out because their key says that they are secret.
+    /// Values that were left out because their key or their type says that they are secret.
     pub(crate) redacted: u32,
     /// A value was written as its `Debug` shows it or by its type's name: a text, but not one of the user's.
     pub(crate) described: bool,

@@ -27,7 +27,10 @@ use std::{
 
 use serde::Serialize;
 
-use crate::json::{self, Buffer, Escaping, REDACTED, push_text};
+use crate::{
+    json::{self, Buffer, Escaping, push_text},
+    redact::{REDACTED, is_secret_type},
+};
 
 /// The value on the ladder. A newtype, since the rungs would be ambiguous on bare references.
 #[derive(Debug)]
@@ -38,7 +41,7 @@ pub struct Wrap<'a, T: ?Sized>(pub &'a T);
 pub struct Slot<'a> {
     pub(crate) buffer: &'a mut Buffer,
     start: usize,
-    /// What it is for says that it is secret: the value is not looked at.
+    /// Its name or its type says that it is secret: the value is not looked at.
     secret: bool,
 }
 
@@ -192,6 +195,7 @@ impl SerializeDebugTag {
     /// Writes the value.
     #[inline(never)]
     pub fn write<T: Serialize + Debug + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
+        slot.secret |= is_secret_type::<T>();
         if slot.json(value).is_err()
             && let Err(failure) = slot.shown(format_args!("{value:?}"))
         {
@@ -204,6 +208,7 @@ impl SerializeTag {
     /// Writes the value.
     #[inline(never)]
     pub fn write<T: Serialize + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
+        slot.secret |= is_secret_type::<T>();
         if let Err(failure) = slot.json(value) {
             slot.name::<T>(Some(&failure));
         }
@@ -214,6 +219,7 @@ impl DebugTag {
     /// Writes the value.
     #[inline(never)]
     pub fn write<T: Debug + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
+        slot.secret |= is_secret_type::<T>();
         if let Err(failure) = slot.shown(format_args!("{value:?}")) {
             slot.name::<T>(Some(&failure));
         }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     clock::{self, Moment},
     json::{Buffer, push_text, push_text_body},
+    redact::redact,
     site::CallSite,
     span::{Draft, Identity, Known, Span, Trace},
 };
@@ -262,8 +263,9 @@ impl<'a> Record<'a> {
         FRAME + low(self.head[0]) as usize * 8 + self.children.len() * 2
     }
 
-    /// Appends the log as one line of JSON, without a line end.
-    pub(crate) fn write_json(&self, project: &ProjectRef, line: &mut Vec<u8>) -> io::Result<()> {
+    /// Appends the log as one line of JSON, without a line end. Returns where the members begin that hold what the program
+    /// said; before them are names, ids and times.
+    pub(crate) fn write_json(&self, project: &ProjectRef, line: &mut Vec<u8>) -> io::Result<usize> {
         let site = CallSite::by_number(high(self.head[0])).ok_or_else(|| io::Error::other("a span of no function"))?;
         let draft = match self.draft {
             [] => Draft::default(),
@@ -291,6 +293,7 @@ impl<'a> Record<'a> {
         log.json("depth", &low(self.head[10]))?;
         log.json("execution_order", &high(self.head[10]))?;
         log.ids("children", self.children);
+        let said = log.line.len();
         log.raw("inputs", if self.inputs.is_empty() { b"{}" } else { self.inputs });
         log.value("output", self.output);
         if !self.target.is_empty() {
@@ -343,7 +346,7 @@ impl<'a> Record<'a> {
             log.text("experiment_uuid", &String::from_utf8_lossy(self.experiment));
         }
         log.line.push(b'}');
-        Ok(())
+        Ok(said)
     }
 
     /// The one error as it is; several, such as one told by [`CurrentSpan::error`](crate::CurrentSpan::error) and
@@ -369,14 +372,21 @@ impl<'a> Record<'a> {
 
     /// The log as a reader of the wire gets it, from the bytes of a record.
     pub(crate) fn log_of(bytes: &[u8]) -> serde_json::Result<TraceLog> {
-        let cut = || serde_json::Error::io(io::Error::other("a record is cut off"));
-        Record::split(bytes).ok_or_else(cut)?.0.to_log()
+        let (mut line, said) = Self::line_of(bytes).map_err(serde_json::Error::io)?;
+        redact(&mut line, said).map_err(serde_json::Error::io)?;
+        serde_json::from_slice(&line)
     }
 
-    fn to_log(self) -> serde_json::Result<TraceLog> {
+    /// The same with the secrets in it, for what looks at it in this process.
+    pub(crate) fn whole_log_of(bytes: &[u8]) -> serde_json::Result<TraceLog> {
+        serde_json::from_slice(&Self::line_of(bytes).map_err(serde_json::Error::io)?.0)
+    }
+
+    fn line_of(bytes: &[u8]) -> io::Result<(Vec<u8>, usize)> {
+        let (record, _) = Record::split(bytes).ok_or_else(|| io::Error::other("a record is cut off"))?;
         let mut line = Vec::new();
-        self.write_json(&ProjectRef::default(), &mut line).map_err(serde_json::Error::io)?;
-        serde_json::from_slice(&line)
+        let said = record.write_json(&ProjectRef::default(), &mut line)?;
+        Ok((line, said))
     }
 }
 

@@ -52,6 +52,8 @@ pub struct FlushReport {
     pub open: u64,
     /// Of those that ended, the ones that went without the scores of evaluations that still ran when the program ended.
     pub unevaluated: u64,
+    /// Secrets that were taken out of logs: values by the names or types that they have, parts of texts by their looks.
+    pub redacted: u64,
     /// What became of logs that earlier processes had left in the spool; no part of the sum.
     pub earlier: EarlierLogs,
     /// What the last attempt to deliver failed with, if it failed.
@@ -102,6 +104,9 @@ impl fmt::Display for FlushReport {
         }
         if self.open > 0 {
             write!(f, ", {} still open", self.open)?;
+        }
+        if self.redacted > 0 {
+            write!(f, ", {} secrets redacted", self.redacted)?;
         }
         if let Some(error) = &self.last_error {
             write!(f, "; {error}")?;

@@ -2,6 +2,8 @@
 
 use std::{env, fmt, path::PathBuf, sync::OnceLock, time::Duration};
 
+use crate::redact::Redactor;
+
 /// Where `parea serve` listens unless told otherwise.
 #[cfg(feature = "http")]
 pub(crate) const LOCAL_SERVER: &str = "http://127.0.0.1:7273";
@@ -33,6 +35,7 @@ pub(crate) struct Settings {
     /// Every log is on disk before the call returns.
     pub(crate) durable: bool,
     pub(crate) flush_on_signals: bool,
+    pub(crate) redactor: Redactor,
     /// Nothing is recorded.
     pub(crate) off: bool,
 }
@@ -51,6 +54,7 @@ impl Settings {
             spool_bytes: 512 * 1024 * 1024,
             durable: false,
             flush_on_signals: false,
+            redactor: Redactor::default(),
             off: variable("TURN_OFF_PAREA_LOGGING").is_some_and(|value| is_true(&value)),
         }
     }

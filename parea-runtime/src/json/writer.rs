@@ -1,5 +1,5 @@
 //! A serializer that writes compact JSON, as `serde_json` does, with what capture needs on top: it stops at a limit,
-//! and it leaves out what a key says is secret.
+//! and it leaves out what a key or a type says is secret.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use serde::{
     },
 };
 
-use super::{Buffer, MOST_BYTES, REDACTED, escape::floor, push_text, push_text_body};
-use crate::redact::is_secret_name;
+use super::{Buffer, MOST_BYTES, escape::floor, push_text, push_text_body};
+use crate::redact::{REDACTED, is_secret_name, is_secret_type};
 
 /// Appends `value`. When it fails the buffer ends in a part of it; the caller knows where it began.
 ///
@@ -130,6 +130,17 @@ impl Json<'_> {
         Ok(())
     }
 
+    /// A value below the first.
+    #[inline]
+    fn inner<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        if is_secret_type::<T>() {
+            self.redacted();
+            return Ok(());
+        }
+        value.serialize(self)
+    }
+
+    #[cold]
     fn redacted(&mut self) {
         push_text(&mut self.buffer.bytes, REDACTED);
         self.buffer.redacted += 1;
@@ -194,7 +205,7 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Failure> {
-        value.serialize(self)
+        self.inner(value)
     }
 
     fn serialize_unit(self) -> Result<(), Failure> {
@@ -210,7 +221,7 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _name: &'static str, value: &T) -> Result<(), Failure> {
-        value.serialize(self)
+        self.inner(value)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -221,7 +232,7 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
         value: &T,
     ) -> Result<(), Failure> {
         self.variant(variant)?;
-        value.serialize(&mut *self)?;
+        self.inner(value)?;
         self.push(b'}');
         Ok(())
     }
@@ -317,7 +328,7 @@ impl<'a, 'b> Items<'a, 'b> {
     #[inline]
     fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
         self.next()?;
-        value.serialize(&mut *self.json)
+        self.json.inner(value)
     }
 
     #[inline]
@@ -332,7 +343,7 @@ impl<'a, 'b> Items<'a, 'b> {
             self.json.redacted();
             return Ok(());
         }
-        value.serialize(&mut *self.json)
+        self.json.inner(value)
     }
 
     #[cold]
@@ -405,7 +416,7 @@ impl SerializeMap for Items<'_, '_> {
         self.next()?;
         let start = self.json.buffer.len() + 1;
         self.json.key = true;
-        let written = key.serialize(&mut *self.json);
+        let written = self.json.inner(key);
         self.json.key = false;
         written?;
         let end = self.json.buffer.len() - 1;
@@ -420,7 +431,7 @@ impl SerializeMap for Items<'_, '_> {
             self.json.redacted();
             return Ok(());
         }
-        value.serialize(&mut *self.json)
+        self.json.inner(value)
     }
 
     fn end(self) -> Result<(), Failure> {

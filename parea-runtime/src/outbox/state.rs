@@ -12,6 +12,7 @@ use crate::{
     books::{Books, Fate},
     exporter::warn,
     record::ProjectRef,
+    redact::redact,
     report::DropReason,
     settings::Settings,
     transport::{
@@ -110,8 +111,12 @@ impl Held<'_> {
         let mut lines = Vec::new();
         for record in taken.records() {
             let mut line = Vec::with_capacity(record.size());
-            match record.write_json(&self.state.project, &mut line) {
-                Ok(()) => lines.push(Line::new(line)),
+            let written = record.write_json(&self.state.project, &mut line);
+            match written.and_then(|said| redact(&mut line, said)) {
+                Ok(secrets) => {
+                    self.books().redacted(secrets);
+                    lines.push(Line::new(line));
+                }
                 Err(error) => {
                     self.books().settle(1, Fate::Dropped(DropReason::Rejected));
                     self.complain(DropReason::Rejected, 1, &format!("a log cannot be encoded: {error}"));

@@ -3,9 +3,6 @@
 //! A name is read from its end, since its last word says what it is: `user_password` is a password, `password_policy` is
 //! a policy. Most names are told by their last two letters.
 
-/// Longest word that any list below has, and some more.
-const LONGEST: usize = 24;
-
 /// Whether a value of this name is a secret, in whatever case and spelling: `api_key`, `apiKey`, `APIKEY`, `X-Api-Key`.
 ///
 /// A `token` is one, unless the word before it says that it is a piece of text (`next_token`) or of a list
@@ -20,7 +17,7 @@ pub const fn is_secret_name(name: &str) -> bool {
     is_secret(name, end)
 }
 
-/// Whether some word of the lists below ends with these two letters.
+/// Whether some word below ends with these two letters.
 const fn may_end_secret(last_but_one: u8, last: u8) -> bool {
     let (last_but_one, last) = (last_but_one.to_ascii_lowercase(), last.to_ascii_lowercase());
     if !last_but_one.is_ascii_lowercase() || !last.is_ascii_lowercase() {
@@ -32,68 +29,31 @@ const fn may_end_secret(last_but_one: u8, last: u8) -> bool {
 /// For each last letter the letters before it, as bits.
 const ENDS: [u32; 26] = {
     let mut ends = [0; 26];
-    let lists: [&[&str]; 7] = [NOUNS, TAILS, KEYS, &["token", "tokens"], &["number"], QUALIFIERS, &["string", "card"]];
-    let mut list = 0;
-    while list < lists.len() {
-        let mut at = 0;
-        while at < lists[list].len() {
-            let word = lists[list][at].as_bytes();
-            ends[(word[word.len() - 1] - b'a') as usize] |= 1 << (word[word.len() - 2] - b'a');
-            at += 1;
-        }
-        list += 1;
+    let mut at = 0;
+    while at < WORDS.len() {
+        let word = WORDS[at].0.as_bytes();
+        ends[(word[word.len() - 1] - b'a') as usize] |= 1 << (word[word.len() - 2] - b'a');
+        at += 1;
     }
     ends
 };
 
-/// Words that name a secret by themselves.
-const NOUNS: &[&str] = &[
-    "password",
-    "passwords",
-    "passwd",
-    "pwd",
-    "passphrase",
-    "passcode",
-    "secret",
-    "secrets",
-    "credential",
-    "credentials",
-    "creds",
-    "authorization",
-    "auth",
-    "bearer",
-    "jwt",
-    "cookie",
-    "cookies",
-    "cvv",
-    "cvc",
-    "ssn",
-    "otp",
-    "totp",
-    "idtoken",
-    "sessiontoken",
-    "refreshtoken",
-];
+/// What the last word of a name says of its value.
+#[derive(Clone, Copy)]
+enum Meaning {
+    /// It is a secret.
+    Secret,
+    /// The same, also for words that only end like this, written as one: `dbpassword`.
+    SecretTail,
+    /// The word before decides: it is a secret behind one of these.
+    SecretAfter(&'static [&'static str]),
+    /// It is a secret, but not behind one of these.
+    PlainAfter(&'static [&'static str]),
+    /// It says something of what the words before name.
+    Qualifier,
+}
 
-/// What a word may end with that names a secret however it begins: words that were written as one.
-const TAILS: &[&str] = &[
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "apikey",
-    "apikeys",
-    "secretkey",
-    "privatekey",
-    "accesskey",
-    "accesstoken",
-    "authtoken",
-    "apitoken",
-    "authorization",
-];
-
-/// Words that end a name whose word before decides.
-const KEYS: &[&str] = &["key", "keys"];
+use Meaning::{PlainAfter, Qualifier, Secret, SecretAfter, SecretTail};
 
 /// Which keys are secrets.
 const SECRET_KEYS: &[&str] = &[
@@ -119,7 +79,7 @@ const SECRET_KEYS: &[&str] = &[
     "bearer",
 ];
 
-/// Which tokens are none of a secret kind: pieces of a model's text, and marks of a place in a list.
+/// Which tokens are pieces of a model's text, or marks of a place in a list.
 const PLAIN_TOKENS: &[&str] = &[
     "next",
     "stop",
@@ -162,60 +122,150 @@ const PLAIN_TOKENS: &[&str] = &[
 /// Which tokens are secrets even in the plural, which otherwise counts.
 const SECRET_TOKENS: &[&str] = &["api", "access", "auth", "refresh", "bearer", "secret", "session"];
 
-/// Words that may follow the name of a secret and leave it one.
-const QUALIFIERS: &[&str] = &[
-    "value",
-    "hash",
-    "plain",
-    "plaintext",
-    "text",
-    "raw",
-    "header",
-    "str",
-    "bytes",
-    "old",
-    "current",
-    "confirm",
-    "confirmation",
-    "encrypted",
-    "encoded",
-    "env",
-    "var",
+/// The words that mean something, longer ones before their tails.
+const WORDS: &[(&str, Meaning)] = &[
+    ("password", SecretTail),
+    ("passwords", Secret),
+    ("passwd", SecretTail),
+    ("pwd", Secret),
+    ("passphrase", SecretTail),
+    ("passcode", Secret),
+    ("secret", SecretTail),
+    ("secrets", Secret),
+    ("credential", Secret),
+    ("credentials", Secret),
+    ("creds", Secret),
+    ("authorization", SecretTail),
+    ("auth", Secret),
+    ("bearer", Secret),
+    ("jwt", Secret),
+    ("cookie", Secret),
+    ("cookies", Secret),
+    ("cvv", Secret),
+    ("cvc", Secret),
+    ("ssn", Secret),
+    ("otp", Secret),
+    ("totp", Secret),
+    ("apikey", SecretTail),
+    ("apikeys", SecretTail),
+    ("secretkey", SecretTail),
+    ("privatekey", SecretTail),
+    ("accesskey", SecretTail),
+    ("key", SecretAfter(SECRET_KEYS)),
+    ("keys", SecretAfter(SECRET_KEYS)),
+    ("accesstoken", SecretTail),
+    ("authtoken", SecretTail),
+    ("apitoken", SecretTail),
+    ("idtoken", Secret),
+    ("sessiontoken", Secret),
+    ("refreshtoken", Secret),
+    ("token", PlainAfter(PLAIN_TOKENS)),
+    ("tokens", SecretAfter(SECRET_TOKENS)),
+    ("number", SecretAfter(&["card"])),
+    ("card", SecretAfter(&["credit", "debit"])),
+    ("string", SecretAfter(&["connection"])),
+    ("value", Qualifier),
+    ("hash", Qualifier),
+    ("plain", Qualifier),
+    ("plaintext", Qualifier),
+    ("text", Qualifier),
+    ("raw", Qualifier),
+    ("header", Qualifier),
+    ("str", Qualifier),
+    ("bytes", Qualifier),
+    ("old", Qualifier),
+    ("current", Qualifier),
+    ("confirm", Qualifier),
+    ("confirmation", Qualifier),
+    ("encrypted", Qualifier),
+    ("encoded", Qualifier),
+    ("env", Qualifier),
+    ("var", Qualifier),
 ];
+
+/// The last letters of each word, by which most are told apart from a name at once.
+const TAILS: [(u32, u32); WORDS.len()] = {
+    let mut tails = [(0, 0); WORDS.len()];
+    let mut at = 0;
+    while at < WORDS.len() {
+        let word = WORDS[at].0.as_bytes();
+        let mut letter = 0;
+        while letter < 4 {
+            if letter < word.len() {
+                tails[at].0 |= (word[word.len() - 1 - letter] as u32) << (8 * letter);
+                tails[at].1 |= 0xff << (8 * letter);
+            }
+            letter += 1;
+        }
+        at += 1;
+    }
+    tails
+};
 
 /// Reads words from the end until one decides.
 const fn is_secret(name: &[u8], mut end: usize) -> bool {
     loop {
         let start = word_start(name, end);
-        let word = Word::read(name, start, end);
+        let Some(meaning) = meaning(name, start, end) else { return false };
         let before_end = trimmed(name, start);
-        let before = Word::read(name, word_start(name, before_end), before_end);
-        if word.is_one_of(NOUNS) || word.ends_with_one_of(TAILS) {
+        match meaning {
+            Secret | SecretTail => return true,
+            SecretAfter(words) => return is_one_of(name, word_start(name, before_end), before_end, words),
+            PlainAfter(words) => return !is_one_of(name, word_start(name, before_end), before_end, words),
+            Qualifier if before_end == 0 => return false,
+            Qualifier => end = before_end,
+        }
+    }
+}
+
+/// What the word `start..end` says.
+const fn meaning(name: &[u8], start: usize, end: usize) -> Option<Meaning> {
+    let (mut tail, mut letter) = (0, 0);
+    while letter < 4 && end - letter > start {
+        tail |= (name[end - 1 - letter].to_ascii_lowercase() as u32) << (8 * letter);
+        letter += 1;
+    }
+    let mut at = 0;
+    while at < WORDS.len() {
+        let (wanted, mask) = TAILS[at];
+        if tail & mask == wanted {
+            let (word, meaning) = WORDS[at];
+            let whole = end - start == word.len();
+            if (whole || matches!(meaning, SecretTail)) && ends_with(name, start, end, word) {
+                return Some(meaning);
+            }
+        }
+        at += 1;
+    }
+    None
+}
+
+const fn is_one_of(name: &[u8], start: usize, end: usize, words: &[&str]) -> bool {
+    let mut at = 0;
+    while at < words.len() {
+        if end - start == words[at].len() && ends_with(name, start, end, words[at]) {
             return true;
         }
-        if word.is("token") {
-            return !before.is_one_of(PLAIN_TOKENS);
-        }
-        if word.is("tokens") {
-            return before.is_one_of(SECRET_TOKENS);
-        }
-        if word.is_one_of(KEYS) {
-            return before.is_one_of(SECRET_KEYS);
-        }
-        if word.is("number") {
-            return before.is("card");
-        }
-        if word.is("card") {
-            return before.is("credit") || before.is("debit");
-        }
-        if word.is("string") {
-            return before.is("connection");
-        }
-        if before_end == 0 || !word.is_one_of(QUALIFIERS) {
+        at += 1;
+    }
+    false
+}
+
+/// Whether `start..end` ends with these small letters, in whatever case.
+const fn ends_with(name: &[u8], start: usize, end: usize, tail: &str) -> bool {
+    let tail = tail.as_bytes();
+    if end - start < tail.len() {
+        return false;
+    }
+    let from = end - tail.len();
+    let mut at = 0;
+    while at < tail.len() {
+        if name[from + at].to_ascii_lowercase() != tail[at] {
             return false;
         }
-        end = before_end;
+        at += 1;
     }
+    true
 }
 
 /// Where the name ends when what is no letter is left out at its end: separators, and numbers as in `password2`.
@@ -245,69 +295,6 @@ const fn word_start(name: &[u8], end: usize) -> usize {
         }
     }
     start
-}
-
-/// The end of a word in small letters.
-struct Word {
-    letters: [u8; LONGEST],
-    length: usize,
-    /// Longer than what is kept of it.
-    cut: bool,
-}
-
-impl Word {
-    const fn read(name: &[u8], start: usize, end: usize) -> Self {
-        let cut = end - start > LONGEST;
-        let start = if cut { end - LONGEST } else { start };
-        let mut letters = [0; LONGEST];
-        let mut at = start;
-        while at < end {
-            letters[at - start] = name[at].to_ascii_lowercase();
-            at += 1;
-        }
-        Self { letters, length: end - start, cut }
-    }
-
-    const fn is(&self, word: &str) -> bool {
-        !self.cut && self.length == word.len() && self.ends_with(word)
-    }
-
-    const fn ends_with(&self, tail: &str) -> bool {
-        let tail = tail.as_bytes();
-        if self.length < tail.len() {
-            return false;
-        }
-        let mut at = 0;
-        while at < tail.len() {
-            if self.letters[self.length - tail.len() + at] != tail[at] {
-                return false;
-            }
-            at += 1;
-        }
-        true
-    }
-
-    const fn is_one_of(&self, words: &[&str]) -> bool {
-        let mut at = 0;
-        while at < words.len() {
-            if self.is(words[at]) {
-                return true;
-            }
-            at += 1;
-        }
-        false
-    }
-
-    const fn ends_with_one_of(&self, tails: &[&str]) -> bool {
-        let mut at = 0;
-        while at < tails.len() {
-            if self.ends_with(tails[at]) {
-                return true;
-            }
-            at += 1;
-        }
-        false
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,116 @@
+//! One pass over a log as a line of JSON.
+
+use super::{Edit, assigned::is_harmless, card, names::is_secret_name, text};
+
+/// At this depth a log has its own members, whose names and numbers are no user's.
+const MEMBERS: usize = 1;
+
+/// Where the line is to be changed, in order, from the member on that begins at `from`.
+pub(super) fn search(line: &[u8], from: usize, emails: bool) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let (mut at, mut depth) = (from, MEMBERS);
+    // The last string that was a value, and how deep.
+    let mut last = (0, 0, 0);
+    while let Some(byte) = line.get(at) {
+        match byte {
+            b'"' => {
+                let open = at + 1;
+                let close = text::search(line, open, emails, &mut edits);
+                at = blank(line, close + 1);
+                if line.get(at) == Some(&b':') {
+                    at = blank(line, at + 1);
+                    if depth == MEMBERS {
+                        continue;
+                    }
+                    let key = content(line, open, close);
+                    let told = matches!(key, "value" | "val" | "Value") && last.2 == depth;
+                    let name = if told { content(line, last.0, last.1) } else { key };
+                    if is_secret_name(name) {
+                        at = replace(line, at, name, &mut edits);
+                    }
+                    continue;
+                }
+                // `["x-api-key", "…"]`
+                if line.get(at) == Some(&b',') && is_first(line, open - 1) && is_secret_name(content(line, open, close))
+                {
+                    let value = blank(line, at + 1);
+                    let end = value_end(line, value);
+                    if line.get(value) == Some(&b'"') && line.get(blank(line, end)) == Some(&b']') {
+                        at = replace(line, value, content(line, open, close), &mut edits);
+                        continue;
+                    }
+                }
+                last = (open, close, depth);
+            }
+            b'0'..=b'9' => {
+                let end = value_end(line, at);
+                if depth > MEMBERS && end - at >= 13 && card::is_number(&line[at..end]) {
+                    edits.push(Edit::value(at, end));
+                }
+                at = end;
+            }
+            b'{' | b'[' => {
+                depth += 1;
+                at += 1;
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                at += 1;
+            }
+            _ => at += 1,
+        }
+    }
+    edits
+}
+
+/// Replaces the value that begins at `at`, unless it tells nothing; returns where to go on.
+fn replace(line: &[u8], at: usize, name: &str, edits: &mut Vec<Edit>) -> usize {
+    let end = value_end(line, at);
+    let value = &line[at..end];
+    let inside = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
+    if !is_harmless(inside, name) && inside != b"[]" && inside != b"{}" {
+        edits.push(Edit::value(at, end));
+    }
+    end
+}
+
+fn content(line: &[u8], open: usize, close: usize) -> &str {
+    line.get(open..close).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
+}
+
+fn blank(line: &[u8], at: usize) -> usize {
+    let rest = line.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+}
+
+/// Whether what begins at `at` is the first element of an array.
+fn is_first(line: &[u8], at: usize) -> bool {
+    line[..at].iter().rev().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
+}
+
+/// Behind the value that begins at `at`.
+fn value_end(line: &[u8], at: usize) -> usize {
+    let (mut end, mut depth) = (at, 0usize);
+    while let Some(byte) = line.get(end) {
+        match byte {
+            b'"' => {
+                end += 1;
+                while let Some(byte) = line.get(end)
+                    && *byte != b'"'
+                {
+                    end += if *byte == b'\\' { 2 } else { 1 };
+                }
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' | b',' if depth == 0 => return end,
+            b'}' | b']' => depth -= 1,
+            byte if byte.is_ascii_whitespace() && depth == 0 => return end,
+            _ => {}
+        }
+        end += 1;
+        if depth == 0 && matches!(byte, b'"' | b'}' | b']') {
+            break;
+        }
+    }
+    end.min(line.len())
+}

@@ -1,0 +1,239 @@
+//! The redactor on lines of JSON.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn redacted(log: &Value) -> (Value, u64) {
+    let mut line = serde_json::to_vec(log).unwrap();
+    let count = Redactor::default().redact(&mut line, 1);
+    (serde_json::from_slice(&line).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&line))), count)
+}
+
+/// Texts with secrets, which stand between `‹` and `›`.
+const TEXTS: &[&str] = &[
+    // By looks.
+    "the key is ‹sk-proj-abcdefghij0123456789ABCDEFGHIJ›, keep it",
+    "‹sk-ant-api03-abcdefghij0123456789abcdefghij-AA›",
+    "(‹AKIAIOSFODNN7EXAMPLE›)",
+    "‹AIzaSyA1234567890abcdefghijklmnopqrstuv›",
+    "clone https://‹ghp_abcdefghijklmnopqrstuvwxyz0123456789›@github.com/a/b",
+    "‹github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyz›\n‹glpat-abcdefghij0123456789›",
+    "‹xoxb-123456789012-abcdefghijklmnop›",
+    "‹sk_live_abcdefghij0123456789›",
+    "‹SG.abcdefghijklmnopqrstuv.abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG›",
+    "‹hf_abcdefghijklmnopqrstuvwxyz012345›",
+    "jwt ‹eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U›.",
+    "card ‹4111 1111 1111 1111›, ‹4012-8888-8888-1881› or ‹378282246310005›",
+    "-----\n‹-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7\n-----END RSA PRIVATE KEY-----›\nafter",
+    "‹-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk cut off›",
+    "bot ‹123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc› ok",
+    "postgres://app:‹hunter2›@db.internal:5432/main",
+    "https://hooks.slack.com/services/‹T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX› failed",
+    "curl -H 'x: Bearer ‹abc123def456›' and basic ‹dXNlcjpwYXNzd29yZA==›",
+    // By name.
+    "Config { api_key: \"‹p455›\", url: \"http://x\" }",
+    "Config { api_key: Some(\"‹p455›\"), retries: 3 }",
+    "Config { password: String(\"‹with \\\" quote›\"), user: \"bob\" }",
+    "Login { credentials: ‹Basic { user: \"bob\", pass: \"x\" }›, at: 3 }",
+    "Config { secrets: ‹[\"a\", \"b\"]›, more: 1 }",
+    "Login(Password(‹\"hunter2\"›))",
+    "Zeroizing(‹\"hunter2\"›) done",
+    "Wrapper { inner: Zeroizing(‹[1, 2, 3]›) }",
+    "password=‹hunter2› user=bob",
+    "pwd=‹x›",
+    "GET /v1?api_key=‹abc›&q=1&access_token=‹def› HTTP/1.1",
+    "https://s3/x?X-Amz-Expires=60&X-Amz-Signature=‹deadbeef›&z=1",
+    "{\"api_key\":\"‹abc›\",\"q\":\"1\"}",
+    "{\"a\":{\"client_secret\": \"‹abc›\"}}",
+    "{\"a\":\"{\\\"token\\\":\\\"‹abc›\\\",\\\"n\\\":1}\"}",
+    "{\"password\":‹{\"hash\":\"x\",\"salt\":[1,2]}›,\"n\":1}",
+    "{'password': '‹abc›', 'n': 1}",
+    "headers: {\"authorization\": \"‹Bearer abc›\", \"accept\": \"*/*\"}",
+    "Authorization: ‹Bearer abcdef›\nAccept: */*",
+    "Cookie: ‹sid=1; theme=dark›\nHost: x",
+    "request failed\ncaused by: login failed, token=‹abc123›",
+    "user=bob;password=‹a,b›",
+    "OPENAI_API_KEY=‹abcdef› cargo run",
+    "export PGPASSWORD='‹a b c›'",
+    "secret := ‹hunter22›",
+    "yaml\npassword: ‹correcthorse›\nuser: bob",
+    "\"password\" => \"‹x›\"",
+];
+
+/// Texts that say nothing secret.
+const PLAIN: &[&str] = &[
+    "the tokens: 17, max_tokens=100, next_token: abc",
+    "sk-learn-compatible-estimators-and-more",
+    "a task-sk-1234567890",
+    "Authorization is required. The password: is it set? Bearer of bad news. Basic understanding.",
+    "api_key: None, password: null, token: \"\", secret=<yours>, key = ${KEY}, token=[redacted]",
+    "use Token::new(x); if token == other {}; Token(\"fn\")",
+    "0190f3a0-1111-7000-8000-4111111111111111 1764000000000000 12:30:45 4111 1111 2222 3333",
+    "http://localhost:7273/api and user@example.com",
+    "eyJhbGciOiJIUzI1NiJ9 alone, 4111",
+    "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+    "SecretBox<str>([REDACTED]) password: *****",
+    "primary_key=7 public_key: abcd session_id=s1",
+    "C:\\new\\token\\file",
+    "",
+];
+
+#[test]
+fn secrets_in_texts_are_taken_out_and_nothing_else() {
+    for marked in TEXTS {
+        let text = marked.replace(['‹', '›'], "");
+        let mut expected = String::new();
+        for (place, part) in marked.split(['‹', '›']).enumerate() {
+            expected.push_str(if place % 2 == 1 { REDACTED } else { part });
+        }
+        let found = marked.matches('‹').count() as u64;
+        // As a text; as JSON in a text; as JSON in JSON in a text.
+        let once = json!({"text": &text}).to_string();
+        let twice = json!({"text": &once}).to_string();
+        for (text, depth) in [(&text, 0), (&once, 1), (&twice, 2)] {
+            let (log, count) = redacted(&json!({"output": text, "after": "x"}));
+            let mut output = log["output"].as_str().unwrap().to_owned();
+            for _ in 0..depth {
+                let inner: Value = serde_json::from_str(&output).unwrap_or_else(|error| panic!("{error}: {output}"));
+                output = inner["text"].as_str().unwrap().to_owned();
+            }
+            assert_eq!((output.as_str(), count, &log["after"]), (expected.as_str(), found, &json!("x")), "{text}");
+        }
+    }
+    for text in PLAIN {
+        for text in [(*text).to_owned(), json!({"text": text}).to_string()] {
+            assert_eq!(redacted(&json!({ "output": text })), (json!({ "output": text }), 0));
+        }
+    }
+}
+
+#[test]
+fn members_with_secret_names_are_taken_out_whole() {
+    let (log, count) = redacted(&json!({
+        "trace_id": "0190f3a0-0000-7000-8000-000000000001", "latency": 0.000_012, "execution_order": 4_111_111_111_111_111_i64,
+        "inputs": {
+            "api_key": "abc", "apiKey": 7, "credentials": {"a": [1, {"b": "}"}]}, "token": null, "password": "",
+            "headers": [["Authorization", "x y"], ["accept", "json"]],
+            "env": [{"name": "DB_PASSWORD", "value": "abc"}, {"name": "HOME", "value": "/root"}],
+            "card": 4_111_111_111_111_111_i64, "near": 4_111_111_111_111_112_i64, "at": 1_764_000_000_000_000_i64,
+            "sk-proj-abcdefghij0123456789": 1, "secrets": [], "max_tokens": 5, "token_ids": [1, 2], "next": {"token": 17},
+        },
+        "metadata": {"Stripe-Secret": "\"quoted\\"}, "tags": ["token=abc", "beta"],
+        "scores": [{"name": "x", "score": 1.0, "reason": "saw password=abc"}],
+    }));
+    assert_eq!(
+        log,
+        json!({
+            "trace_id": "0190f3a0-0000-7000-8000-000000000001", "latency": 0.000_012,
+            "execution_order": 4_111_111_111_111_111_i64,
+            "inputs": {
+                "api_key": REDACTED, "apiKey": REDACTED, "credentials": REDACTED, "token": null, "password": "",
+                "headers": [["Authorization", REDACTED], ["accept", "json"]],
+                "env": [{"name": "DB_PASSWORD", "value": REDACTED}, {"name": "HOME", "value": "/root"}],
+                "card": REDACTED, "near": 4_111_111_111_111_112_i64, "at": 1_764_000_000_000_000_i64,
+                REDACTED: 1, "secrets": [], "max_tokens": 5, "token_ids": [1, 2], "next": {"token": 17},
+            },
+            "metadata": {"Stripe-Secret": REDACTED}, "tags": ["token=[redacted]", "beta"],
+            "scores": [{"name": "x", "score": 1.0, "reason": "saw password=[redacted]"}],
+        })
+    );
+    assert_eq!(count, 10);
+    // A second pass finds nothing left.
+    assert_eq!(redacted(&log), (log.clone(), 0));
+}
+
+#[test]
+fn mailboxes_by_choice() {
+    let text = "from bob.smith+x@mail.example.org, not @home or a@b. \nann@x.io!";
+    let redact = |emails| {
+        let mut line = json!({ "output": text }).to_string().into_bytes();
+        let count = Redactor { emails, ..Redactor::default() }.redact(&mut line, 1);
+        (serde_json::from_slice::<Value>(&line).unwrap()["output"].as_str().unwrap().to_owned(), count)
+    };
+    assert_eq!(redact(false), (text.to_owned(), 0));
+    assert_eq!(redact(true), ("from [redacted], not @home or a@b. \n[redacted]!".to_owned(), 2));
+}
+
+#[test]
+fn the_hook_sees_every_text_once_and_a_panic_in_it_takes_the_text_out() {
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let noted = std::sync::Arc::clone(&seen);
+    let hook = Hook::new(move |text| {
+        noted.lock().unwrap().push(text.to_owned());
+        assert!(!text.contains("boom"), "boom");
+        text.contains("Bob").then(|| text.replace("Bob", "\"B\""))
+    });
+    let mut line = json!({"status": "Bob", "inputs": {"Bob": ["Bob 1", 7, "boom", "é"]}, "output": "password=x", "experiment_uuid": "Bob"})
+        .to_string()
+        .into_bytes();
+    let count = Redactor { hook: Some(hook), ..Redactor::default() }.redact(&mut line, 1);
+    let log: Value = serde_json::from_slice(&line).unwrap();
+    let expected = json!({"status": "Bob", "inputs": {"\"B\"": ["\"B\" 1", 7, "[redacted: the hook panicked]", "é"]},
+                          "output": "password=[redacted]", "experiment_uuid": "Bob"});
+    assert_eq!((log, count), (expected, 4));
+    let mut seen = seen.lock().unwrap().clone();
+    seen.sort();
+    assert_eq!(seen, ["Bob", "Bob 1", "boom", "password=[redacted]", "é"]);
+}
+
+/// Whatever a log holds, the line stays JSON, and what stands behind a secret is still there.
+#[test]
+fn any_line_stays_json_of_the_same_shape() {
+    const PIECES: &[&str] = &[
+        "password",
+        "token",
+        "=",
+        ":",
+        "\"",
+        "\\",
+        "\\\\",
+        "{",
+        "}",
+        "(",
+        ")",
+        "[",
+        "]",
+        "'",
+        " ",
+        "\n",
+        "\u{1}",
+        "é",
+        "://",
+        "@",
+        "x",
+        "sk-proj-abcdefghij0123456789",
+        "4111 1111 1111 1111",
+        "eyJhbGciOiJI.eyJzdWIi.c2ln",
+        "Bearer ",
+        "abc123def456",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----END ",
+        "Some(",
+        "Zeroizing(",
+        "hooks.slack.com/services/",
+        "u0041",
+        "\u{1f511}",
+        ",",
+    ];
+    fn text(random: &mut fastrand::Rng) -> String {
+        (0..random.usize(0..8)).map(|_| *random.choice(PIECES).unwrap()).collect()
+    }
+    fn value(random: &mut fastrand::Rng, depth: usize) -> Value {
+        match random.usize(0..if depth == 0 { 5 } else { 7 }) {
+            0 => Value::Null,
+            1 => random.u64(..).into(),
+            2..=4 => text(random).into(),
+            5 => (0..random.usize(0..4)).map(|_| value(random, depth - 1)).collect(),
+            _ => Value::Object((0..random.usize(0..4)).map(|_| (text(random), value(random, depth - 1))).collect()),
+        }
+    }
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..20_000 {
+        let log = json!({"output": text(&mut random), "inputs": value(&mut random, 3), "last": "end"});
+        let (once, count) = redacted(&log);
+        assert_eq!(once["last"], "end", "{log}");
+        assert!(once.as_object().unwrap().len() == 3, "{log}");
+        assert!(count > 0 || once == log, "{log}");
+    }
+}

@@ -1,0 +1,117 @@
+//! One pass over the inside of a JSON string.
+
+use super::{Edit, assigned, card, shapes};
+
+/// What a byte means for the search. Most are part of a word, which is passed over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Class {
+    /// A letter, a digit, `_` or `-`: what keys are made of.
+    Word,
+    Quote,
+    Backslash,
+    /// `:` or `=`, which give a name its value.
+    Separator,
+    Space,
+    Open,
+    Dot,
+    At,
+    Other,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Other; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' => Class::Word,
+            b'"' => Class::Quote,
+            b'\\' => Class::Backslash,
+            b':' | b'=' => Class::Separator,
+            b' ' => Class::Space,
+            b'(' => Class::Open,
+            b'.' => Class::Dot,
+            b'@' => Class::At,
+            _ => Class::Other,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+/// Searches the string whose inside begins at `from`, adds what is to be replaced, and returns where its quote closes.
+pub(super) fn search(line: &[u8], from: usize, emails: bool, edits: &mut Vec<Edit>) -> usize {
+    // Behind the last edit, or behind the opening quote.
+    let mut from = from;
+    let (mut at, mut word) = (from, from);
+    loop {
+        while let Some(byte) = line.get(at)
+            && CLASSES[usize::from(*byte)] == Class::Word
+        {
+            at += 1;
+        }
+        if at - word >= shapes::SHORTEST
+            && let Some(end) = shapes::secret(line, word, at)
+        {
+            edits.push(Edit::text(word, end));
+            (at, word, from) = (end, end, end);
+            continue;
+        }
+        let Some(byte) = line.get(at) else { return at };
+        let found = match CLASSES[usize::from(*byte)] {
+            Class::Quote => return at,
+            Class::Backslash => {
+                at = behind_escape(line, at);
+                word = at;
+                continue;
+            }
+            Class::Separator => separated(line, from, word, at),
+            Class::Space => match at - word {
+                4 if line[word].is_ascii_digit() => card::in_groups(line, word, at).map(|end| (word, end)),
+                5 | 6 => shapes::credentials(line, word, at),
+                _ => None,
+            },
+            Class::Open if at > word => assigned::wrapped(line, word, at),
+            Class::Dot if at - word <= 5 => {
+                shapes::dotted(line, word, at).map(|end| (word, end)).or_else(|| shapes::webhook(line, word))
+            }
+            Class::Dot => shapes::webhook(line, word),
+            Class::At if emails => shapes::email(line, from, at),
+            Class::Word | Class::Open | Class::At | Class::Other => None,
+        };
+        match found {
+            Some((start, end)) => {
+                edits.push(Edit::text(start, end));
+                at = end;
+                from = end;
+            }
+            None => at += 1,
+        }
+        word = at;
+    }
+}
+
+fn separated(line: &[u8], from: usize, word: usize, at: usize) -> Option<(usize, usize)> {
+    let colon = line[at] == b':';
+    if colon && line[at + 1..].starts_with(b"//") {
+        return shapes::password_in_url(line, at + 1);
+    }
+    if colon && let Some(end) = shapes::bot_token(line, word, at) {
+        return Some((word, end));
+    }
+    assigned::value(line, from, at)
+}
+
+/// Behind the escape at `at`. Of several backslashes in a row, which are escaped themselves, the letter behind belongs to
+/// the escape of an inner text; the quote behind an even number of them closes the string.
+fn behind_escape(line: &[u8], at: usize) -> usize {
+    let slashes = line[at..].iter().take_while(|byte| **byte == b'\\').count();
+    let next = at + slashes;
+    match line.get(next) {
+        Some(b'u') => next + 1 + line[next + 1..].iter().take(4).take_while(|byte| byte.is_ascii_hexdigit()).count(),
+        Some(b'n' | b'r' | b't' | b'b' | b'f' | b'/') => next + 1,
+        Some(b'"') if slashes % 2 == 1 => next + 1,
+        Some(_) => next,
+        None => line.len(),
+    }
+}

@@ -1,0 +1,67 @@
+//! Types whose values are secrets, told by their names: the crates that define them are no dependencies of ours.
+
+use std::any::type_name;
+
+/// Whether a value of this type must not be looked at: `secrecy::SecretString`, `zeroize::Zeroizing<…>`, and what points to
+/// one of them or may hold one.
+///
+/// The name is a constant for each type, so that an optimising compiler leaves nothing of this but the answer; therefore
+/// there are no loops.
+#[expect(clippy::inline_always, reason = "out of line, nothing is known of the name, and every value pays for it")]
+#[inline(always)]
+pub fn is_secret_type<T: ?Sized>() -> bool {
+    is_secret_type_name(type_name::<T>())
+}
+
+#[expect(clippy::inline_always, reason = "see above")]
+#[inline(always)]
+fn is_secret_type_name(name: &str) -> bool {
+    is_defined(name)
+        || is_within(name, "&")
+        || is_within(name, "&&")
+        || is_within(name, "&mut ")
+        || is_within(name, "alloc::boxed::Box<")
+        || is_within(name, "alloc::rc::Rc<")
+        || is_within(name, "alloc::sync::Arc<")
+        || is_within(name, "&alloc::sync::Arc<")
+        || is_within(name, "core::option::Option<")
+        || is_within(name, "core::option::Option<&")
+}
+
+#[expect(clippy::inline_always, reason = "see above")]
+#[inline(always)]
+fn is_defined(name: &str) -> bool {
+    name.starts_with("secrecy::") || name.starts_with("zeroize::Zeroizing<") || name.starts_with("secret_string::")
+}
+
+#[expect(clippy::inline_always, reason = "see above")]
+#[inline(always)]
+fn is_within(name: &str, wrapper: &str) -> bool {
+    match name.strip_prefix(wrapper) {
+        Some(inner) => is_defined(inner),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_told_through_what_points_to_them() {
+        for name in [
+            "secrecy::SecretBox<str>",
+            "secrecy::Secret<alloc::string::String>",
+            "zeroize::Zeroizing<alloc::string::String>",
+            "&mut zeroize::Zeroizing<[u8; 32]>",
+            "core::option::Option<zeroize::Zeroizing<alloc::string::String>>",
+            "alloc::sync::Arc<secrecy::SecretBox<str>>",
+        ] {
+            assert!(is_secret_type_name(name), "{name}");
+        }
+        for name in ["str", "alloc::string::String", "my::secrecy::Thing", "zeroize::Zeroize", "alloc::vec::Vec<u8>"] {
+            assert!(!is_secret_type_name(name), "{name}");
+        }
+        assert!(!is_secret_type::<&str>());
+    }
+}
