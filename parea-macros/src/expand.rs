@@ -1,6 +1,6 @@
 //! From a valid function to its annotated form: one static, and one call to a hook around the body.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, Expr, Signature, Type, ext::IdentExt as _, parse_quote, spanned::Spanned as _};
 
@@ -27,12 +27,15 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
             outcome(options, item.and_then(|lasting| lasting.item), &hooks)
         }
     };
+    let at = function.sig.asyncness.map_or(function.sig.fn_token.span, |token| token.span);
+    let at = at.resolved_at(Span::call_site());
     if function.sig.asyncness.is_none() {
         // Passed directly to an `FnOnce` parameter: bound to a name first, the closure would be inferred as `FnMut`
         // and could not return a borrow of its captures.
-        let returns = function.output().map_or_else(|| parse_quote!(()), inferable);
-        let returns = quote!(-> #returns);
-        let closure = quote!(move || #returns #body);
+        let returns = function.output().map_or_else(|| quote!(()), repeated);
+        // What the compiler says of it belongs to the function's head.
+        let head = quote_spanned!(at=> move || -> #returns);
+        let closure = quote!(#head #body);
         let call = match lasting {
             None => quote!(#hooks::drive_sync(&__PAREA_SITE, #closure, #outcome)),
             Some(Returned { what: What::Future, boxed, .. }) => {
@@ -43,7 +46,8 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
         };
         return item(function, &function.sig, quote!(#site #call));
     }
-    let future = quote!(async move #body);
+    let head = quote_spanned!(at=> async move);
+    let future = quote!(#head #body);
     let drive = match lasting {
         None | Some(Returned { what: What::Future, .. }) => {
             quote!(#hooks::drive(&__PAREA_SITE, #future, #outcome))
@@ -59,16 +63,19 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
     let mut sig = function.sig.clone();
     sig.asyncness = None;
     let output = function.output().map_or_else(|| quote!(()), |output| quote!(#output));
-    sig.output = parse_quote!(-> impl ::core::future::Future<Output = #output>);
+    let returned = quote_spanned!(at=> -> impl ::core::future::Future<Output = #output>);
+    sig.output = parse_quote!(#returned);
     let drive = if options.boxed { quote!(#hooks::Box::pin(#drive)) } else { drive };
     let traced = item(function, &sig, quote!(#site #drive));
+    // A body that makes a future means it, if the function says so.
+    let makes_future = lasting.map(|_| quote!(clippy::async_yields_async,));
     // Documentation shows the function as it was written.
     let written = item(function, &function.sig, quote!(loop {}));
     quote! {
         #[cfg(doc)]
         #written
         #[cfg(not(doc))]
-        #[allow(clippy::manual_async_fn, refining_impl_trait)]
+        #[allow(clippy::manual_async_fn, #makes_future refining_impl_trait)]
         #traced
     }
 }
@@ -177,7 +184,15 @@ pub(crate) fn are_inert(attributes: &[Attribute]) -> bool {
 fn item(function: &Function, sig: &Signature, body: TokenStream) -> TokenStream {
     let Function { attrs, vis, default, .. } = function;
     let body = function.body.with(body);
-    quote!(#(#attrs)* #vis #default #sig #body)
+    // Lints about a function point at its head, which must not end in tokens of ours: then they would point at the
+    // attribute. A `where` on the user's last token ends it.
+    let no_predicates = sig.generics.where_clause.as_ref().is_none_or(|clause| clause.predicates.is_empty());
+    let end = (no_predicates && function.sig.asyncness.is_some() && sig.asyncness.is_none()).then(|| {
+        let last = function.sig.output.to_token_stream().into_iter().last();
+        let last = last.map_or_else(|| function.sig.paren_token.span.close(), |token| token.span());
+        quote_spanned!(last=> where)
+    });
+    quote!(#(#attrs)* #vis #default #sig #end #body)
 }
 
 /// All that is known at compile time. Literals only: a static can name neither `Self` nor a type parameter.
@@ -215,7 +230,7 @@ fn return_edge(function: &Function) -> Option<TokenStream> {
     function.sig.asyncness?;
     let output = match function.output() {
         Some(output) if has_never(output) => return None,
-        Some(output) => inferable(output).into_token_stream(),
+        Some(output) => repeated(output),
         None => quote!(()),
     };
     let never = local("never");
@@ -225,6 +240,27 @@ fn return_edge(function: &Function) -> Option<TokenStream> {
             return #never;
         }
     })
+}
+
+/// A type of the user's in a place of ours, which lints about what the user wrote leave alone.
+fn repeated(output: &Type) -> TokenStream {
+    fn ours(tokens: TokenStream) -> TokenStream {
+        let ours = |token: TokenTree| match token {
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), ours(group.stream()));
+                inner.set_span(group.span());
+                TokenTree::Group(inner)
+            }
+            // It means the crate of the macro that wrote it.
+            TokenTree::Ident(name) if name == "$crate" => TokenTree::Ident(name),
+            mut token => {
+                token.set_span(token.span().resolved_at(Span::call_site()));
+                token
+            }
+        };
+        tokens.into_iter().map(ours).collect()
+    }
+    ours(inferable(output).into_token_stream())
 }
 
 /// Binds an argument again, inside: it is moved in even if the body never names it, and is dropped in the order and

@@ -64,7 +64,7 @@ macro_rules! methods {
     };
 }
 
-methods!(Made { pub fn doubled(&self) -> u8 { self.0 * 2 } fn tripled(&self) -> u8 { self.doubled() + self.0 } });
+methods!(Made { fn doubled(&self) -> u8 { self.0 * 2 } fn tripled(&self) -> u8 { self.doubled() + self.0 } });
 
 macro_rules! literal_name {
     ($name:literal, $rate:expr, $krate:path) => {

@@ -26,7 +26,7 @@ fn all(
     whole @ Point { .. }: Point,
     (ref one, ref mut two): (u8, u8),
     ((d, _), &mut e): ((i32, i32), &mut i32),
-    mut list: Vec<u8>,
+    mut items: Vec<u8>,
     ORIGIN: (),
     (): (),
     _: u8,
@@ -34,9 +34,9 @@ fn all(
 ) -> i32 {
     b += 1;
     *two += 1;
-    list.push(1);
+    items.push(1);
     let sum = x + why + other + a + b + c + i32::from(first + last + *one + *two) + d + e + whole.x + whole.y;
-    sum + (text.len() + list.len()) as i32
+    sum + (text.len() + items.len()) as i32
 }
 
 #[parea::trace]
@@ -65,7 +65,7 @@ fn main() {
         assert_eq!(input(&traces, "all", name), value, "{name}");
     }
     for (name, value) in
-        [("whole", "\"<Point>\""), ("two", "2"), ("d", "8"), ("e", "10"), ("list", "[]"), ("_", "(none)")]
+        [("whole", "\"<Point>\""), ("two", "2"), ("d", "8"), ("e", "10"), ("items", "[]"), ("_", "(none)")]
     {
         assert_eq!(input(&traces, "all", name), value, "{name}");
     }
