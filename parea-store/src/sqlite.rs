@@ -9,6 +9,7 @@ mod functions;
 mod index;
 mod ingest;
 mod job;
+mod key;
 mod links;
 mod lists;
 mod open;

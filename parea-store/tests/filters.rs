@@ -38,7 +38,7 @@ const TEXTS: &[&str] = &[
     "\u{0}x",
     "success",
     "error",
-    "t1",
+    "00000001-0000-4000-8000-00000000000f",
     "t2",
     "2024-05-30 13:48:34",
     "2024-05-30T15:48:34+02:00",
@@ -316,12 +316,17 @@ fn said() -> impl Strategy<Value = (&'static str, Value)> {
     ]
 }
 
+/// Some are UUIDs, which the store keeps in another form than other texts.
+fn name(id: u8) -> String {
+    if id.is_multiple_of(2) { format!("t{id}") } else { format!("{id:08x}-0000-4000-8000-00000000000f") }
+}
+
 /// A log of one of a few ids: some come again, which merges them, and some below another.
 fn log() -> impl Strategy<Value = TraceLog> {
     (0..8_u8, prop::option::weighted(0.3, 0..3_u8), select(TIMES), vec(said(), 0..8)).prop_map(
         |(id, parent, time, said)| {
-            let id = format!("t{id}");
-            let parent = parent.map_or_else(|| id.clone(), |parent| format!("t{parent}"));
+            let id = name(id);
+            let parent = parent.map_or_else(|| id.clone(), name);
             let mut log =
                 json!({ "trace_id": id, "parent_trace_id": parent, "start_timestamp": time, "project_name": "p" });
             for (name, value) in said {

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, typ
 
 use super::{
     ingest::{Ingest, damaged},
+    key::{Key, key},
     rollup, trees,
     values::Blocks,
 };
@@ -202,14 +203,14 @@ pub(super) fn stats(conn: &Connection, uuid: &str) -> rusqlite::Result<Vec<Trace
     let sql = format!("SELECT project, trace_id {ROOTS} ORDER BY started, trace_id");
     let roots: Vec<(i64, String)> = conn
         .prepare_cached(&sql)?
-        .query_map([uuid], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map([uuid], |row| Ok((row.get(0)?, row.get::<_, Key>(1)?.0)))?
         .collect::<Result<_, _>>()?;
     let mut find = conn.prepare_cached(
         "SELECT latency, input_tokens, output_tokens, total_tokens, cost FROM trace WHERE root = ?2 AND project = ?1",
     )?;
     let mut all = Vec::with_capacity(roots.len());
     for (project, trace_id) in roots {
-        let sums = find.query_row(params![project, trace_id], |row| {
+        let sums = find.query_row(params![project, key(&trace_id)], |row| {
             let latency: Option<f64> = row.get(0)?;
             Ok(TraceStats {
                 latency: latency.unwrap_or_default(),
@@ -236,10 +237,10 @@ pub(super) fn stats(conn: &Connection, uuid: &str) -> rusqlite::Result<Vec<Trace
 fn scores(conn: &Connection, project: i64, root: &str) -> rusqlite::Result<Vec<EvaluationScore>> {
     let mut find = conn.prepare_cached(rollup::SCORES)?;
     let (mut own, mut others) = (Vec::new(), Vec::new());
-    let mut rows = find.query(params![project, root])?;
+    let mut rows = find.query(params![project, key(root)])?;
     while let Some(row) = rows.next()? {
         let scores: Vec<EvaluationScore> = serde_json::from_str(row.get_ref(1)?.as_str()?).map_err(damaged)?;
-        if row.get_ref(0)?.as_str()? == root { own.extend(scores) } else { others.extend(scores) }
+        if row.get::<_, Key>(0)?.0 == root { own.extend(scores) } else { others.extend(scores) }
     }
     own.append(&mut others);
     Ok(own)
@@ -257,7 +258,9 @@ pub(super) fn page(
     let mut roots: Vec<(i64, String, i64)> = conn
         .prepare_cached(&sql)?
         // One more than asked for tells whether there is a next page.
-        .query_map(params![uuid, started, id, i64::from(limit) + 1], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .query_map(params![uuid, started, key(id), i64::from(limit) + 1], |row| {
+            Ok((row.get(0)?, row.get::<_, Key>(1)?.0, row.get(2)?))
+        })?
         .collect::<Result<_, _>>()?;
     let has_more = roots.len() > limit as usize;
     roots.truncate(limit as usize);

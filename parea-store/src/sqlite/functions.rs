@@ -19,7 +19,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::block::Opened;
+use super::{block::Opened, key};
 use crate::{query::Condition, row, tree::child_id};
 
 /// The blocks that a connection has open.
@@ -70,10 +70,20 @@ pub(super) fn register(conn: &Connection) -> rusqlite::Result<()> {
         let condition = condition(context)?;
         let value = match context.get_raw(1) {
             ValueRef::Null => None,
-            value => Some(Value::String(value.as_str().map_err(failed)?.to_owned())),
+            value => Some(Value::String(key::text(value).map_err(failed)?)),
         };
         Ok(condition.holds(value.as_ref()))
-    })
+    })?;
+    keys(conn)
+}
+
+/// `key_of(id)` and `id_of(key)`: an id as a column of ids has it, and back.
+pub(super) fn keys(conn: &Connection) -> rusqlite::Result<()> {
+    let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    conn.create_scalar_function("key_of", 1, pure, |context| {
+        Ok(key::key_value(&key::text(context.get_raw(0)).map_err(failed)?))
+    })?;
+    conn.create_scalar_function("id_of", 1, pure, |context| key::text(context.get_raw(0)).map_err(failed))
 }
 
 fn blocks(open: &Open) -> MutexGuard<'_, HashMap<i64, Opened>> {

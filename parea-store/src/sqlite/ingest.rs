@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::{
     block::SIZE,
     job::{Batch, Facts, Post, Prepared},
+    key::{Key, key},
     links::Relinked,
     pack::{Loose, Spelled},
     pending,
@@ -163,7 +164,7 @@ impl<'a> Ingest<'a> {
     fn post(&mut self, post: &'a Post, arrival: u64) -> rusqlite::Result<Outcome> {
         let project = self.project_of(post.project_uuid.as_deref(), post.project_name.as_deref())?;
         let trace_id = &post.facts.trace_id;
-        let stored = self.stored("trace_id = ?1 AND project = ?2", params![trace_id, project])?.pop();
+        let stored = self.stored("trace_id = ?1 AND project = ?2", params![key(trace_id), project])?.pop();
         let said = || fields(&post.json).map(|fields| Cells::of_post(fields, post.updated, arrival));
         if let Some(stored) = stored {
             let stored = stored.value(self.conn)?;
@@ -200,7 +201,7 @@ impl<'a> Ingest<'a> {
     }
 
     fn put(&mut self, update: &Update, arrival: u64) -> rusqlite::Result<Outcome> {
-        let stored = self.stored("trace_id = ?1", [&update.trace_id])?;
+        let stored = self.stored("trace_id = ?1", [key(&update.trace_id)])?;
         let said = update.cells(arrival);
         if stored.is_empty() {
             return self.postpone(&update.trace_id, said, arrival);
@@ -256,7 +257,7 @@ impl<'a> Ingest<'a> {
         let identity = [
             ("id", id.into()),
             ("project", project.into()),
-            ("trace_id", trace_id.as_str().into()),
+            ("trace_id", key(trace_id)),
             ("block", block.map_or(Null.into(), Into::into)),
         ];
         let (names, values): (Vec<_>, Vec<_>) = identity.into_iter().chain(columns(row, root)).unzip();
@@ -277,7 +278,7 @@ impl<'a> Ingest<'a> {
 
     /// Brings what stands beside a log up to date with it.
     fn replace(&mut self, project: i64, id: i64, log: &TraceLog, is_same_row: bool) -> rusqlite::Result<()> {
-        let old_root: String =
+        let Key(old_root) =
             self.conn.prepare_cached("SELECT root FROM log WHERE id = ?1")?.query_row([id], |row| row.get(0))?;
         if is_same_row {
             self.rollups.change(project, &old_root, log);
@@ -330,8 +331,8 @@ fn columns<'a>(row: &'a Row, root: &'a str) -> [(&'static str, ToSqlOutput<'a>);
         value.map_or(Null.into(), Into::into)
     }
     [
-        ("parent", row.parent.as_str().into()),
-        ("root", root.into()),
+        ("parent", key(&row.parent)),
+        ("root", key(root)),
         ("root_said", row.root.is_some().into()),
         ("started", row.started.into()),
         ("execution_order", row.execution_order.into()),

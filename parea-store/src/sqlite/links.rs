@@ -5,7 +5,10 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{OptionalExtension, params};
 
-use super::ingest::Ingest;
+use super::{
+    ingest::Ingest,
+    key::{Key, key},
+};
 
 /// The children of log `?2` that name no root.
 pub(super) const ROOTLESS: &str =
@@ -49,7 +52,7 @@ impl Ingest<'_> {
         for (place, log) in &loose {
             let root = self.root_of(place, &loose, &mut roots)?;
             if log.root != root {
-                mend.execute(params![log.id, root])?;
+                mend.execute(params![log.id, key(&root)])?;
                 self.rollups.recount(place.0, &log.root);
             }
             if log.root != root || relinked.contains_key(place) {
@@ -66,12 +69,12 @@ impl Ingest<'_> {
         let mut loose = HashMap::new();
         let mut waiting: Vec<Place> = relinked.keys().cloned().collect();
         for (place, _) in relinked.iter().filter(|(_, is_loose)| **is_loose) {
-            if let Some(log) = itself.query_row(params![place.0, place.1], Loose::read).optional()? {
+            if let Some(log) = itself.query_row(params![place.0, key(&place.1)], Loose::read).optional()? {
                 loose.insert(place.clone(), log);
             }
         }
         while let Some((project, parent)) = waiting.pop() {
-            let mut rows = children.query(params![project, parent])?;
+            let mut rows = children.query(params![project, key(&parent)])?;
             while let Some(row) = rows.next()? {
                 let child = Loose::read(row)?;
                 let place = (project, child.trace_id.clone());
@@ -110,8 +113,9 @@ impl Ingest<'_> {
                 let stored = self
                     .conn
                     .prepare_cached("SELECT root FROM log WHERE trace_id = ?1 AND project = ?2")?
-                    .query_row(params![at.1, project], |row| row.get(0))
-                    .optional()?;
+                    .query_row(params![key(&at.1), project], |row| row.get(0))
+                    .optional()?
+                    .map(|Key(root)| root);
                 break stored.unwrap_or(at.1);
             };
             at = (project, log.parent.clone());
@@ -123,6 +127,7 @@ impl Ingest<'_> {
 
 impl Loose {
     fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { id: row.get(0)?, trace_id: row.get(1)?, parent: row.get(2)?, root: row.get(3)? })
+        let (Key(trace_id), Key(parent), Key(root)) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        Ok(Self { id: row.get(0)?, trace_id, parent, root })
     }
 }

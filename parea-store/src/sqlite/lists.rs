@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params_from_iter, types::Value};
 
 use super::{
     ingest::status_code,
+    key::{Key, key_value},
     plan::{Access, Plan, Planner, Run, Sql},
 };
 use crate::{After, Count, Cursor, LogFilter, Page, Scope};
@@ -152,7 +153,7 @@ impl List {
                 statement.conditions.push(Sql::new(begin, [started.clone()]));
             }
             let place = format!("({order}.started, {table}.{id}) < (?, ?)");
-            statement.conditions.push(Sql::new(place, [started, Value::Text(cursor.id.clone())]));
+            statement.conditions.push(Sql::new(place, [started, key_value(&cursor.id)]));
         }
         let columns = format!("{distinct}{table}.id, {order}.started, {table}.{id}");
         let mut sql = statement.select(self.kind, self.filter.filter.is_some(), &columns);
@@ -169,14 +170,14 @@ impl List {
     /// Row ids of a page, newest first.
     pub(super) fn page(&self, conn: &Connection, after: &After, limit: u32) -> rusqlite::Result<Page<i64>> {
         let sql = self.sql(conn, after, limit)?;
-        let mut rows: Vec<(i64, i64, String)> = conn
+        let mut rows: Vec<(i64, i64, Key)> = conn
             .prepare_cached(&sql.text)?
             .query_map(params_from_iter(sql.values), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
             .collect::<Result<_, _>>()?;
         let limit = limit as usize;
         let has_more = rows.len() > limit;
         rows.truncate(limit);
-        let next = rows.last().filter(|_| has_more).map(|(_, started, id)| Cursor {
+        let next = rows.last().filter(|_| has_more).map(|(_, started, Key(id))| Cursor {
             started: Timestamp::from_micros(*started).unwrap_or_default(),
             id: id.clone(),
         });

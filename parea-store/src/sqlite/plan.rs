@@ -4,6 +4,7 @@ use rusqlite::{Connection, params_from_iter, types::Value};
 
 use super::{
     functions::VALUE,
+    key::key_value,
     terms::{Column, WORDS, WORDS_OF_ALL, Word},
 };
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
 };
 
 /// The children that name a log as their parent, as a JSON array.
-const LINKS: &str = "(SELECT json_group_array(child.trace_id) FROM log child
+const LINKS: &str = "(SELECT json_group_array(id_of(child.trace_id)) FROM log child
     WHERE child.project = log.project AND child.parent = log.trace_id AND child.parent <> child.trace_id)";
 
 /// A piece of SQL and what is bound to its parameters.
@@ -159,15 +160,15 @@ impl Planner<'_> {
             ("cost" | "execution_order", test) => bound(&format!("log.{column}"), test).map(|sql| (sql, None)),
             ("start_timestamp", test) => bound("log.started", test).map(|sql| (sql, None)),
             ("parent_trace_id", Test::Equals(operand)) => {
-                Some((Sql::new("log.parent = ?", [Value::Text(text(operand)?)]), None))
+                Some((Sql::new("log.parent = ?", [key_value(&text(operand)?)]), None))
             }
             ("trace_id", Test::Equals(operand)) => {
-                let values = [Value::Text(text(operand)?)];
+                let values = [key_value(&text(operand)?)];
                 let found = Sql::new("SELECT own.id AS log FROM log own WHERE own.trace_id = ?", values.clone());
                 Some((Sql::new("log.trace_id = ?", values), Some(Access { found, run: None })))
             }
             ("root_trace_id", Test::Equals(operand)) => {
-                let root = Value::Text(text(operand)?);
+                let root = key_value(&text(operand)?);
                 let access = self.project.map(|project| Access {
                     found: Sql::new(
                         "SELECT own.id AS log FROM log own WHERE own.project = ? AND own.root = ?",

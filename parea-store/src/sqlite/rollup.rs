@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     ingest::{damaged, status_code, status_of},
     job::Facts,
+    key::{Key, key},
     lists::List,
     values,
 };
@@ -24,7 +25,7 @@ pub(super) const COUNT: &str = "SELECT min(started), count(*), total(status = 2)
 
 /// All scores of trace `?2`.
 pub(super) const SCORES: &str = "SELECT trace_id, scores FROM log
-    WHERE project = ?1 AND root = ?2 AND scores IS NOT NULL ORDER BY execution_order, started, trace_id";
+    WHERE project = ?1 AND root = ?2 AND scores IS NOT NULL ORDER BY execution_order, started, id_of(trace_id)";
 
 /// Changes of one transaction, gathered so that each trace is written once.
 #[derive(Debug, Default)]
@@ -121,7 +122,7 @@ impl Rollups {
         for (project, root) in &self.recounted {
             let id = conn
                 .prepare_cached("DELETE FROM trace WHERE project = ?1 AND root = ?2 RETURNING id")?
-                .query_row(params![project, root], |row| row.get(0))
+                .query_row(params![project, key(root)], |row| row.get(0))
                 .optional()?;
             if let Some(sums) = count(conn, *project, root)? {
                 merge(conn, id, *project, root, &sums)?;
@@ -158,7 +159,7 @@ fn merge(conn: &Connection, id: Option<i64>, project: i64, root: &str, sums: &Su
     )?
     .execute(params![
         project,
-        root,
+        key(root),
         sums.started,
         sums.spans,
         sums.errors,
@@ -184,7 +185,7 @@ fn merge(conn: &Connection, id: Option<i64>, project: i64, root: &str, sums: &Su
 fn count(conn: &Connection, project: i64, root: &str) -> rusqlite::Result<Option<Sums>> {
     let sums = conn
         .prepare_cached(COUNT)?
-        .query_row(params![project, root], |row| {
+        .query_row(params![project, key(root)], |row| {
             // `total` is a float, which no sum of ours makes overflow as `sum` might.
             let whole = |column| row.get::<_, f64>(column).map(|sum| sum as i64);
             Ok(Sums {
@@ -200,7 +201,7 @@ fn count(conn: &Connection, project: i64, root: &str) -> rusqlite::Result<Option
         })
         .optional()?;
     let Some(mut sums) = sums else { return Ok(None) };
-    let own = values::all(conn, "trace_id = ?2 AND project = ?1 AND root = trace_id", params![project, root])?;
+    let own = values::all(conn, "trace_id = ?2 AND project = ?1 AND root = trace_id", params![project, key(root)])?;
     for value in own {
         let log: TraceLog = serde_json::from_str(&value.json).map_err(damaged)?;
         sums.head = Some(Head::of(&log));
@@ -221,7 +222,7 @@ pub(super) fn page(conn: &Connection, list: &List, after: &After, limit: u32) ->
             let project: i64 = row.get(0)?;
             let tags: Option<String> = row.get(16)?;
             let summary = TraceSummary {
-                root_trace_id: row.get(1)?,
+                root_trace_id: row.get::<_, Key>(1)?.0,
                 project_uuid: row.get(2)?,
                 started: Timestamp::from_micros(row.get(3)?).unwrap_or_default(),
                 spans: row.get(4)?,
@@ -255,9 +256,9 @@ pub(super) fn page(conn: &Connection, list: &List, after: &After, limit: u32) ->
 fn scores(conn: &Connection, project: i64, root: &str) -> rusqlite::Result<Vec<EvaluationScore>> {
     let mut find = conn.prepare_cached(SCORES)?;
     let (mut own, mut others) = (Vec::new(), Vec::new());
-    let mut rows = find.query(params![project, root])?;
+    let mut rows = find.query(params![project, key(root)])?;
     while let Some(row) = rows.next()? {
-        let trace_id: String = row.get(0)?;
+        let Key(trace_id) = row.get(0)?;
         let json: String = row.get(1)?;
         let scores: Vec<EvaluationScore> = serde_json::from_str(&json).map_err(damaged)?;
         if trace_id == root { own = scores } else { others.extend(scores) }

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     ingest::{Ingest, damaged},
+    key::key,
     pack::Loose,
     values,
 };
@@ -42,7 +43,7 @@ impl Ingest<'_> {
     pub(super) fn leave_out(&mut self) -> rusqlite::Result<()> {
         for (project, root) in self.rollups.touched() {
             let lowest: Option<f64> =
-                self.conn.prepare_cached(LOWEST)?.query_row(params![project, root], |row| row.get(0))?;
+                self.conn.prepare_cached(LOWEST)?.query_row(params![project, key(&root)], |row| row.get(0))?;
             let known = self.is_unsampled(project, &root)?;
             if !known && lowest.is_none_or(|rate| is_kept(&root, rate)) {
                 continue;
@@ -59,14 +60,14 @@ impl Ingest<'_> {
     /// Removes the logs of a trace that are of no experiment.
     fn remove(&mut self, project: i64, root: &str) -> rusqlite::Result<()> {
         const UNWANTED: &str = "project = ?1 AND root = ?2 AND experiment IS NULL";
-        for value in values::all(self.conn, UNWANTED, params![project, root])? {
+        for value in values::all(self.conn, UNWANTED, params![project, key(root)])? {
             let log: TraceLog = serde_json::from_str(&value.json).map_err(damaged)?;
             self.remove_terms(project, value.id, &log)?;
         }
         let gone: Vec<(i64, Option<i64>)> = self
             .conn
             .prepare_cached(&format!("DELETE FROM log WHERE {UNWANTED} RETURNING id, block"))?
-            .query_map(params![project, root], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .query_map(params![project, key(root)], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
         values::remove(self.conn, &gone)?;
         // Rare enough to be counted anew.

@@ -16,6 +16,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("schema_terms.sql"), fill: Some(terms::fill) },
     // What is there is packed in the background.
     Migration { sql: concat!(include_str!("schema_blocks.sql"), include_str!("schema_words.sql")), fill: None },
+    Migration { sql: include_str!("schema_keys.sql"), fill: None },
 ];
 
 /// One step.

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::{
     ingest::damaged,
+    key::{Key, key},
     lists::List,
     values::{Blocks, Source},
 };
@@ -35,17 +36,17 @@ pub(super) const OF_THEM: &str = "WHERE log.id IN (SELECT id FROM below)";
 
 /// Everything that hangs below the logs whose ids are in the JSON array `?2`, themselves included, as links and scores.
 pub(super) const LINKS: &str = "WITH RECURSIVE below (id, trace_id) AS (
-        SELECT log.id, log.trace_id FROM json_each(?2) CROSS JOIN log ON log.trace_id = json_each.value AND log.project = ?1
+        SELECT log.id, log.trace_id FROM json_each(?2) CROSS JOIN log ON log.trace_id = key_of(json_each.value) AND log.project = ?1
         UNION
         SELECT log.id, log.trace_id FROM below CROSS JOIN log
             ON log.project = ?1 AND log.parent = below.trace_id AND log.parent <> log.trace_id
     )
     SELECT log.trace_id, parent, scores FROM below CROSS JOIN log ON log.id = below.id
-    ORDER BY execution_order, started, log.trace_id";
+    ORDER BY execution_order, started, id_of(log.trace_id)";
 
 /// The direct children of log `?2`.
 pub(super) const CHILDREN: &str = "SELECT trace_id FROM log
-    WHERE project = ?1 AND parent = ?2 AND parent <> trace_id ORDER BY execution_order, started, trace_id";
+    WHERE project = ?1 AND parent = ?2 AND parent <> trace_id ORDER BY execution_order, started, id_of(trace_id)";
 
 /// All of a trace.
 pub(super) const TRACE: &str = "WHERE log.project = ?1 AND log.root = ?2";
@@ -66,8 +67,8 @@ pub(super) fn logs(
         let value = Source::read(row)?.value(conn, blocks)?;
         *size += value.json.len();
         let mut log: TraceLog = serde_json::from_str(&value.json).map_err(damaged)?;
-        log.parent_trace_id = row.get(4)?;
-        log.root_trace_id = row.get(5)?;
+        log.parent_trace_id = Some(row.get::<_, Key>(4)?.0);
+        log.root_trace_id = Some(row.get::<_, Key>(5)?.0);
         log.project_uuid = row.get(6)?;
         log.project_name = row.get(7)?;
         logs.push(log);
@@ -79,7 +80,7 @@ pub(super) fn logs(
 pub(super) fn tree(conn: &Connection, trace_id: &str) -> rusqlite::Result<Option<TraceLogTree>> {
     let project: Option<i64> = conn
         .prepare_cached("SELECT project FROM log WHERE trace_id = ?1 ORDER BY id DESC LIMIT 1")?
-        .query_row([trace_id], |row| row.get(0))
+        .query_row([key(trace_id)], |row| row.get(0))
         .optional()?;
     project.map_or(Ok(None), |project| below(conn, &Blocks::default(), project, trace_id, &mut 0))
 }
@@ -93,17 +94,17 @@ pub(super) fn below(
     size: &mut usize,
 ) -> rusqlite::Result<Option<TraceLogTree>> {
     let sql = format!("{BELOW} {LOG} {OF_THEM}");
-    Ok(tree::grow(trace_id, logs(conn, blocks, &sql, params![project, trace_id], size)?))
+    Ok(tree::grow(trace_id, logs(conn, blocks, &sql, params![project, key(trace_id)], size)?))
 }
 
 /// All logs of a trace, as they are stored but for their latency.
 pub(super) fn trace(conn: &Connection, root: &str) -> rusqlite::Result<Vec<TraceLog>> {
     let project: Option<i64> = conn
         .prepare_cached("SELECT project FROM trace WHERE root = ?1 ORDER BY id DESC LIMIT 1")?
-        .query_row([root], |row| row.get(0))
+        .query_row([key(root)], |row| row.get(0))
         .optional()?;
     let Some(project) = project else { return Ok(Vec::new()) };
-    let mut logs = logs(conn, &Blocks::default(), &format!("{LOG} {TRACE}"), params![project, root], &mut 0)?;
+    let mut logs = logs(conn, &Blocks::default(), &format!("{LOG} {TRACE}"), params![project, key(root)], &mut 0)?;
     logs.sort_by(tree::in_order);
     for log in &mut logs {
         log.latency = crate::row::latency(log);
@@ -123,7 +124,7 @@ pub(super) fn page(conn: &Connection, list: &List, after: &After, limit: u32) ->
     let mut inner: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
     let (mut size, mut next) = (0, ids.next);
     for (number, id) in ids.rows.iter().enumerate() {
-        let (project, trace_id, parent, started): (i64, String, String, i64) =
+        let (project, Key(trace_id), Key(parent), started): (i64, Key, Key, i64) =
             place.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
         if parent == trace_id {
             let tree = below(conn, &blocks, project, &trace_id, &mut size)?;
@@ -154,7 +155,10 @@ pub(super) fn page(conn: &Connection, list: &List, after: &After, limit: u32) ->
 }
 
 fn children(conn: &Connection, project: i64, trace_id: &str) -> rusqlite::Result<Vec<String>> {
-    conn.prepare_cached(CHILDREN)?.query_map(params![project, trace_id], |row| row.get(0))?.collect()
+    conn.prepare_cached(CHILDREN)?
+        .query_map(params![project, key(trace_id)], |row| row.get(0))?
+        .map(|id| id.map(|Key(id)| id))
+        .collect()
 }
 
 /// For each of the logs the scores of all that hangs below it, in execution order. What hangs below several of them,
@@ -164,8 +168,8 @@ fn scores_below(conn: &Connection, project: i64, wanted: &[&str]) -> rusqlite::R
     let (mut ids, mut parents, mut scores) = (Vec::new(), Vec::new(), Vec::new());
     let mut rows = find.query(params![project, json(wanted)])?;
     while let Some(row) = rows.next()? {
-        ids.push(row.get::<_, String>(0)?);
-        parents.push(row.get::<_, String>(1)?);
+        ids.push(row.get::<_, Key>(0)?.0);
+        parents.push(row.get::<_, Key>(1)?.0);
         let own: Option<&str> = row.get_ref(2)?.as_str_or_null()?;
         let own: Vec<EvaluationScore> = own.map_or_else(|| Ok(Vec::new()), serde_json::from_str).map_err(damaged)?;
         scores.push(own);
