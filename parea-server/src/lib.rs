@@ -19,6 +19,7 @@ mod body;
 mod error;
 mod ingest;
 mod langchain;
+pub mod operate;
 mod operator;
 mod pages;
 mod router;

@@ -2,14 +2,18 @@
 
 use std::{
     fmt,
+    fs::File,
     io::{self, Write},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{Parser, Subcommand};
-use parea_server::{Config, ServeError, Server};
+use parea_server::{
+    Config, ServeError, Server,
+    operate::{self, OperateError},
+};
 
 /// See, score and compare what your LLM code does.
 #[derive(Parser)]
@@ -29,6 +33,54 @@ enum Command {
     /// Exit codes: 0 stopped, 1 the address or the folder cannot be used, 2 wrong arguments, 130 ended by a second
     /// signal.
     Serve(Serve),
+    /// Writes all logs to stdout, one JSON object a line; a server may be running on the folder.
+    ///
+    /// Says on stderr how far it came: given as `--after`, the next export goes on from there. Every line can be posted
+    /// to a server, or taken in with `parea import`.
+    Export {
+        #[command(flatten)]
+        folder: Folder,
+        /// Begin behind this place, which an earlier export told
+        #[arg(long, default_value_t = 0, value_name = "PLACE")]
+        after: u64,
+    },
+    /// Takes in logs, one JSON object a line, from a file or stdin; the server must be stopped.
+    ///
+    /// What is there already stays as it is, so an import that broke off is simply done again.
+    ///
+    /// Exit codes: 0 all lines were taken, 1 some were refused, or the folder cannot be used.
+    Import {
+        #[command(flatten)]
+        folder: Folder,
+        /// The file to read; stdin when absent
+        file: Option<PathBuf>,
+    },
+    /// Copies everything, as it is now, into a new file; a server may be running on the folder.
+    ///
+    /// To restore, put the copy as `parea.db` into an empty folder.
+    Backup {
+        #[command(flatten)]
+        folder: Folder,
+        /// The file to write, which must not exist
+        file: PathBuf,
+    },
+    /// Checks a folder beyond the database's own check; a server may be running on it.
+    ///
+    /// Exit codes: 0 all is well, 1 faults were found, or the folder cannot be used.
+    Doctor {
+        #[command(flatten)]
+        folder: Folder,
+        /// Make anew what follows from the logs (sums, indexes, words); the server must be stopped
+        #[arg(long)]
+        repair: bool,
+    },
+}
+
+#[derive(clap::Args)]
+struct Folder {
+    /// Folder that holds everything
+    #[arg(long, default_value = ".parea", value_name = "DIR")]
+    data: PathBuf,
 }
 
 #[derive(clap::Args)]
@@ -52,7 +104,10 @@ struct Serve {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Command::Serve(Serve { listen, data, api_key, body_limit, verbose }) = Parea::parse().command;
+    let Serve { listen, data, api_key, body_limit, verbose } = match Parea::parse().command {
+        Command::Serve(serve) => serve,
+        other => return operate(other).await,
+    };
     match serve(Config { listen, data, api_key, body_limit, verbose }).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -60,6 +115,63 @@ async fn main() -> ExitCode {
             ExitCode::from(if matches!(error, ServeError::NeedsKey(_)) { 2 } else { 1 })
         }
     }
+}
+
+/// The commands that are not serving.
+async fn operate(command: Command) -> ExitCode {
+    let done = match command {
+        Command::Serve(_) => Ok(true),
+        Command::Export { folder, after } => {
+            let mut out = io::BufWriter::new(io::stdout().lock());
+            operate::export(&folder.data, after, &mut out).map(|operate::Exported { logs, last }| {
+                tell(format_args!("{logs} logs; `--after {last}` goes on from here"));
+                true
+            })
+        }
+        Command::Import { folder, file } => import(&folder.data, file).await,
+        Command::Backup { folder, file } => operate::backup(&folder.data, &file).map(|()| {
+            tell(format_args!("copied to {}", file.display()));
+            true
+        }),
+        Command::Doctor { folder, repair } => doctor(&folder.data, repair),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            tell(format_args!("parea: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn import(data: &Path, file: Option<PathBuf>) -> Result<bool, OperateError> {
+    let imported = match file {
+        None => operate::import(data, io::stdin().lock()).await?,
+        Some(path) => {
+            let file = File::open(&path)
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+            operate::import(data, io::BufReader::new(file)).await?
+        }
+    };
+    tell(format_args!("{imported}"));
+    Ok(imported.refused == 0)
+}
+
+fn doctor(data: &Path, repair: bool) -> Result<bool, OperateError> {
+    if repair {
+        operate::repair(data)?;
+    }
+    let faults = operate::check(data)?;
+    for fault in &faults {
+        tell(format_args!("{fault}"));
+    }
+    match faults.len() {
+        0 => tell(format_args!("all is well")),
+        _ if repair => tell(format_args!("what is left concerns the logs themselves; restore a backup")),
+        _ => tell(format_args!("stop the server and run `parea doctor --repair`, after a copy of the folder")),
+    }
+    Ok(faults.is_empty())
 }
 
 /// Writes a line on stderr, if anybody still reads it: `eprintln!` would panic.

@@ -19,7 +19,7 @@ pub use logs::{
     TraceSummary,
 };
 
-pub use sqlite::{OpenError, SqliteStore};
+pub use sqlite::{Exported, OpenError, SqliteStore, StoreFile};
 
 use std::{future::Future, pin::Pin};
 

@@ -1,8 +1,10 @@
 //! The embedded engine: one SQLite file, one thread that writes, a few connections that read.
 
 mod block;
+mod check;
 mod datasets;
 mod experiments;
+mod export;
 #[cfg(test)]
 mod filter_tests;
 mod functions;
@@ -19,6 +21,7 @@ mod pending;
 mod plan;
 mod projects;
 mod readers;
+mod repair;
 mod rollup;
 mod sampling;
 mod schema;
@@ -46,7 +49,10 @@ use parea_types::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::open::OpenError;
+pub use self::{
+    export::{Exported, StoreFile},
+    open::OpenError,
+};
 use self::{job::Work, open::Folder, readers::Readers};
 use crate::{
     After, Answer, Catalog, Committed, Count, Cursor, DatasetKey, LogFilter, Logs, Page, Patch, Project, Scope,

@@ -15,6 +15,7 @@ mod filters;
 #[path = "../http/mod.rs"]
 mod http;
 mod langchain;
+mod operate;
 mod operations;
 mod process;
 mod reading;

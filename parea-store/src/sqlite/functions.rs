@@ -77,6 +77,11 @@ pub(super) fn register(conn: &Connection) -> rusqlite::Result<()> {
     keys(conn)
 }
 
+/// What a read begins with.
+pub(super) fn begin(conn: &Connection) -> rusqlite::Result<()> {
+    conn.prepare_cached("SELECT close_blocks()")?.query_row([], |_| Ok(()))
+}
+
 /// `key_of(id)` and `id_of(key)`: an id as a column of ids has it, and back.
 pub(super) fn keys(conn: &Connection) -> rusqlite::Result<()> {
     let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;

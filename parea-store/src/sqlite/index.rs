@@ -182,6 +182,32 @@ pub(super) fn blocks(conn: &Connection, all: &[Any]) -> rusqlite::Result<Vec<i64
     Ok(found.into_iter().collect())
 }
 
+/// How many of these words do not lead to a block.
+pub(super) fn missing(conn: &Connection, block: i64, hashes: &[u32]) -> rusqlite::Result<usize> {
+    let mut known = BTreeSet::new();
+    let list: Option<Vec<u8>> = conn
+        .prepare_cached("SELECT hashes FROM word_list WHERE block = ?1")?
+        .query_row([block], |row| row.get(0))
+        .optional()?;
+    known.extend(list.iter().flat_map(|list| Hashes::of(list)));
+    let mut slabs = conn.prepare_cached("SELECT id, blocks FROM slab WHERE instr(blocks, ?1)")?;
+    let mut read = conn.prepare_cached("SELECT data FROM posting WHERE id = ?1")?;
+    let mut rows = slabs.query([block.to_le_bytes()])?;
+    while let Some(row) = rows.next()? {
+        let slab: i64 = row.get(0)?;
+        let blocks = row.get_ref(1)?.as_blob()?;
+        let Some(place) = blocks.chunks_exact(8).position(|id| id == block.to_le_bytes()) else { continue };
+        for hash in hashes {
+            let id = slab * i64::from(PARTS) + i64::from(part(*hash));
+            let bits = read.query_row([id], |row| Ok(places(row.get_ref(0)?.as_blob()?, *hash))).optional()?;
+            if bits.flatten().is_some_and(|bits| bits >> place & 1 == 1) {
+                known.insert(*hash);
+            }
+        }
+    }
+    Ok(hashes.iter().filter(|hash| !known.contains(hash)).count())
+}
+
 fn damaged(text: &str) -> rusqlite::Error {
     values::damaged(std::io::Error::other(text.to_owned()))
 }

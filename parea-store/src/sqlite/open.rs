@@ -11,7 +11,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{functions, schema};
 
-const FILE: &str = "parea.db";
+/// The database in a store's folder.
+pub(super) const FILE: &str = "parea.db";
 const LOCK: &str = "parea.lock";
 
 /// Why a folder could not be opened as a store.
@@ -162,7 +163,7 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
-fn refusal(path: &Path, error: &rusqlite::Error) -> OpenError {
+pub(super) fn refusal(path: &Path, error: &rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },

@@ -9,7 +9,7 @@ use std::{
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::Semaphore;
 
-use super::open;
+use super::{functions, open};
 use crate::StoreError;
 
 /// A pool of them. They are opened when first needed and used on blocking threads.
@@ -49,7 +49,7 @@ impl Readers {
         let idle = self.idle().pop();
         let mut conn = idle.map_or_else(|| open::reader(&self.path), Ok)?;
         let tx = conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
-        tx.prepare_cached("SELECT close_blocks()")?.query_row([], |_| Ok(()))?;
+        functions::begin(&tx)?;
         let answer = read(&tx)?;
         tx.finish()?;
         let mut idle = self.idle();
