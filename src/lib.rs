@@ -8,6 +8,25 @@ extern crate self as parea;
 mod edition_2021 {}
 pub mod prelude;
 
+/// What the expansion of the attribute calls.
+#[doc(hidden)]
+pub mod __private {
+    #[cfg(feature = "eval")]
+    pub use parea_eval::hooks::*;
+    pub use parea_runtime::hooks::*;
+
+    /// Stands where the option `evals` would, so that its absence says why.
+    #[cfg(not(feature = "eval"))]
+    #[diagnostic::on_unimplemented(message = "the option `evals` needs the feature `eval` of the crate `parea`")]
+    pub trait NeedsTheFeatureEval {}
+
+    #[cfg(not(feature = "eval"))]
+    pub fn evaluator(evaluation: impl NeedsTheFeatureEval) -> std::sync::Arc<dyn parea_runtime::evaluation::Evaluator> {
+        let _ = evaluation;
+        unreachable!("nothing has that trait")
+    }
+}
+
 #[cfg(feature = "eval")]
 pub use parea_eval::{
     Baseline, Check, Eval, Evaluate, Experiment, ExperimentError, Figure, FromRow, IntoScores, Log, LogError, Outcome,
@@ -15,8 +34,7 @@ pub use parea_eval::{
     least, mean, most, percentile, row, stats,
 };
 pub use parea_macros::trace;
-#[doc(hidden)]
-pub use parea_runtime::hooks as __private;
+
 #[cfg(feature = "http")]
 pub use parea_runtime::{
     ApiClient, ApiClientBuilder, ApiError, BlockingApiClient, BlockingCompletion, CompletionStream,

@@ -11,6 +11,8 @@ pub mod evals;
 mod evaluation;
 mod experiment;
 mod git;
+#[doc(hidden)]
+pub mod hooks;
 mod journal;
 mod log;
 mod progress;

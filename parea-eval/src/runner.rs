@@ -35,6 +35,7 @@ pub(crate) type Work =
     Arc<dyn Fn(&Row) -> Pin<Box<dyn Future<Output = Result<Vec<u8>, RowFailure>> + Send>> + Send + Sync>;
 
 /// How long delivery may take at the end before the report comes without it.
+#[cfg(feature = "http")]
 const DELIVERY: Duration = Duration::from_secs(30);
 
 /// One row in one trial.

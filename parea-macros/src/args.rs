@@ -30,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) output_for_eval_metrics: Option<Expr>,
     pub(crate) deployment_id: Option<Expr>,
     pub(crate) evaluation_metric_names: Vec<Expr>,
+    /// Functions that score the log once the span has ended.
+    pub(crate) evals: Vec<Expr>,
     pub(crate) apply_eval_frac: Option<Expr>,
     /// A constant: the static of the function holds it.
     pub(crate) log_sample_rate: Option<Expr>,
@@ -87,6 +89,7 @@ impl Options {
                 .into_iter()
                 .chain(self.evaluation_metric_names)
                 .collect(),
+            evals: block.evals.into_iter().chain(self.evals).collect(),
             apply_eval_frac: self.apply_eval_frac.or(block.apply_eval_frac),
             log_sample_rate: self.log_sample_rate.or(block.log_sample_rate),
             stream: self.stream,
@@ -105,6 +108,7 @@ impl Options {
             .chain(self.inputs.iter().map(|(_, value)| value))
             .chain(&self.deployment_id)
             .chain(&self.evaluation_metric_names)
+            .chain(&self.evals)
             .chain(&self.apply_eval_frac)
     }
 
@@ -150,6 +154,7 @@ const OPTIONS: &[(&str, Read)] = &[
     ("output_for_eval_metrics", |options, name, input| closure(&mut options.output_for_eval_metrics, name, input)),
     ("deployment_id", |options, name, input| value(&mut options.deployment_id, name, input)),
     ("evaluation_metric_names", |options, name, input| texts(&mut options.evaluation_metric_names, name, input)),
+    ("evals", |options, name, input| evals(&mut options.evals, name, input)),
     ("apply_eval_frac", |options, name, input| value(&mut options.apply_eval_frac, name, input)),
     ("log_sample_rate", |options, name, input| sample_rate(&mut options.log_sample_rate, name, input)),
     ("stream", |options, name, input| {
@@ -317,6 +322,24 @@ fn with(name: &Ident, input: ParseStream<'_>) -> Result<Expr> {
             "`with` is a function that takes an item in: `fn(&mut All, &Item)`, where `All: Default`",
         )),
     }
+}
+
+/// `= [function, other(0.9)]`
+fn evals(into: &mut Vec<Expr>, name: &Ident, input: ParseStream<'_>) -> Result<()> {
+    let form = "evals = [levenshtein, at_least(0.9)]";
+    equals(name, input, form)?;
+    let Expr::Array(functions) = expression(input)? else {
+        return Err(Error::new_spanned(name, format!("`{name}` is an array of functions: `{form}`")));
+    };
+    for function in functions.elems {
+        if matches!(function, Expr::Closure(_)) {
+            let message = "a closure has no name for its score: write a function, or \
+                           `parea::Eval::new(\"name\", |log: &parea::Log| ..)`";
+            return Err(Error::new_spanned(function, message));
+        }
+        into.push(function);
+    }
+    Ok(())
 }
 
 /// `= [text, ..]`

@@ -406,6 +406,11 @@ fn settings(options: &Options, recorder: &Ident, hooks: &TokenStream) -> TokenSt
     if let Some(fraction) = &options.apply_eval_frac {
         plain("apply_eval_frac", fraction);
     }
+    for eval in &options.evals {
+        let span = eval.span().resolved_at(Span::mixed_site());
+        let evaluator = quote_spanned!(span=> #hooks::evaluator(#eval));
+        statements.extend(quote!(#recorder.evaluator(#evaluator);));
+    }
     for (key, expression) in &options.metadata {
         let write = writer(expression, hooks);
         statements.extend(quote!(#recorder.metadata(#key, #write);));

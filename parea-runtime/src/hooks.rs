@@ -15,6 +15,7 @@ pub use crate::label::{Chance, Label};
 pub use crate::ladder::{Slot, Wrap};
 use crate::{
     context,
+    evaluation::Evaluator,
     json::{Buffer, push_text},
     record::{Outcome, Sections, text_of},
     redact::is_secret_name,
@@ -262,6 +263,11 @@ impl Recorder {
     /// Adds a deployed evaluation that the server is to run.
     pub fn evaluation_metric_name(&mut self, name: &(impl Label + ?Sized)) {
         self.draft().evaluation_metric_names.push(name.label());
+    }
+
+    /// Adds an evaluation that runs once the span has ended.
+    pub fn evaluator(&mut self, evaluator: Arc<dyn Evaluator>) {
+        self.draft().evaluators.0.push(evaluator);
     }
 
     /// Sets the chance that those evaluations run; one that is no chance is left out, and metadata says so.
