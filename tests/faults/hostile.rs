@@ -1,7 +1,7 @@
 //! A server that does what servers should not, until it is told to be good.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -35,6 +35,9 @@ pub(crate) enum Manner {
     Babbles,
 }
 
+/// Logs that are kept whole; of others the id will do.
+const MOST_KEPT: usize = 10_000;
+
 /// A server on a port of this machine.
 pub(crate) struct Hostile {
     state: Arc<State>,
@@ -44,7 +47,8 @@ pub(crate) struct Hostile {
 struct State {
     manner: Mutex<Manner>,
     requests: Mutex<usize>,
-    /// Logs by id, with the place in which each came first.
+    ids: Mutex<HashSet<String>>,
+    /// The first of the logs by id, with the place in which each came first.
     logs: Mutex<BTreeMap<String, (usize, Value)>>,
 }
 
@@ -54,7 +58,12 @@ impl Hostile {
     }
 
     pub(crate) fn on(listener: TcpListener, manner: Manner) -> Self {
-        let state = Arc::new(State { manner: Mutex::new(manner), requests: Mutex::default(), logs: Mutex::default() });
+        let state = Arc::new(State {
+            manner: Mutex::new(manner),
+            requests: Mutex::default(),
+            ids: Mutex::default(),
+            logs: Mutex::default(),
+        });
         let address = listener.local_addr().unwrap();
         let served = Arc::clone(&state);
         tokio::spawn(async move {
@@ -79,7 +88,7 @@ impl Hostile {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.state.logs.lock().unwrap().len()
+        self.state.ids.lock().unwrap().len()
     }
 
     /// A log of that name.
@@ -110,8 +119,11 @@ impl State {
                 let lines: Vec<Value> = body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
                 let accepted = lines.len();
                 for log in lines {
-                    let place = logs.len();
-                    logs.entry(log["trace_id"].as_str().unwrap().to_owned()).or_insert((place, log));
+                    let (place, id) = (logs.len(), log["trace_id"].as_str().unwrap().to_owned());
+                    self.ids.lock().unwrap().insert(id.clone());
+                    if place < MOST_KEPT {
+                        logs.entry(id).or_insert((place, log));
+                    }
                 }
                 json!({"accepted": accepted, "rejected": []})
             }

@@ -8,6 +8,7 @@ mod flushing;
 mod hostile;
 mod network;
 mod program;
+mod soak;
 mod spool;
 mod table;
 #[cfg(unix)]

@@ -16,5 +16,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         return Err(Failure::Usage(format!("`faults` takes no arguments, such as `{unknown}`")));
     }
     let test = "test --release --package parea --test faults -- --ignored --exact table::full_size --nocapture";
-    step::run("Faults as a table", &mut step::cargo(test))
+    step::run("Faults as a table", &mut step::cargo(test))?;
+    let soak = "test --release --package parea --test faults -- --ignored --exact soak::a_million_spans --nocapture";
+    step::run("A million spans to a server that keeps failing", &mut step::cargo(soak))
 }
