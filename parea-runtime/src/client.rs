@@ -91,7 +91,7 @@ impl Client {
         let queue = Queue::new(stack::logs(), settings.queue_bytes);
         let outbox = Arc::new(Outbox::new(queue, &settings));
         exporter::start(
-            Arc::clone(&outbox),
+            &outbox,
             #[cfg(feature = "http")]
             server,
         )
@@ -293,12 +293,12 @@ fn server(settings: &Settings) -> Result<Server, InitError> {
     if let Some(Secret(key)) = &settings.api_key {
         builder = builder.api_key(key);
     }
-    let client = builder.build().map_err(|error| match error {
+    builder.check().map_err(|error| match error {
         ApiError::Url(why) => InitError::InvalidBaseUrl(why),
         ApiError::Key => InitError::InvalidApiKey,
         other => InitError::InvalidBaseUrl(other.to_string()),
     })?;
-    Ok(Server::new(client, settings.base_url.is_some()))
+    Ok(Server { builder, named: settings.base_url.is_some() })
 }
 
 /// Why recording did not start. The program runs on as without it.

@@ -10,17 +10,27 @@ use crate::{exit, outbox::Outbox};
 const BATCH_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Starts the thread. It lives as long as the process.
-#[cfg(feature = "http")]
-pub(crate) fn start(outbox: Arc<Outbox>, server: Server) -> io::Result<()> {
+pub(crate) fn start(outbox: &Arc<Outbox>, #[cfg(feature = "http")] server: Server) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let intake = Arc::clone(outbox);
+    let intake = for_ever(move || {
+        let outbox = Arc::clone(&intake);
+        async move { outbox.take_in(BATCH_INTERVAL).await }
+    });
+    #[cfg(feature = "http")]
+    let outbox = Arc::clone(outbox);
+    #[cfg(feature = "http")]
     let run = async move {
-        let intake = Arc::clone(&outbox);
         // The same thread: while one waits, the other goes on.
-        tokio::spawn(async move { intake.take_in(BATCH_INTERVAL).await });
-        sender::run(outbox, server).await;
+        tokio::spawn(intake);
+        for_ever(move || sender::run(Arc::clone(&outbox), server.clone())).await;
+        // Without a sender the spool takes all.
+        std::future::pending::<()>().await;
     };
-    thread::Builder::new()
-        .name("parea-exporter".to_owned())
+    #[cfg(not(feature = "http"))]
+    let run = intake;
+    let thread = thread::Builder::new().name("parea-exporter".to_owned());
+    thread
         .spawn(move || {
             exit::this_is_the_exporter();
             runtime.block_on(run);
@@ -28,18 +38,15 @@ pub(crate) fn start(outbox: Arc<Outbox>, server: Server) -> io::Result<()> {
         .map(drop)
 }
 
-/// Starts the thread. It lives as long as the process.
-#[cfg(not(feature = "http"))]
-pub(crate) fn start(outbox: Arc<Outbox>) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let run = async move { outbox.take_in(BATCH_INTERVAL).await };
-    thread::Builder::new()
-        .name("parea-exporter".to_owned())
-        .spawn(move || {
-            exit::this_is_the_exporter();
-            runtime.block_on(run);
-        })
-        .map(drop)
+/// Runs what has no end. If it panics, which is a fault of ours or of a hook of the user's, it is run again.
+async fn for_ever<F>(mut work: impl FnMut() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    const PAUSE: Duration = Duration::from_secs(1);
+    while tokio::spawn(work()).await.is_err_and(|error| error.is_panic()) {
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// The only way in which this library speaks unasked.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    api::{ApiClient, ApiError},
+    api::{ApiClientBuilder, ApiError},
     exporter::warn,
     outbox::{GRACE, Outbox},
     transport::http::{Http, backoff},
@@ -23,10 +23,16 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 const REFUSED: Duration = Duration::from_secs(30);
 
 /// Where logs are sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Server {
-    http: Http,
+    pub(crate) builder: ApiClientBuilder,
     /// It was named; else it is the one of this machine, which may not run.
+    pub(crate) named: bool,
+}
+
+#[derive(Debug)]
+struct Sender {
+    http: Http,
     named: bool,
     /// When the server of this machine was asked whether it is there.
     asked: Option<(Instant, bool)>,
@@ -38,14 +44,20 @@ pub(crate) struct Server {
     told: bool,
 }
 
-impl Server {
-    pub(crate) fn new(client: ApiClient, named: bool) -> Self {
-        Self { http: Http::new(client), named, asked: None, project_known: false, looked: None, told: false }
-    }
-}
-
 /// Sends whatever there is, in order, for ever.
-pub(crate) async fn run(outbox: Arc<Outbox>, mut server: Server) {
+pub(crate) async fn run(outbox: Arc<Outbox>, server: Server) {
+    let Server { builder, named } = server;
+    let client = match builder.build() {
+        Ok(client) => client,
+        // TLS cannot be set up; what was wrong with the settings was said before. The spool takes all.
+        Err(error) => {
+            outbox.trouble(error.to_string());
+            outbox.books().refuses_all();
+            return warn(&format!("logs wait in {} because {error}", outbox.spool_folder().display()));
+        }
+    };
+    let http = Http::new(client);
+    let mut server = Sender { http, named, asked: None, project_known: false, looked: None, told: false };
     let mut failures = 0;
     loop {
         let look = server.looked.is_none_or(|looked| looked.elapsed() >= LOOK);
@@ -89,7 +101,7 @@ impl From<ApiError> for Failure {
     }
 }
 
-impl Server {
+impl Sender {
     /// Sends what is next, once.
     async fn attempt(&mut self, outbox: &Outbox, look: bool) -> Result<(), Failure> {
         if !self.named && !self.is_up().await {

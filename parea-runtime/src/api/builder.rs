@@ -71,7 +71,21 @@ impl ApiClientBuilder {
 
     /// Makes the client. No connection is made yet.
     pub fn build(self) -> Result<ApiClient, ApiError> {
-        let Self { base_url, api_key, timeout, retries, logs_off } = self;
+        let (base, key) = self.checked()?;
+        let loopback = is_loopback(&base);
+        let http = connector(loopback)?;
+        let base = base.as_str().trim_end_matches('/').into();
+        let Self { timeout, retries, logs_off, .. } = self;
+        Ok(ApiClient { http, connection: Arc::new(Connection { base, key, timeout, retries, logs_off, loopback }) })
+    }
+
+    /// Whether the settings make sense. Making a client costs more: the certificates of the system are read for it.
+    pub(crate) fn check(&self) -> Result<(), ApiError> {
+        self.checked().map(drop)
+    }
+
+    fn checked(&self) -> Result<(Url, Option<header::HeaderValue>), ApiError> {
+        let base_url = &self.base_url;
         let mut base = Url::parse(base_url.trim()).map_err(|error| ApiError::Url(format!("`{base_url}`: {error}")))?;
         if !matches!(base.scheme(), "http" | "https") {
             return Err(ApiError::Url(format!("`{base_url}` is neither http nor https")));
@@ -79,7 +93,7 @@ impl ApiClientBuilder {
         if base.query().is_some() || base.fragment().is_some() {
             return Err(ApiError::Url(format!("`{base_url}` has a query or a fragment; paths are added to its end")));
         }
-        let key = match api_key.map(|Secret(key)| header::HeaderValue::from_str(key.trim())) {
+        let key = match self.api_key.as_ref().map(|Secret(key)| header::HeaderValue::from_str(key.trim())) {
             Some(Ok(mut key)) => {
                 key.set_sensitive(true);
                 Some(key)
@@ -90,10 +104,7 @@ impl ApiClientBuilder {
         if base.path().trim_matches('/').is_empty() {
             base.set_path(BASE_PATH);
         }
-        let loopback = is_loopback(&base);
-        let http = connector(loopback)?;
-        let base = base.as_str().trim_end_matches('/').into();
-        Ok(ApiClient { http, connection: Arc::new(Connection { base, key, timeout, retries, logs_off, loopback }) })
+        Ok((base, key))
     }
 }
 
