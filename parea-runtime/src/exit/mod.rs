@@ -23,7 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{client::Client, evaluation, stack};
+use crate::{client::Client, evaluation, outbox, stack};
 
 thread_local! {
     /// Whether this thread is the exporter's, which nobody on it can wait for.
@@ -35,9 +35,10 @@ pub(crate) fn this_is_the_exporter() {
     IS_EXPORTER.set(true);
 }
 
-/// How long this thread may wait for the exporter.
+/// How long this thread may wait for the exporter: not at all where that waits for it, as in a hook of the user's that is
+/// called while logs are written.
 pub(crate) fn patience(timeout: Duration) -> Duration {
-    if IS_EXPORTER.get() { Duration::ZERO } else { timeout }
+    if IS_EXPORTER.get() || outbox::is_held_here() { Duration::ZERO } else { timeout }
 }
 
 /// Prepares for the end. Called once, when recording starts.

@@ -36,6 +36,11 @@ thread_local! {
     static HOLDING: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Whether this thread holds an outbox, so that it must not wait for the exporter.
+pub(crate) fn is_held_here() -> bool {
+    HOLDING.get()
+}
+
 /// Between the queue and the server.
 #[derive(Debug)]
 pub(crate) struct Outbox {
