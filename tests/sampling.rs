@@ -69,6 +69,7 @@ async fn silent(value: Loud) -> Loud {
     tokio::task::yield_now().await;
     flows(value.clone()).await.unwrap().map(|_| always()).collect::<Vec<_>>().await;
     iterates(value.clone()).for_each(drop);
+    promises(value.clone()).await;
     parea::spawn(async { always() }).await.unwrap();
     assert!(parea::current().trace_id().is_none());
     value
@@ -77,6 +78,16 @@ async fn silent(value: Loud) -> Loud {
 #[parea::trace(output = |_| loud())]
 async fn flows(value: Loud) -> Result<impl futures::Stream<Item = Loud>, Loud> {
     Ok(futures::stream::iter([value.clone(), value]))
+}
+
+#[parea::trace(log_sample_rate = 0.0)]
+fn promises(value: Loud) -> impl Future<Output = Loud> {
+    always();
+    async move {
+        tokio::task::yield_now().await;
+        always();
+        value
+    }
 }
 
 #[parea::trace(log_sample_rate = 0.0)]
@@ -94,6 +105,9 @@ async fn outside_of_the_sample_nothing_is_looked_at() {
     // A stream that starts a trace is left out with what its items call.
     let (count, traces) = capture(|| iterates(Loud).count());
     assert_eq!((count, traces.logs().len()), (2, 0), "{traces}");
+    let (_, traces) = capture_async(async { promises(Loud).await }).await;
+    assert_eq!(traces.logs().len(), 0, "{traces}");
+    drop(capture_async(async { futures::poll!(std::pin::pin!(promises(Loud))) }).await);
     // And where nobody listens at all.
     silent(Loud).await;
     assert_eq!(SHOWN.load(Ordering::Relaxed), 0);

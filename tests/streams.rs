@@ -176,3 +176,56 @@ fn what_is_called_while_an_item_is_shown_belongs_to_the_stream() {
     let (_, traces) = capture(|| items().count());
     assert_eq!(traces.tree(), "items (ok)\n└─ inner (ok)\n");
 }
+
+#[async_trait::async_trait]
+trait Model: Sync {
+    async fn complete(&self, prompt: &str) -> Result<stream::BoxStream<'static, String>, String>;
+}
+
+struct Echo;
+
+#[async_trait::async_trait]
+impl Model for Echo {
+    #[parea::trace(skip(self))]
+    async fn complete(&self, prompt: &str) -> Result<stream::BoxStream<'static, String>, String> {
+        tokio::task::yield_now().await;
+        if prompt.is_empty() {
+            return Err("no prompt".to_owned());
+        }
+        Ok(stream::iter([prompt.to_owned(), "!".to_owned()]).boxed())
+    }
+}
+
+#[parea::trace(stream(collect))]
+fn promised(prompt: &str) -> impl Future<Output = Result<impl Stream<Item = String>, String>> + Send {
+    let prompt = prompt.to_owned();
+    async move { Ok(stream::iter([prompt])) }
+}
+
+#[parea::trace(stream)]
+fn promised_alias() -> futures::future::BoxFuture<'static, Tokens> {
+    Box::pin(async { stream::iter([Ok("a".to_owned())]).boxed() })
+}
+
+#[tokio::test]
+async fn a_stream_that_a_returned_future_is_ready_with_is_traced_to_its_end() {
+    let ((), traces) = capture_async(async {
+        assert_eq!(Echo.complete("why").await.unwrap().count().await, 2);
+        assert!(Echo.complete("").await.is_err());
+        assert_eq!(promised("p").await.unwrap().count().await, 1);
+        assert_eq!(promised_alias().await.count().await, 1);
+        drop(Echo.complete("cancelled"));
+        drop(Echo.complete("left").await);
+    })
+    .await;
+    insta::assert_snapshot!(traces, @r"
+    complete (ok)
+    complete (error: no prompt)
+    promised (ok)
+    promised_alias (ok)
+    complete (error: cancelled: the future was dropped before it completed)
+    complete (ok)
+    ");
+    let outputs: Vec<_> = traces.logs().iter().map(|log| log.output.as_deref()).collect();
+    assert_eq!(outputs, [Some("why!"), None, Some("[\"p\"]"), Some("a"), None, None]);
+}

@@ -14,44 +14,49 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
     let hooks = options.krate.as_ref().map_or_else(|| quote!(::parea::__private), |path| quote!(#path::__private));
     let site = call_site(options, function, &hooks);
     let body = body(options, function, &hooks);
+    let is_async = function.sig.asyncness.is_some();
+    let forced = options.stream.is_some();
     let lasting = function.output().and_then(|output| {
         let told = returns::told(output);
-        told.or_else(|| options.stream.as_ref().and_then(|_| returns::forced(output)))
+        told.or_else(|| returns::forced(output).filter(|_| forced))
     });
+    // An async function that returns a future returns a value: nobody waits for it here.
+    let future = lasting.filter(|lasting| lasting.what == What::Future && !is_async);
+    let flow = match lasting {
+        Some(Returned { what: What::Future, .. }) => future.and_then(|future| returns::ready_with(&future, forced)),
+        flow => flow,
+    };
     let outcome = match function.output() {
         // What never comes cannot be looked at.
         Some(output) if has_never(output) => quote!(|_, _| {}),
-        Some(_) | None => {
-            let is_async = function.sig.asyncness.is_some();
-            let item = lasting.filter(|lasting| !(is_async && lasting.what == What::Future));
-            outcome(options, item.and_then(|lasting| lasting.item), &hooks)
-        }
+        Some(_) | None => outcome(options, flow.or(future).and_then(|lasting| lasting.item), &hooks),
     };
     let at = function.sig.asyncness.map_or(function.sig.fn_token.span, |token| token.span);
     let at = at.resolved_at(Span::call_site());
-    if function.sig.asyncness.is_none() {
+    if !is_async {
         // Passed directly to an `FnOnce` parameter: bound to a name first, the closure would be inferred as `FnMut`
         // and could not return a borrow of its captures.
         let returns = function.output().map_or_else(|| quote!(()), repeated);
         // What the compiler says of it belongs to the function's head.
         let head = quote_spanned!(at=> move || -> #returns);
         let closure = quote!(#head #body);
-        let call = match lasting {
-            None => quote!(#hooks::drive_sync(&__PAREA_SITE, #closure, #outcome)),
-            Some(Returned { what: What::Future, boxed, .. }) => {
-                let drive = quote!(#hooks::drive_returned(&__PAREA_SITE, #closure, #outcome));
-                if boxed.is_some() { quote!(#hooks::Box::pin(#drive)) } else { drive }
+        let call = match (flow, future) {
+            (None, None) => quote!(#hooks::drive_sync(&__PAREA_SITE, #closure, #outcome)),
+            (Some(flow), None) => flow_call(options, &flow, "", &closure, &outcome, &hooks),
+            (flow, Some(future)) => {
+                let drive = match flow {
+                    None => quote!(#hooks::drive_returned(&__PAREA_SITE, #closure, #outcome)),
+                    Some(flow) => flow_call(options, &flow, "returned_", &closure, &outcome, &hooks),
+                };
+                if future.boxed.is_some() { quote!(#hooks::Box::pin(#drive)) } else { drive }
             }
-            Some(flow) => flow_call(options, &flow, "", &closure, &outcome, &hooks),
         };
         return item(function, &function.sig, quote!(#site #call));
     }
     let head = quote_spanned!(at=> async move);
     let future = quote!(#head #body);
-    let drive = match lasting {
-        None | Some(Returned { what: What::Future, .. }) => {
-            quote!(#hooks::drive(&__PAREA_SITE, #future, #outcome))
-        }
+    let drive = match flow {
+        None => quote!(#hooks::drive(&__PAREA_SITE, #future, #outcome)),
         Some(flow) => flow_call(options, &flow, "drive_", &future, &outcome, &hooks),
     };
     if keeps_async_fn(function) {
@@ -68,7 +73,8 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
     let drive = if options.boxed { quote!(#hooks::Box::pin(#drive)) } else { drive };
     let traced = item(function, &sig, quote!(#site #drive));
     // A body that makes a future means it, if the function says so.
-    let makes_future = lasting.map(|_| quote!(clippy::async_yields_async,));
+    let makes_future = lasting.filter(|lasting| lasting.what == What::Future);
+    let makes_future = makes_future.map(|_| quote!(clippy::async_yields_async,));
     // Documentation shows the function as it was written.
     let written = item(function, &function.sig, quote!(loop {}));
     quote! {
@@ -119,7 +125,8 @@ fn flow_call(
     let failed = flow.fallible.then(|| {
         let (error, end) = (local("error"), local("end"));
         let (rungs, capture) = (rungs(hooks), capture_error(&error, &end, hooks));
-        quote!(|#error, #end| { #rungs #capture },)
+        let of = flow.error.map(inferable).map(|of| quote!(: &#of));
+        quote!(|#error #of, #end| { #rungs #capture },)
     });
     quote!(#hooks::#hook(&__PAREA_SITE, #body, #item, #failed #wrap))
 }

@@ -13,6 +13,8 @@ pub(crate) struct Returned<'a> {
     pub(crate) item: Option<&'a Type>,
     /// Whether it is the `Ok` of a `Result`.
     pub(crate) fallible: bool,
+    /// The `Err`, if it is written.
+    pub(crate) error: Option<&'a Type>,
     /// The boxed type as it is written, with how it is boxed.
     pub(crate) boxed: Option<(&'a Type, Boxed)>,
 }
@@ -44,22 +46,31 @@ pub(crate) fn told(output: &Type) -> Option<Returned<'_>> {
     let result = last_segment(output).filter(|last| last.ident == "Result")?;
     let inner = lasting(types(result).next()?)?;
     // A future in a `Result` is a value: nobody returns one from a model call.
-    (inner.what != What::Future).then_some(Returned { fallible: true, ..inner })
+    (inner.what != What::Future).then_some(Returned { fallible: true, error: types(result).nth(1), ..inner })
+}
+
+/// What a returned future is ready with, if that lasts in turn: a method of `async_trait` that streams.
+pub(crate) fn ready_with<'a>(returned: &Returned<'a>, is_forced: bool) -> Option<Returned<'a>> {
+    let output = returned.item.filter(|_| returned.what == What::Future)?;
+    let told = told(output).filter(|told| told.what != What::Future);
+    told.or_else(|| forced(output).filter(|_| is_forced))
 }
 
 /// What the option `stream` takes it for: a box of a stream or an iterator behind an alias, plain or in a `Result`.
 pub(crate) fn forced(output: &Type) -> Option<Returned<'_>> {
-    let told =
-        |boxed, fallible| Returned { what: What::Alias, item: None, fallible, boxed: Some((boxed, Boxed::Held)) };
+    let told = |boxed, fallible, error| {
+        let boxed = Some((boxed, Boxed::Held));
+        Returned { what: What::Alias, item: None, fallible, error, boxed }
+    };
     let last = last_segment(output)?;
     match types(last).next() {
-        Some(inner) if last.ident == "Result" => last_segment(inner).map(|_| told(inner, true)),
-        _ => Some(told(output, false)),
+        Some(inner) if last.ident == "Result" => last_segment(inner).map(|_| told(inner, true, types(last).nth(1))),
+        _ => Some(told(output, false, None)),
     }
 }
 
 fn lasting(output: &Type) -> Option<Returned<'_>> {
-    let returned = |(what, item), boxed| Returned { what, item, fallible: false, boxed };
+    let returned = |(what, item), boxed| Returned { what, item, fallible: false, error: None, boxed };
     match output {
         Type::Paren(inner) => lasting(&inner.elem),
         Type::Group(inner) => lasting(&inner.elem),

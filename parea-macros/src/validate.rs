@@ -98,6 +98,7 @@ pub(crate) fn check(options: &Options, function: Function) -> Result<Function> {
 fn check_stream(stream: &Flow, options: &Options, function: &Function, errors: &mut Errors) {
     match function.output().map(|output| (output, returns::told(output))) {
         Some((_, Some(told))) if told.what != What::Future => {}
+        Some((_, Some(future))) if function.sig.asyncness.is_none() && returns::ready_with(&future, true).is_some() => {}
         // The type that is meant may be behind an alias, which is told by the type itself.
         Some((output, _)) if returns::forced(output).is_some() => {}
         Some((output, _)) => errors.at(

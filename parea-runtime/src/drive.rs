@@ -209,6 +209,15 @@ impl Progress {
         }
     }
 
+    /// Of a span that has begun already.
+    fn begun(span: Option<Arc<Span>>) -> Self {
+        match span {
+            Some(span) if span.is_muted() => Self::Muted,
+            Some(span) => Self::Live(span),
+            None => Self::Off,
+        }
+    }
+
     fn into_live(self) -> Option<Live> {
         match self {
             Self::Live(span) => Some(Live(span)),
@@ -239,7 +248,7 @@ where
 {
     let span = context::begin(site);
     let future = run(span.as_ref(), body);
-    Drive { progress: span.map_or(Progress::Off, Progress::Live), body: Some(future), outcome }
+    Drive { progress: Progress::begun(span), body: Some(future), outcome }
 }
 
 /// [`drive`] where the span goes on in what `complete` makes of the body's result.
@@ -249,6 +258,21 @@ where
     C: FnOnce(F::Output, Option<Live>) -> T,
 {
     DriveOn { progress: Progress::New(site), body: Some(body), complete: Some(complete) }
+}
+
+/// [`drive_on`] for a plain function that returns a future.
+pub(crate) fn drive_returned_on<F, C, T>(
+    site: &'static CallSite,
+    body: impl FnOnce() -> F,
+    complete: C,
+) -> DriveOn<F, C>
+where
+    F: Future,
+    C: FnOnce(F::Output, Option<Live>) -> T,
+{
+    let span = context::begin(site);
+    let future = run(span.as_ref(), body);
+    DriveOn { progress: Progress::begun(span), body: Some(future), complete: Some(complete) }
 }
 
 /// A span whose body has returned and that has not ended yet.

@@ -27,7 +27,8 @@ pub use crate::{
     items::Keep,
     returned::{
         Boxed, Holds, boxed, drive_boxed, drive_iterator, drive_stream, drive_try_boxed, drive_try_iterator,
-        drive_try_stream, iterator, stream, take_in, try_boxed, try_iterator, try_stream,
+        drive_try_stream, iterator, returned_boxed, returned_iterator, returned_stream, returned_try_boxed,
+        returned_try_iterator, returned_try_stream, stream, take_in, try_boxed, try_iterator, try_stream,
     },
     site::CallSite,
 };

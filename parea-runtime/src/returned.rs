@@ -6,7 +6,7 @@ use futures_core::Stream;
 
 use crate::{
     context,
-    drive::{DriveOn, Live, drive_on, run},
+    drive::{DriveOn, Live, drive_on, drive_returned_on, run},
     flow::{CaptureItem, Each},
     hooks::{CallSite, End},
     span::Span,
@@ -72,7 +72,8 @@ boxed! {
 /// The hooks of one kind of flow: returned as it is or in a `Result`, by a plain or an async function. `wrap` applies
 /// what the option `stream(..)` says and boxes what the signature says is boxed.
 macro_rules! hooks {
-    ($trait:ident, $new:path, $traced:ty: $plain:ident $fallible:ident $plain_async:ident $fallible_async:ident) => {
+    ($trait:ident, $new:path, $traced:ty: $plain:ident $fallible:ident $plain_async:ident $fallible_async:ident
+        $plain_returned:ident $fallible_returned:ident) => {
         /// For a plain function.
         pub fn $plain<S: $trait, O: Fn(&S::Item, &mut End), T>(
             site: &'static CallSite,
@@ -128,12 +129,45 @@ macro_rules! hooks {
                 Ok(wrap($new(source, span, capture)))
             })
         }
+
+        /// For a plain function that returns a future.
+        pub fn $plain_returned<F, S: $trait, O: Fn(&S::Item, &mut End), T>(
+            site: &'static CallSite,
+            body: impl FnOnce() -> F,
+            capture: O,
+            wrap: impl FnOnce($traced) -> T,
+        ) -> DriveOn<F, impl FnOnce(S, Option<Live>) -> T>
+        where
+            F: Future<Output = S>,
+        {
+            drive_returned_on(site, body, move |source, span| wrap($new(source, span, capture)))
+        }
+
+        /// For a plain function that returns a future that may fail before.
+        pub fn $fallible_returned<F, S: $trait, E, O: Fn(&S::Item, &mut End), T>(
+            site: &'static CallSite,
+            body: impl FnOnce() -> F,
+            capture: O,
+            failed: impl FnOnce(&E, &mut End),
+            wrap: impl FnOnce($traced) -> T,
+        ) -> DriveOn<F, impl FnOnce(Result<S, E>, Option<Live>) -> Result<T, E>>
+        where
+            F: Future<Output = Result<S, E>>,
+        {
+            drive_returned_on(site, body, move |result, span: Option<Live>| {
+                let source = begun(result, span.as_ref().map(|Live(span)| span), failed)?;
+                Ok(wrap($new(source, span, capture)))
+            })
+        }
     };
 }
 
-hooks!(Stream, Streamed::new, Streamed<S, Each<O>>: stream try_stream drive_stream drive_try_stream);
-hooks!(Iterator, Iterated::new, Iterated<S, Each<O>>: iterator try_iterator drive_iterator drive_try_iterator);
-hooks!(Boxed, S::traced, S::Traced<O>: boxed try_boxed drive_boxed drive_try_boxed);
+hooks!(Stream, Streamed::new, Streamed<S, Each<O>>:
+    stream try_stream drive_stream drive_try_stream returned_stream returned_try_stream);
+hooks!(Iterator, Iterated::new, Iterated<S, Each<O>>:
+    iterator try_iterator drive_iterator drive_try_iterator returned_iterator returned_try_iterator);
+hooks!(Boxed, S::traced, S::Traced<O>:
+    boxed try_boxed drive_boxed drive_try_boxed returned_boxed returned_try_boxed);
 
 /// The source, or the end of the span with the error.
 fn begun<S, E>(result: Result<S, E>, span: Option<&Arc<Span>>, failed: impl FnOnce(&E, &mut End)) -> Result<S, E> {
