@@ -328,7 +328,7 @@ fn record(options: &Options, function: &Function, hooks: &TokenStream) -> TokenS
         }
     }
     for (key, expression) in &options.inputs {
-        let (key, value) = (json_key(key), local("value"));
+        let value = local("value");
         let capture = capture(&value, &quote!(#recorder.input(#key)), hooks);
         statements.extend(quote!(match &(#expression) { #value => { #capture } }));
     }
@@ -363,21 +363,8 @@ fn moved_in(options: &Options, function: &Function, skipped: &impl Fn(&Ident) ->
     all.iter().map(|(cfg, outer, _)| quote!(#(#cfg)* let _ = &#outer;)).collect()
 }
 
-/// The key as a JSON member: `"key":`.
-fn json_key(key: &str) -> String {
-    let mut member = String::from("\"");
-    for letter in key.chars() {
-        match letter {
-            '"' | '\\' => member.extend(['\\', letter]),
-            letter if letter < ' ' => member.extend(format!("\\u{:04x}", u32::from(letter)).chars()),
-            letter => member.push(letter),
-        }
-    }
-    member + "\":"
-}
-
 fn input(name: &Ident, reference: &TokenStream, recorder: &Ident, hooks: &TokenStream) -> TokenStream {
-    let key = json_key(&name.unraw().to_string());
+    let key = name.unraw().to_string();
     capture(reference, &quote!(#recorder.input(#key)), hooks)
 }
 

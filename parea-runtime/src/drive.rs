@@ -102,21 +102,24 @@ impl Drop for Left {
 }
 
 /// Ends the innermost span with what its body returned.
+#[inline]
 fn end(step: &mut Step<'_>) {
-    let Some(mut end) = stack::begin_end() else { return };
-    // The span stays in force: a value's `Serialize` may call annotated functions too.
-    end.fill(&mut |end| {
-        step(Some(end));
-    });
-    stack::finish(end);
+    let mut end = End::default();
+    if stack::begin_end(&mut end) {
+        // The span stays in force: a value's `Serialize` may call annotated functions too.
+        end.fill(|end| _ = step(Some(end)));
+        stack::finish(&mut end);
+    }
 }
 
 /// Ends the innermost span without an output.
 #[cold]
 fn fail(error: &str) {
-    let Some(mut end) = stack::begin_end() else { return };
-    end.fail(error);
-    stack::finish(end);
+    let mut end = End::default();
+    if stack::begin_end(&mut end) {
+        end.fail(error);
+        stack::finish(&mut end);
+    }
 }
 
 /// How far the span of a future is.

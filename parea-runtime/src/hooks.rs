@@ -18,7 +18,6 @@ use crate::{
     evaluation::Evaluator,
     json::{Buffer, push_text},
     record::{Outcome, Sections, text_of},
-    redact::is_secret_name,
     span::Draft,
     stack,
 };
@@ -62,15 +61,26 @@ pub(crate) fn guarded(record: &mut dyn FnMut()) -> Result<(), String> {
 /// What the body returned, as it is being captured.
 #[derive(Debug, Default)]
 pub struct End {
-    buffer: Buffer,
-    /// Where the span's own bytes begin: its inputs come first.
-    start: usize,
+    pub(crate) captured: Captured,
     /// Where what is being written began.
     mark: usize,
     writing: Writing,
-    sections: Sections,
-    latency: Duration,
     failed: bool,
+    pub(crate) latency: Duration,
+}
+
+/// What was captured of a span that ends: bytes of the sections, from `start` to the end of the buffer.
+#[derive(Debug, Default)]
+pub(crate) struct Captured {
+    pub(crate) buffer: Buffer,
+    pub(crate) start: usize,
+    pub(crate) sections: Sections,
+}
+
+impl Captured {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.buffer.bytes[self.start..]
+    }
 }
 
 /// The section of the record that grows.
@@ -84,9 +94,13 @@ enum Writing {
 
 impl End {
     /// For a span whose inputs are the last that stands in the buffer.
-    pub(crate) fn new(buffer: Buffer, start: usize, inputs: u32, latency: Duration) -> Self {
-        let sections = Sections { inputs, ..Sections::default() };
-        Self { start, mark: buffer.len(), buffer, sections, latency, ..Self::default() }
+    #[inline]
+    pub(crate) fn take(&mut self, buffer: &mut Buffer, start: usize, inputs: u32, latency: Duration) {
+        mem::swap(&mut self.captured.buffer, buffer);
+        self.captured.start = start;
+        self.captured.sections.inputs = inputs;
+        self.mark = self.captured.buffer.len();
+        self.latency = latency;
     }
 
     /// For the value, or the `Ok` of a `Result`.
@@ -105,47 +119,64 @@ impl End {
         self.next(Writing::Error)
     }
 
+    #[inline(never)]
     fn next(&mut self, writing: Writing) -> Slot<'_> {
         self.settle();
         self.writing = writing;
-        Slot::new(&mut self.buffer)
+        Slot::new(&mut self.captured.buffer)
     }
 
     /// What was written so far belongs to its section.
+    #[inline]
     fn settle(&mut self) {
-        let bytes = (self.buffer.len() - self.mark) as u32;
+        let Captured { buffer, sections, .. } = &mut self.captured;
         *match self.writing {
-            Writing::Output => &mut self.sections.output,
-            Writing::OutputForEvalMetrics => &mut self.sections.output_for_eval_metrics,
-            Writing::Error => &mut self.sections.error,
-        } += bytes;
-        self.mark = self.buffer.len();
+            Writing::Output => &mut sections.output,
+            Writing::OutputForEvalMetrics => &mut sections.output_for_eval_metrics,
+            Writing::Error => &mut sections.error,
+        } += (buffer.len() - self.mark) as u32;
+        self.mark = buffer.len();
     }
 
     /// Runs what fills it. If that panics, the output says so.
-    #[inline(never)]
-    pub(crate) fn fill(&mut self, capture: &mut dyn FnMut(&mut Self)) {
-        if let Err(panic) = guarded(&mut || capture(self)) {
-            let inputs = self.sections.inputs;
-            self.buffer.bytes.truncate(self.start + inputs as usize);
-            self.mark = self.buffer.len();
-            (self.writing, self.sections) = (Writing::Output, Sections { inputs, ..Sections::default() });
-            push_text(&mut self.buffer.bytes, &panic);
+    #[inline]
+    pub(crate) fn fill(&mut self, capture: impl FnOnce(&mut Self)) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| capture(self))) {
+            self.spoilt(&*payload);
         }
-        if self.failed && self.sections.error == 0 && matches!(self.buffer.bytes.get(self.mark..), Some(b"" | b"null"))
-        {
-            self.buffer.bytes.truncate(self.mark);
-            push_text(&mut self.buffer.bytes, "(no text)");
-        }
-        // An error is a text: one that has nothing but its `Serialize` is shown as JSON.
-        if let Some(json) =
-            self.buffer.bytes.get(self.mark..).filter(|json| self.failed && !matches!(json, [] | [b'"', ..]))
-        {
-            let text = String::from_utf8_lossy(json).into_owned();
-            self.buffer.bytes.truncate(self.mark);
-            push_text(&mut self.buffer.bytes, &text);
+        if self.failed {
+            self.ensure_text();
         }
         self.settle();
+    }
+
+    #[cold]
+    fn spoilt(&mut self, payload: &(dyn Any + Send)) {
+        let Captured { buffer, start, sections } = &mut self.captured;
+        buffer.bytes.truncate(*start + sections.inputs as usize);
+        *sections = Sections { inputs: sections.inputs, ..Sections::default() };
+        (self.mark, self.writing) = (buffer.len(), Writing::Output);
+        push_text(&mut buffer.bytes, &format!("<{}>", panic_error(payload)));
+    }
+
+    /// An error always has a text, so that it is told from a success.
+    fn ensure_text(&mut self) {
+        let bytes = &mut self.captured.buffer.bytes;
+        if self.captured.sections.error == 0 && matches!(bytes.get(self.mark..), Some(b"" | b"null")) {
+            bytes.truncate(self.mark);
+            push_text(bytes, "(no text)");
+        }
+        // One that has nothing but its `Serialize` is shown as JSON.
+        if let Some(json) = bytes.get(self.mark..).filter(|json| !matches!(json, [] | [b'"', ..])) {
+            let text = String::from_utf8_lossy(json).into_owned();
+            bytes.truncate(self.mark);
+            push_text(bytes, &text);
+        }
+    }
+
+    /// Whether what was captured is told by `Debug` or by its type's name.
+    pub(crate) fn is_described(&self) -> bool {
+        self.captured.buffer.described
     }
 
     /// The span failed by other means than an `Err`.
@@ -154,28 +185,15 @@ impl End {
         self.settle();
     }
 
-    /// Whether what was captured is told by `Debug` or by its type's name.
-    pub(crate) fn is_described(&self) -> bool {
-        self.buffer.described
-    }
-
-    pub(crate) fn latency(&self) -> Duration {
-        self.latency
-    }
-
-    /// The sections' sizes, where they begin, and the buffer that holds them.
-    pub(crate) fn take_parts(&mut self) -> (Sections, usize, Buffer) {
-        (self.sections, self.start, mem::take(&mut self.buffer))
-    }
-
     pub(crate) fn outcome(self) -> Outcome {
-        let Sections { inputs, output, output_for_eval_metrics, error, .. } = self.sections;
-        let mut rest = &self.buffer.bytes[self.start + inputs as usize..];
+        let Sections { inputs, output, output_for_eval_metrics, error, .. } = self.captured.sections;
+        let mut rest = self.captured.bytes();
         let mut section = |bytes: u32| {
             let (section, after) = rest.split_at(bytes as usize);
             rest = after;
             section
         };
+        section(inputs);
         Outcome {
             output: section(output).to_vec(),
             output_for_eval_metrics: section(output_for_eval_metrics).to_vec(),
@@ -193,37 +211,43 @@ pub fn apply<T: ?Sized, R>(value: &T, closure: impl FnOnce(&T) -> R) -> R {
 /// first, before it moves its arguments.
 #[inline(never)]
 pub fn record(site: &'static CallSite, capture: &mut dyn FnMut(&mut Recorder)) {
-    if !context::is_listening() {
+    let mut recorder = Recorder::default();
+    if !context::is_listening() || !stack::begin_inputs(site, &mut recorder) {
         return;
     }
-    let Some(mut recorder) = stack::begin_inputs(site) else { return };
     // The stack is free meanwhile: the user's `Serialize` may start spans or score the current one.
-    if let Err(panic) = guarded(&mut || capture(&mut recorder)) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| capture(&mut recorder))) {
+        let panic = format!("<{}>", panic_error(&*payload));
         recorder.draft().metadata.insert("capture_failed".to_owned(), panic.into());
     }
-    stack::keep_inputs(recorder);
+    stack::keep_inputs(&mut recorder);
 }
 
 /// The inputs and options of one call, as they are being captured.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Recorder {
     buffer: Buffer,
     /// Where the inputs begin: a JSON object that lacks its closing brace.
     start: usize,
-    draft: Option<Box<Draft>>,
-    target: Option<Arc<str>>,
+    pub(crate) draft: Option<Box<Draft>>,
+    pub(crate) target: Option<Arc<str>>,
 }
 
 impl Recorder {
     /// Captures behind what stands in the buffer.
-    pub(crate) fn new(buffer: Buffer) -> Self {
-        Self { start: buffer.len(), buffer, draft: None, target: None }
+    #[inline]
+    pub(crate) fn take(&mut self, buffer: &mut Buffer) {
+        mem::swap(&mut self.buffer, buffer);
+        self.start = self.buffer.len();
     }
 
-    pub(crate) fn into_parts(mut self) -> (Buffer, usize, Option<Box<Draft>>, Option<Arc<str>>) {
+    /// Gives it back with the inputs at its end; where they begin.
+    #[inline]
+    pub(crate) fn put_back(&mut self, buffer: &mut Buffer) -> usize {
         let empty = self.buffer.len() == self.start;
         self.buffer.bytes.extend_from_slice(if empty { b"{}" } else { b"}" });
-        (self.buffer, self.start, self.draft, self.target)
+        mem::swap(&mut self.buffer, buffer);
+        self.start
     }
 
     #[cold]
@@ -231,14 +255,12 @@ impl Recorder {
         self.draft.get_or_insert_default()
     }
 
-    /// Room for the input of that name. `key` is the name as a JSON member: `"name":`.
+    /// Room for the input of that name.
     #[inline(never)]
-    pub fn input(&mut self, key: &'static str) -> Slot<'_> {
-        let opens = self.buffer.len() == self.start;
-        self.buffer.bytes.push(if opens { b'{' } else { b',' });
-        self.buffer.bytes.extend_from_slice(key.as_bytes());
-        let name = key.get(1..key.len().saturating_sub(2)).unwrap_or_default();
-        Slot::of(&mut self.buffer, is_secret_name(name))
+    pub fn input(&mut self, name: &'static str) -> Slot<'_> {
+        let lead = if self.buffer.len() == self.start { b'{' } else { b',' };
+        let secret = self.buffer.push_key(lead, name);
+        Slot::of(&mut self.buffer, secret)
     }
 
     /// Adds a tag.

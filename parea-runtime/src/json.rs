@@ -2,9 +2,11 @@
 //! what its key or its type says is secret.
 
 mod escape;
+mod keys;
 mod writer;
 
 pub(crate) use escape::{Escaping, push_text, push_text_body};
+use keys::Keys;
 pub(crate) use writer::write;
 
 /// Most bytes that one captured value may take. What is longer is cut, and a mark says how much there was.
@@ -18,10 +20,23 @@ pub(crate) struct Buffer {
     pub(crate) redacted: u32,
     /// A value was written as its `Debug` shows it or by its type's name: a text, but not one of the user's.
     pub(crate) described: bool,
+    /// What is known of keys.
+    keys: Keys,
 }
 
 impl Buffer {
+    /// One that begins with these bytes.
+    pub(crate) fn of(bytes: Vec<u8>) -> Self {
+        Self { bytes, ..Self::default() }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Appends the key of a member, behind `lead`: a comma or an opening brace. Whether its value is a secret.
+    #[inline]
+    pub(crate) fn push_key(&mut self, lead: u8, key: &'static str) -> bool {
+        self.keys.push(&mut self.bytes, lead, key)
     }
 }

@@ -55,31 +55,42 @@ impl<'a> Slot<'a> {
     }
 
     /// Runs `write`; if it fails or panics, the slot is as before and says why.
-    #[inline(never)]
-    fn attempt(&mut self, write: &mut dyn FnMut(&mut Buffer) -> Result<(), String>) -> Result<(), String> {
+    #[inline]
+    fn attempt(&mut self, write: impl FnOnce(&mut Buffer) -> Result<(), String>) -> Result<(), String> {
         if self.secret {
-            push_text(&mut self.buffer.bytes, REDACTED);
-            self.buffer.redacted += 1;
+            self.redact();
             return Ok(());
         }
-        let written = catch_unwind(AssertUnwindSafe(|| write(self.buffer)));
-        let failure = match written {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(failure)) => failure,
-            Err(payload) => crate::hooks::panic_error(&*payload),
-        };
+        match catch_unwind(AssertUnwindSafe(|| write(self.buffer))) {
+            Ok(Ok(())) => Ok(()),
+            failed => Err(self.undo(failed)),
+        }
+    }
+
+    #[cold]
+    fn redact(&mut self) {
+        push_text(&mut self.buffer.bytes, REDACTED);
+        self.buffer.redacted += 1;
+    }
+
+    #[cold]
+    fn undo(&mut self, failed: std::thread::Result<Result<(), String>>) -> String {
         self.buffer.bytes.truncate(self.start);
-        Err(failure)
+        match failed {
+            Ok(failed) => failed.err().unwrap_or_default(),
+            Err(payload) => crate::hooks::panic_error(&*payload),
+        }
     }
 
     fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), String> {
-        self.attempt(&mut |buffer| json::write(buffer, value))
+        self.attempt(|buffer| json::write(buffer, value))
     }
 
     /// A text as it is being formatted.
+    #[inline(never)]
     fn shown(&mut self, value: fmt::Arguments<'_>) -> Result<(), String> {
         self.buffer.described = true;
-        self.attempt(&mut |buffer| {
+        self.attempt(|buffer| {
             let mut text = Escaping::open(&mut buffer.bytes);
             let formatted = text.write_fmt(value);
             text.close(formatted).map_err(|error| error.to_string())
@@ -172,7 +183,7 @@ impl DebugLockTag {
     /// Writes the value.
     #[inline(never)]
     pub fn write<T: DebugLock + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
-        if let Err(failure) = slot.attempt(&mut |buffer| {
+        if let Err(failure) = slot.attempt(|buffer| {
             buffer.described = true;
             let mut text = Escaping::open(&mut buffer.bytes);
             let shown = value.show(&mut text);
@@ -355,7 +366,7 @@ fn write_chain(slot: &mut Slot<'_>, first: &dyn Display, source: Option<&(dyn Er
     if source.is_none() {
         return slot.shown(format_args!("{first}"));
     }
-    slot.attempt(&mut |buffer| {
+    slot.attempt(|buffer| {
         push_text(&mut buffer.bytes, &chain(first.to_string(), source));
         Ok(())
     })

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    books::{Books, Until},
+    books::{Books, Fate, Until},
     record::{self, Record, Records},
     report::FlushReport,
     thread_log::Registry,
@@ -94,6 +94,19 @@ impl Queue {
         }
         taken.through = state.taken;
         taken
+    }
+
+    /// Drops what waits, counted as delivered: for measurements.
+    pub(crate) fn discard(&self) {
+        loop {
+            let taken = self.take_batch();
+            if taken.is_empty() {
+                return;
+            }
+            self.books.settle(taken.pieces.iter().map(|piece| record::count(piece)).sum(), Fate::Delivered);
+            self.leave(taken.bytes);
+            self.books.release(taken.through);
+        }
     }
 
     /// Gives back the room of records that were taken and have left memory.

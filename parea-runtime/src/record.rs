@@ -150,20 +150,10 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// Whether it has to be evaluated before it is sent: it asks for that, has not failed, and its lot says so.
-    pub(crate) fn wants_evaluation(&self) -> bool {
-        self.known.draft.as_ref().is_some_and(|draft| {
-            !draft.evaluators.0.is_empty()
-                && draft.errors.is_empty()
-                && self.sections.error == 0
-                && draft.apply_eval_frac.is_none_or(|fraction| fastrand::f64() < fraction)
-        })
-    }
-
     /// The record as it stands.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let Self { span, known, sections, .. } = self;
-        let (mut buffer, mut sections) = (Buffer { bytes: self.captured.clone(), ..Buffer::default() }, *sections);
+        let (mut buffer, mut sections) = (Buffer::of(self.captured.clone()), *sections);
         let experiment = span.trace.scope.as_ref().and_then(|scope| scope.experiment.as_deref());
         push_rest(&mut buffer, &mut sections, known.draft.as_deref(), self.target.as_deref(), experiment);
         let Trace { root_id, sample_rate, .. } = *span.trace;

@@ -24,6 +24,7 @@ impl fmt::Debug for Secret {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub(crate) struct Settings {
     pub(crate) project: String,
     pub(crate) api_key: Option<Secret>,
@@ -38,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) redactor: Redactor,
     /// Nothing is recorded.
     pub(crate) off: bool,
+    /// Logs are dropped and counted as delivered.
+    pub(crate) discard: bool,
 }
 
 impl Settings {
@@ -56,6 +59,7 @@ impl Settings {
             flush_on_signals: false,
             redactor: Redactor::default(),
             off: variable("TURN_OFF_PAREA_LOGGING").is_some_and(|value| is_true(&value)),
+            discard: false,
         }
     }
 }

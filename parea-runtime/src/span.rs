@@ -133,6 +133,15 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
+    /// Whether the span has to be evaluated before its record is sent: it asks for that, has not failed, and its lot says
+    /// so.
+    pub(crate) fn wants_evaluation(&self, failed: bool) -> bool {
+        !failed
+            && !self.evaluators.0.is_empty()
+            && self.errors.is_empty()
+            && self.apply_eval_frac.is_none_or(|fraction| fastrand::f64() < fraction)
+    }
+
     /// Takes over what an annotation says. What was said in the body, or in the expressions themselves, stays.
     pub(crate) fn fill_in(&mut self, said: Self) {
         self.tags.splice(0..0, said.tags);

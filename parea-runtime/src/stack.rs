@@ -8,12 +8,14 @@
 
 use std::{cell::RefCell, mem, sync::Arc, time::Duration};
 
+use uuid::Uuid;
+
 use crate::{
     client,
     clock::Moment,
     evaluation,
     exit::fork::{self, PerProcess},
-    hooks::{End, Recorder},
+    hooks::{Captured, End, Recorder},
     id,
     json::{Buffer, push_text},
     record::{self, Finished, Outcome, Sections},
@@ -63,8 +65,7 @@ struct Stack {
     children: Vec<[u64; 2]>,
     random: fastrand::Rng,
     writer: Option<Writer>,
-    /// Records that do not go to the exporter, until the stack is free: those who get them have locks of their own.
-    aside: Vec<(Sink, Vec<u8>)>,
+    waiting: Vec<Waiting>,
 }
 
 /// A step down into the program.
@@ -80,9 +81,11 @@ enum Frame {
     Muted,
 }
 
+/// What every span needs. It is small, for it is written and dropped with each call.
 #[derive(Debug)]
 struct Open {
     identity: Identity,
+    root_id: Uuid,
     /// Index of the frame by which this thread came into the trace.
     base: u32,
     /// Where its inputs begin in the buffer, and how long they are.
@@ -90,24 +93,47 @@ struct Open {
     inputs: u32,
     /// Where its children begin.
     children_start: u32,
+    /// Of a root: number of the next span of its trace, as long as they are all on this thread.
+    next_order: u32,
     awaits_inputs: bool,
     /// Whether its record goes to the exporter, by whatever way.
     exported: bool,
-    draft: Option<Box<Draft>>,
-    target: Option<Arc<str>>,
-    /// Of the root.
-    trace: LocalTrace,
+    /// Whether the trace has nothing that is to be looked up when the span ends.
+    plain: bool,
+    rest: Option<Box<Rest>>,
 }
 
-/// What the spans of a trace share, as long as they are all on this thread.
-#[derive(Debug)]
-struct LocalTrace {
-    next_order: u32,
+/// What few spans have.
+#[derive(Debug, Default)]
+struct Rest {
+    draft: Option<Box<Draft>>,
+    target: Option<Arc<str>>,
+    /// Of a root: where it started.
     scope: Option<Arc<Scope>>,
-    /// The chance by which the root was kept, if it had one.
+    /// Of a root: the chance by which it was kept, if it had one.
     sample_rate: Option<f64>,
-    /// From when one of them is shared on.
-    shared: Option<Arc<Trace>>,
+    /// Of a root: its trace, from when one of the spans is shared on.
+    trace: Option<Arc<Trace>>,
+}
+
+impl Open {
+    /// One that has just begun.
+    #[inline]
+    fn new(identity: Identity, root_id: Uuid, base: u32) -> Self {
+        Self {
+            identity,
+            root_id,
+            base,
+            buffer_start: 0,
+            inputs: 0,
+            children_start: 0,
+            next_order: 1,
+            awaits_inputs: true,
+            exported: true,
+            plain: true,
+            rest: None,
+        }
+    }
 }
 
 /// What became of an attempt to begin a span.
@@ -137,11 +163,29 @@ fn with<R>(body: impl FnOnce(&mut Stack) -> R) -> Option<R> {
     STACK.try_with(|stack| stack.try_borrow_mut().ok().map(|mut stack| body(&mut stack))).ok().flatten()
 }
 
-/// Hands on what goes to tests and experiments, and to the disk if that is not to wait.
-fn hand_aside() {
-    client::write_through();
-    while let Some((sink, record)) = with(|stack| stack.aside.pop()).flatten() {
-        sink.finished(record);
+/// Hands on what goes elsewhere than to the exporter.
+#[cold]
+fn hand_on() {
+    while let Some(waiting) = with(|stack| stack.waiting.pop()).flatten() {
+        waiting.hand_on();
+    }
+}
+
+/// A record for others than the exporter. They have locks and code of their own, so it waits until the stack is free.
+#[derive(Debug)]
+enum Waiting {
+    /// For a test or an experiment.
+    Aside(Sink, Vec<u8>),
+    /// To be evaluated first.
+    Evaluated(Box<Finished>),
+}
+
+impl Waiting {
+    fn hand_on(self) {
+        match self {
+            Self::Aside(sink, record) => sink.finished(record),
+            Self::Evaluated(record) => evaluation::start(*record),
+        }
     }
 }
 
@@ -179,7 +223,7 @@ pub(crate) fn place() -> Place {
 }
 
 /// Gets ready to capture the inputs of the span that was begun for `site`, if it is the innermost one.
-pub(crate) fn begin_inputs(site: &'static CallSite) -> Option<Recorder> {
+pub(crate) fn begin_inputs(site: &'static CallSite, recorder: &mut Recorder) -> bool {
     with(|stack| {
         let awaited = match stack.frames.last_mut() {
             Some(Frame::Open(open)) => {
@@ -188,29 +232,24 @@ pub(crate) fn begin_inputs(site: &'static CallSite) -> Option<Recorder> {
             Some(Frame::Shared(span)) => span.awaits_inputs_of(site),
             Some(Frame::Scope(_) | Frame::Muted) | None => false,
         };
-        awaited.then(|| Recorder::new(mem::take(&mut stack.buffer)))
+        if awaited {
+            recorder.take(&mut stack.buffer);
+        }
+        awaited
     })
-    .flatten()
+    .unwrap_or(false)
 }
 
 /// Keeps what was captured since [`begin_inputs`].
-pub(crate) fn keep_inputs(recorder: Recorder) {
-    let (buffer, start, draft, target) = recorder.into_parts();
+pub(crate) fn keep_inputs(recorder: &mut Recorder) {
     with(|stack| {
-        stack.buffer = buffer;
+        let start = recorder.put_back(&mut stack.buffer);
+        let (draft, target) = (recorder.draft.take(), recorder.target.take());
         match stack.frames.last_mut() {
             Some(Frame::Open(open)) => {
                 open.inputs = (stack.buffer.len() - start) as u32;
-                match (&mut open.draft, draft) {
-                    (Some(open), Some(said)) => open.fill_in(*said),
-                    (open @ None, said) => *open = said,
-                    (Some(_), None) => {}
-                }
-                if let Some(target) = target {
-                    if let Some(trace) = open.trace.shared.as_ref().filter(|_| open.identity.depth == 0) {
-                        trace.set_root_target(Arc::clone(&target));
-                    }
-                    open.target = Some(target);
+                if draft.is_some() || target.is_some() {
+                    open.rest.get_or_insert_default().fill_in(draft, target);
                 }
             }
             Some(Frame::Shared(span)) => {
@@ -231,59 +270,49 @@ pub(crate) fn keep_inputs(recorder: Recorder) {
 }
 
 /// The body of the innermost span has returned: gets ready to capture what. The span stays entered.
-pub(crate) fn begin_end() -> Option<End> {
+pub(crate) fn begin_end(end: &mut End) -> bool {
     with(|stack| {
         let now = Moment::now();
         match stack.frames.last_mut() {
             Some(Frame::Open(open)) => {
-                let latency = now.since(open.identity.start);
-                let (start, inputs) = (open.buffer_start as usize, mem::take(&mut open.inputs));
-                Some(End::new(mem::take(&mut stack.buffer), start, inputs, latency))
+                let inputs = mem::take(&mut open.inputs);
+                end.take(&mut stack.buffer, open.buffer_start as usize, inputs, now.since(open.identity.start));
+                true
             }
             Some(Frame::Shared(span)) => {
-                let latency = now.since(span.identity.start);
-                let mut buffer = mem::take(&mut stack.buffer);
-                let (start, inputs) = (buffer.len(), span.take_inputs());
-                buffer.bytes.extend_from_slice(&inputs);
-                Some(End::new(buffer, start, inputs.len() as u32, latency))
+                let (start, inputs) = (stack.buffer.len(), span.take_inputs());
+                stack.buffer.bytes.extend_from_slice(&inputs);
+                end.take(&mut stack.buffer, start, inputs.len() as u32, now.since(span.identity.start));
+                true
             }
-            Some(Frame::Scope(_) | Frame::Muted) | None => None,
+            Some(Frame::Scope(_) | Frame::Muted) | None => false,
         }
     })
-    .flatten()
+    .unwrap_or(false)
 }
 
 /// Leaves the innermost span and hands its record over.
-pub(crate) fn finish(mut end: End) {
-    let latency = end.latency();
-    let (sections, start, buffer) = end.take_parts();
-    let evaluated = with(|stack| {
-        if matches!(stack.frames.last(), Some(Frame::Open(open)) if open.is_evaluated()) {
-            stack.share_last();
+pub(crate) fn finish(end: &mut End) {
+    let waits = with(|stack| {
+        match stack.frames.last() {
+            Some(Frame::Open(open)) if fork::is_inherited(open.identity.start) => stack.drop_open(),
+            Some(Frame::Open(open)) if open.plain && open.rest.is_none() => stack.finish_plain(end),
+            _ => stack.finish_any(end),
         }
-        let mut captured = Captured { buffer, start, sections };
-        let evaluated = match stack.frames.pop() {
-            Some(Frame::Open(open)) => {
-                stack.finish_open(&open, &mut captured, latency);
-                None
-            }
-            Some(Frame::Shared(span)) => stack.finish_shared(&span, &mut captured, latency),
-            Some(Frame::Scope(_) | Frame::Muted) | None => None,
-        };
-        stack.buffer = captured.buffer;
-        stack.buffer.bytes.truncate(start);
-        evaluated
+        mem::swap(&mut stack.buffer, &mut end.captured.buffer);
+        stack.buffer.bytes.truncate(end.captured.start);
+        stack.waits()
     });
-    if let Some(record) = evaluated.flatten() {
-        evaluation::start(record);
+    client::write_through();
+    if waits == Some(true) {
+        hand_on();
     }
-    hand_aside();
 }
 
 /// Ends a shared span that may be the innermost one or not.
 pub(crate) fn finish_shared(span: &Arc<Span>, outcome: Outcome) {
     let latency = Moment::now().since(span.identity.start);
-    let mut buffer = Buffer { bytes: span.take_inputs(), ..Buffer::default() };
+    let mut buffer = Buffer::of(span.take_inputs());
     let mut sections = Sections { inputs: buffer.len() as u32, ..Sections::default() };
     buffer.bytes.extend_from_slice(&outcome.output);
     sections.output = outcome.output.len() as u32;
@@ -294,17 +323,15 @@ pub(crate) fn finish_shared(span: &Arc<Span>, outcome: Outcome) {
         push_text(&mut buffer.bytes, &error);
         sections.error = (buffer.len() - before) as u32;
     }
-    let mut captured = Captured { buffer, start: 0, sections };
-    let finished = with(|stack| stack.finish_shared(span, &mut captured, latency));
-    // Without a stack the thread is about to end: a new one, with a log of its own, serves for this once.
-    let mut last = Stack::default();
-    let finished = finished.unwrap_or_else(|| last.finish_shared(span, &mut captured, latency));
-    if let Some(record) = finished {
-        evaluation::start(record);
-    }
-    hand_aside();
-    for (sink, record) in last.aside {
-        sink.finished(record);
+    let mut captured = Captured { buffer, sections, start: 0 };
+    if with(|stack| stack.finish_shared(span, &mut captured, latency)).is_some() {
+        client::write_through();
+        hand_on();
+    } else {
+        // Without a stack the thread is about to end: a new one, with a log of its own, serves for this once.
+        let mut last = Stack::default();
+        last.finish_shared(span, &mut captured, latency);
+        last.waiting.into_iter().for_each(Waiting::hand_on);
     }
 }
 
@@ -325,21 +352,21 @@ pub(crate) fn count_started() {
     }
 }
 
-/// What was captured of a span that ends: bytes of the sections, from `start` to the end of the buffer.
-#[derive(Debug)]
-struct Captured {
-    buffer: Buffer,
-    start: usize,
-    sections: Sections,
-}
-
-impl Captured {
-    fn bytes(&self) -> &[u8] {
-        &self.buffer.bytes[self.start..]
+impl Rest {
+    fn fill_in(&mut self, draft: Option<Box<Draft>>, target: Option<Arc<str>>) {
+        match (&mut self.draft, draft) {
+            (Some(draft), Some(said)) => draft.fill_in(*said),
+            (draft @ None, said) => *draft = said,
+            (Some(_), None) => {}
+        }
+        if let Some(target) = target {
+            if let Some(trace) = &self.trace {
+                trace.set_root_target(Arc::clone(&target));
+            }
+            self.target = Some(target);
+        }
     }
-}
 
-impl Open {
     fn is_evaluated(&self) -> bool {
         self.draft.as_ref().is_some_and(|draft| !draft.evaluators.0.is_empty())
     }
@@ -347,89 +374,108 @@ impl Open {
 
 impl Stack {
     fn begin(&mut self, site: &'static CallSite) -> Begun {
-        // What is not recorded is told before anything is done for it.
-        let scope = match self.frames.last() {
-            Some(Frame::Open(_) | Frame::Shared(_)) => None,
-            Some(Frame::Scope(Some(scope))) => Some(Some(Arc::clone(scope))),
-            Some(Frame::Scope(None)) | None if client::is_recording() => Some(None),
+        match self.frames.last() {
+            Some(Frame::Open(_)) => self.begin_below(site),
+            Some(Frame::Shared(parent)) => {
+                let parent = Arc::clone(parent);
+                self.begin_below_shared(site, &parent);
+            }
+            Some(Frame::Scope(Some(scope))) => {
+                let scope = Arc::clone(scope);
+                return self.begin_root(site, Some(scope));
+            }
+            Some(Frame::Scope(None)) | None if client::is_recording() => return self.begin_root(site, None),
             Some(Frame::Scope(None) | Frame::Muted) | None => return Begun::Off,
-        };
-        let sample_rate = scope.is_some().then(|| site.sample_rate()).flatten();
+        }
+        Begun::Live
+    }
+
+    fn begin_root(&mut self, site: &'static CallSite, scope: Option<Arc<Scope>>) -> Begun {
+        // What is not recorded is told before anything is done for it.
+        let sample_rate = site.sample_rate();
         if sample_rate.is_some_and(|rate| self.random.f64() >= rate) {
             self.frames.push(Frame::Muted);
             return Begun::Muted;
         }
         let start = Moment::now();
         let id = id::fresh(start, &mut self.random);
-        let at = self.frames.len() as u32;
-        let (parent_id, depth, order, base, exported, target) = match self.frames.last_mut() {
-            Some(Frame::Open(parent)) => {
-                let (parent_id, depth, base) = (parent.identity.id, parent.identity.depth + 1, parent.base);
-                let (exported, target) = (parent.exported, parent.target.clone());
-                let (high, low) = id.as_u64_pair();
-                self.children.push([high, low]);
-                (parent_id, depth, self.next_order(base), base, exported, target)
-            }
-            Some(Frame::Shared(parent)) => {
-                let (order, target) = parent.add_child(id);
-                (
-                    parent.identity.id,
-                    parent.identity.depth + 1,
-                    order,
-                    at - 1,
-                    parent.trace.sink().is_exported(),
-                    target,
-                )
-            }
-            Some(Frame::Scope(_) | Frame::Muted) | None => {
-                let exported = scope.as_ref().and_then(Option::as_ref).is_none_or(|scope| scope.sink.is_exported());
-                (id, 0, 0, at, exported, None)
-            }
-        };
-        self.frames.push(Frame::Open(Open {
-            identity: Identity { site, id, parent_id, depth, order, start },
-            base,
-            buffer_start: self.buffer.len() as u32,
-            inputs: 0,
-            children_start: self.children.len() as u32,
-            awaits_inputs: true,
-            exported,
-            draft: None,
-            target,
-            trace: LocalTrace { next_order: 1, scope: scope.flatten(), sample_rate, shared: None },
-        }));
-        if exported {
-            self.writer().count(Count::Started, 1);
-        }
+        let plain = scope.is_none() && sample_rate.is_none();
+        let exported = scope.as_ref().is_none_or(|scope| scope.sink.is_exported());
+        let rest = (!plain).then(|| Box::new(Rest { scope, sample_rate, ..Rest::default() }));
+        let identity = Identity { site, id, parent_id: id, depth: 0, order: 0, start };
+        let base = self.frames.len() as u32;
+        self.open(Open { exported, plain, rest, ..Open::new(identity, id, base) });
         Begun::Live
     }
 
+    /// Inside a span that is on this thread alone.
+    fn begin_below(&mut self, site: &'static CallSite) {
+        let start = Moment::now();
+        let id = id::fresh(start, &mut self.random);
+        let Some(Frame::Open(parent)) = self.frames.last() else { return };
+        let Open { identity: Identity { id: parent_id, depth, .. }, root_id, base, exported, plain, .. } = *parent;
+        let target = parent.rest.as_ref().and_then(|rest| rest.target.clone());
+        let rest = target.map(|target| Box::new(Rest { target: Some(target), ..Rest::default() }));
+        let (high, low) = id.as_u64_pair();
+        self.children.push([high, low]);
+        let order = self.next_order(base);
+        let identity = Identity { site, id, parent_id, depth: depth + 1, order, start };
+        self.open(Open { exported, plain, rest, ..Open::new(identity, root_id, base) });
+    }
+
+    fn begin_below_shared(&mut self, site: &'static CallSite, parent: &Span) {
+        let start = Moment::now();
+        let id = id::fresh(start, &mut self.random);
+        let (order, target) = parent.add_child(id);
+        let rest = target.map(|target| Box::new(Rest { target: Some(target), ..Rest::default() }));
+        let Identity { id: parent_id, depth, .. } = parent.identity;
+        let identity = Identity { site, id, parent_id, depth: depth + 1, order, start };
+        let Trace { root_id, sample_rate, .. } = *parent.trace;
+        let plain = parent.trace.scope.is_none() && sample_rate.is_none();
+        let exported = parent.trace.sink().is_exported();
+        let base = self.frames.len() as u32 - 1;
+        self.open(Open { exported, plain, rest, ..Open::new(identity, root_id, base) });
+    }
+
+    #[inline]
+    fn open(&mut self, open: Open) {
+        if open.exported {
+            self.writer().count(Count::Started, 1);
+        }
+        self.frames.push(Frame::Open(Open {
+            buffer_start: self.buffer.len() as u32,
+            children_start: self.children.len() as u32,
+            ..open
+        }));
+    }
+
     /// The next number in the trace that this thread came into by the frame `base`.
+    #[inline]
     fn next_order(&mut self, base: u32) -> u32 {
-        match &mut self.frames[base as usize] {
-            Frame::Open(root) => {
-                if let Some(trace) = &root.trace.shared {
+        match self.frames.get_mut(base as usize) {
+            Some(Frame::Open(root)) => {
+                if let Some(trace) = root.rest.as_ref().and_then(|rest| rest.trace.as_ref()) {
                     return trace.next_order();
                 }
-                let order = root.trace.next_order;
-                root.trace.next_order += 1;
+                let order = root.next_order;
+                root.next_order += 1;
                 order
             }
-            Frame::Shared(span) => span.trace.next_order(),
+            Some(Frame::Shared(span)) => span.trace.next_order(),
             // A span's base is a span.
-            Frame::Scope(_) | Frame::Muted => 0,
+            Some(Frame::Scope(_) | Frame::Muted) | None => 0,
         }
     }
 
     /// The trace of an open span, shared from now on.
     fn share_trace(&mut self, base: u32) -> Option<Arc<Trace>> {
-        match &mut self.frames[base as usize] {
+        match self.frames.get_mut(base as usize)? {
             Frame::Open(root) => {
-                let LocalTrace { next_order, scope, sample_rate, shared } = &mut root.trace;
-                let shared = shared.get_or_insert_with(|| {
-                    Trace::new(root.identity.id, *next_order, scope.clone(), *sample_rate, root.target.clone())
+                let Rest { target, scope, sample_rate, trace, .. } = &mut **root.rest.get_or_insert_default();
+                let trace = trace.get_or_insert_with(|| {
+                    Trace::new(root.root_id, root.next_order, scope.clone(), *sample_rate, target.clone())
                 });
-                Some(Arc::clone(shared))
+                Some(Arc::clone(trace))
             }
             Frame::Shared(span) => Some(Arc::clone(&span.trace)),
             Frame::Scope(_) | Frame::Muted => None,
@@ -460,76 +506,121 @@ impl Stack {
             self.buffer.bytes.split_off(open.buffer_start as usize)
         };
         let children = self.children.split_off(open.children_start as usize);
-        let known = Known { children, inputs, draft: open.draft };
-        let span = Span::new(open.identity, trace, known, open.target);
+        let Rest { draft, target, .. } = open.rest.map(|rest| *rest).unwrap_or_default();
+        let span = Span::new(open.identity, trace, Known { children, inputs, draft }, target);
         self.frames.push(Frame::Shared(span));
     }
 
-    fn finish_open(&mut self, open: &Open, captured: &mut Captured, latency: Duration) {
-        if fork::is_inherited(open.identity.start) {
-            return self.children.truncate(open.children_start as usize);
+    /// Ends a span of which there is nothing but what was captured.
+    #[inline]
+    fn finish_plain(&mut self, end: &mut End) {
+        let Some(Frame::Open(open)) = self.frames.last() else { return };
+        let children = self.children.get(open.children_start as usize..).unwrap_or_default();
+        let bytes = end.captured.bytes();
+        let head = record::head(&open.identity, open.root_id, None, end.latency, children.len(), end.captured.sections);
+        let writer = self.writer.get_or_insert_with(new_writer);
+        writer.append(&head, children, bytes);
+        if end.captured.buffer.redacted > 0 {
+            writer.count(Count::Redacted, u64::from(mem::take(&mut end.captured.buffer.redacted)));
         }
-        let (root_id, scope, rate) = match self.frames.get(open.base as usize) {
-            Some(Frame::Open(root)) => (root.identity.id, root.trace.scope.as_ref(), root.trace.sample_rate),
-            Some(Frame::Shared(span)) => (span.trace.root_id, span.trace.scope.as_ref(), span.trace.sample_rate),
-            // It is the root itself.
-            Some(Frame::Scope(_) | Frame::Muted) | None => {
-                (open.identity.id, open.trace.scope.as_ref(), open.trace.sample_rate)
+        self.children.truncate(open.children_start as usize);
+        self.frames.pop();
+    }
+
+    /// Leaves a span of the process that this one was forked from: that one ends it.
+    #[cold]
+    fn drop_open(&mut self) {
+        if let Some(Frame::Open(open)) = self.frames.pop() {
+            self.children.truncate(open.children_start as usize);
+        }
+    }
+
+    /// Ends whatever is innermost.
+    #[cold]
+    fn finish_any(&mut self, end: &mut End) {
+        if matches!(self.frames.last(), Some(Frame::Open(open)) if open.rest.as_ref().is_some_and(|rest| rest.is_evaluated()))
+        {
+            self.share_last();
+        }
+        match self.frames.last() {
+            Some(Frame::Open(_)) => self.finish_open(&mut end.captured, end.latency),
+            Some(Frame::Shared(_)) => {
+                if let Some(Frame::Shared(span)) = self.frames.pop() {
+                    self.finish_shared(&span, &mut end.captured, end.latency);
+                }
             }
+            Some(Frame::Scope(_) | Frame::Muted) | None => {}
+        }
+    }
+
+    fn finish_open(&mut self, captured: &mut Captured, latency: Duration) {
+        let Some(Frame::Open(open)) = self.frames.last() else { return };
+        let (scope, rate) = match self.frames.get(open.base as usize) {
+            Some(Frame::Open(root)) => match &root.rest {
+                Some(rest) => (rest.scope.as_ref(), rest.sample_rate),
+                None => (None, None),
+            },
+            Some(Frame::Shared(span)) => (span.trace.scope.as_ref(), span.trace.sample_rate),
+            Some(Frame::Scope(_) | Frame::Muted) | None => (None, None),
         };
         let experiment = scope.and_then(|scope| scope.experiment.as_deref());
+        let (draft, target) = match &open.rest {
+            Some(rest) => (rest.draft.as_deref(), rest.target.as_deref()),
+            None => (None, None),
+        };
         let Captured { buffer, sections, .. } = captured;
-        record::push_rest(buffer, sections, open.draft.as_deref(), open.target.as_deref(), experiment);
-        let (own, children) = self.children.split_at(open.children_start as usize);
-        let head = record::head(&open.identity, root_id, rate, latency, children.len(), captured.sections);
+        record::push_rest(buffer, sections, draft, target, experiment);
+        let children = self.children.get(open.children_start as usize..).unwrap_or_default();
+        let head = record::head(&open.identity, open.root_id, rate, latency, children.len(), captured.sections);
         let writer = self.writer.get_or_insert_with(new_writer);
         match scope.map(|scope| &scope.sink) {
             None | Some(Sink::Exporter) => _ = writer.append(&head, children, captured.bytes()),
-            Some(sink) => self.aside.push((sink.clone(), record::to_bytes(&head, children, captured.bytes()))),
+            Some(sink) => {
+                let record = record::to_bytes(&head, children, captured.bytes());
+                self.waiting.push(Waiting::Aside(sink.clone(), record));
+            }
         }
         let redacted = mem::take(&mut captured.buffer.redacted);
         if redacted > 0 {
             writer.count(Count::Redacted, u64::from(redacted));
         }
-        let own = own.len();
-        self.children.truncate(own);
+        self.children.truncate(open.children_start as usize);
+        self.frames.pop();
     }
 
-    /// Returns the record if it is to be evaluated first.
-    fn finish_shared(&mut self, span: &Arc<Span>, captured: &mut Captured, latency: Duration) -> Option<Finished> {
-        let (known, target) = span.close()?;
+    fn finish_shared(&mut self, span: &Arc<Span>, captured: &mut Captured, latency: Duration) {
+        let Some((known, target)) = span.close() else { return };
         if fork::is_inherited(span.identity.start) {
-            return None;
+            return;
         }
         let redacted = mem::take(&mut captured.buffer.redacted);
         if redacted > 0 {
             self.writer().count(Count::Redacted, u64::from(redacted));
         }
-        let mut finished = Finished {
-            span: Arc::clone(span),
-            latency,
-            known,
-            target,
-            sections: captured.sections,
-            captured: Vec::new(),
-        };
-        if finished.wants_evaluation() {
-            finished.captured = captured.bytes().to_vec();
-            return Some(finished);
+        let failed = captured.sections.error != 0;
+        if known.draft.as_ref().is_some_and(|draft| draft.wants_evaluation(failed)) {
+            let (sections, captured) = (captured.sections, captured.bytes().to_vec());
+            let finished = Finished { span: Arc::clone(span), latency, known, target, sections, captured };
+            return self.waiting.push(Waiting::Evaluated(Box::new(finished)));
         }
         let scope = span.trace.scope.as_ref();
         let experiment = scope.and_then(|scope| scope.experiment.as_deref());
         let Captured { buffer, sections, .. } = captured;
-        let Finished { known, target, .. } = &finished;
         record::push_rest(buffer, sections, known.draft.as_deref(), target.as_deref(), experiment);
         let Trace { root_id, sample_rate, .. } = *span.trace;
         let children = known.children.len();
         let head = record::head(&span.identity, root_id, sample_rate, latency, children, captured.sections);
         match span.trace.sink() {
             Sink::Exporter => _ = self.writer().append(&head, &known.children, captured.bytes()),
-            sink => self.aside.push((sink.clone(), record::to_bytes(&head, &known.children, captured.bytes()))),
+            sink => {
+                let record = record::to_bytes(&head, &known.children, captured.bytes());
+                self.waiting.push(Waiting::Aside(sink.clone(), record));
+            }
         }
-        None
+    }
+
+    fn waits(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     #[inline]

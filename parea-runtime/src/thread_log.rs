@@ -17,10 +17,10 @@ use std::{
 /// Words of a thread's first segment; each further one is four times as large, up to [`LARGEST`].
 const FIRST: usize = 512;
 const LARGEST: usize = 8 * 1024;
-/// The exporter is woken when this much waits.
+/// The exporter is woken whenever this much more waits.
 const HURRY: usize = 1024 * 1024;
 /// Drained segments that are kept for the next use.
-const SPARE: usize = 8;
+const SPARE: usize = 64;
 
 use tokio::sync::Notify;
 
@@ -157,31 +157,30 @@ impl Writer {
     /// Hands one record over: first the words, then the bytes, zeros up to the next word. `false` if there was no room,
     /// which is counted.
     #[inline]
-    pub(crate) fn append(&mut self, head: &[u64], more: &[[u64; 2]], bytes: &[u8]) -> bool {
-        let needed = head.len() + more.len() * 2 + bytes.len().div_ceil(8);
+    pub(crate) fn append<const HEAD: usize>(&mut self, head: &[u64; HEAD], more: &[[u64; 2]], bytes: &[u8]) -> bool {
+        let needed = HEAD + more.len() * 2 + bytes.len().div_ceil(8);
         self.count(Count::Ended, 1);
         let room = self.segment.as_ref().map_or(0, |segment| segment.words.len() - self.at);
         if room < needed && !self.next_segment(needed) {
             return false;
         }
         let Some(segment) = &self.segment else { return false };
-        let words = &segment.words[self.at..self.at + needed];
-        let (in_head, words) = words.split_at(head.len());
-        for (word, value) in in_head.iter().zip(head) {
+        let Some((first, rest)) = segment.words[self.at..].split_first_chunk::<HEAD>() else { return false };
+        for (word, value) in first.iter().zip(head) {
             word.store(*value, Ordering::Relaxed);
         }
-        let (in_more, words) = words.split_at(more.len() * 2);
-        for (word, value) in in_more.iter().zip(more.iter().flatten()) {
-            word.store(*value, Ordering::Relaxed);
+        let (pairs, rest) = rest.split_at(more.len() * 2);
+        for (pair, [one, other]) in pairs.as_chunks::<2>().0.iter().zip(more) {
+            pair[0].store(*one, Ordering::Relaxed);
+            pair[1].store(*other, Ordering::Relaxed);
         }
-        let (whole, rest) = bytes.as_chunks::<8>();
-        for (word, chunk) in words.iter().zip(whole) {
+        let (whole, tail) = bytes.as_chunks::<8>();
+        for (word, chunk) in rest.iter().zip(whole) {
             word.store(u64::from_le_bytes(*chunk), Ordering::Relaxed);
         }
-        if let Some(last) = words.get(whole.len()) {
-            let mut chunk = [0; 8];
-            chunk[..rest.len()].copy_from_slice(rest);
-            last.store(u64::from_le_bytes(chunk), Ordering::Relaxed);
+        if !tail.is_empty() {
+            let last = tail.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            rest[whole.len()].store(last, Ordering::Relaxed);
         }
         self.at += needed;
         segment.published.store(self.at, Ordering::Release);
@@ -258,7 +257,7 @@ impl Registry {
         if reserved.is_err() {
             return Err(Count::QueueFull);
         }
-        if reserved.is_ok_and(|held| held < HURRY && held + bytes >= HURRY) {
+        if reserved.is_ok_and(|held| held / HURRY < (held + bytes) / HURRY) {
             self.wake.notify_one();
         }
         Ok(spare.unwrap_or_else(|| {

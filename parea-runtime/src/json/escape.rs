@@ -43,7 +43,48 @@ fn left_out(left_out: usize, of: usize) -> String {
 #[inline]
 pub(crate) fn push_text_body(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
-    let mut rest = bytes;
+    let start = out.len();
+    out.reserve(bytes.len() + 16);
+    // Most texts need no escape. Short ones are copied by their first and their last bytes, which may overlap: that is
+    // a few instructions where a loop over what is left would be many.
+    let plain = if bytes.len() >= 64 {
+        let plain = plain_prefix(bytes) == bytes.len();
+        if plain {
+            out.extend_from_slice(bytes);
+        }
+        plain
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
+        let (chunks, _) = bytes.as_chunks::<16>();
+        let plain = !chunks.iter().any(has_special) && !has_special(last);
+        if plain {
+            out.extend_from_slice(first);
+            chunks[1..].iter().for_each(|chunk| out.extend_from_slice(chunk));
+            out.truncate(start + bytes.len() - 16);
+            out.extend_from_slice(last);
+        }
+        plain
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        let plain = !has_special(first) && !has_special(last);
+        if plain {
+            out.extend_from_slice(first);
+            out.truncate(start + bytes.len() - 8);
+            out.extend_from_slice(last);
+        }
+        plain
+    } else {
+        let plain = !bytes.iter().any(|byte| is_special(*byte));
+        if plain {
+            out.extend(bytes);
+        }
+        plain
+    };
+    if !plain {
+        push_escaped(out, bytes);
+    }
+}
+
+#[inline(never)]
+fn push_escaped(out: &mut Vec<u8>, mut rest: &[u8]) {
     loop {
         let plain = plain_prefix(rest);
         out.extend_from_slice(&rest[..plain]);
@@ -56,25 +97,22 @@ pub(crate) fn push_text_body(out: &mut Vec<u8>, text: &str) {
 /// How many bytes from the front need no escape: all but quotes, backslashes and control characters.
 #[inline]
 fn plain_prefix(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    /// Marks the zero bytes of a word; right for the lowest one, which is all that is asked.
-    const fn zeros(word: u64) -> u64 {
-        word.wrapping_sub(ONES) & !word & HIGH
-    }
+    let (chunks, rest) = bytes.as_chunks::<16>();
+    let whole = chunks.iter().take_while(|chunk| !has_special(chunk)).count();
+    let rest = chunks.get(whole).map_or(rest, |chunk| chunk);
+    whole * 16 + rest.iter().take_while(|byte| !is_special(**byte)).count()
+}
 
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
-        // Eight bytes at a time: those below 0x20 borrow from their high bit, the other two become zero.
-        let word = u64::from_le_bytes(*word);
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let special = control | zeros(word ^ (ONES * 0x22)) | zeros(word ^ (ONES * 0x5c));
-        if special != 0 {
-            return at * 8 + (special.trailing_zeros() / 8) as usize;
-        }
-    }
-    let plain = rest.iter().take_while(|byte| !matches!(byte, 0..0x20 | b'"' | b'\\')).count();
-    words.len() * 8 + plain
+/// The compiler makes vector instructions of it.
+#[inline]
+fn has_special<const WIDTH: usize>(chunk: &[u8; WIDTH]) -> bool {
+    chunk.iter().fold(false, |found, byte| found | is_special(*byte))
+}
+
+#[inline]
+#[expect(clippy::needless_bitwise_bool, reason = "without branches it becomes a vector instruction")]
+const fn is_special(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
 #[cold]

@@ -275,7 +275,6 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
         if name.starts_with("$serde_json::private::") {
             return Ok(Items { form: Form::Raw, ..Items::new(self, b"") });
         }
-        self.push(b'{');
         Ok(Items::new(self, b"}"))
     }
 
@@ -287,7 +286,6 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
         _length: usize,
     ) -> Result<Items<'a, 'b>, Failure> {
         self.variant(variant)?;
-        self.push(b'{');
         Ok(Items::new(self, b"}}"))
     }
 }
@@ -336,10 +334,10 @@ impl<'a, 'b> Items<'a, 'b> {
         if self.form == Form::Raw {
             return self.raw(value);
         }
-        self.next()?;
-        push_text(&mut self.json.buffer.bytes, key);
-        self.json.push(b':');
-        if is_secret_name(key) {
+        self.json.within_limit()?;
+        let secret = self.json.buffer.push_key(if self.first { b'{' } else { b',' }, key);
+        self.first = false;
+        if secret {
             self.json.redacted();
             return Ok(());
         }
@@ -394,6 +392,10 @@ macro_rules! fields {
 
             #[inline]
             fn end(self) -> Result<(), Failure> {
+                if self.first && self.form != Form::Raw {
+                    // A field would have opened it.
+                    self.json.push(b'{');
+                }
                 self.close()
             }
         }

@@ -54,6 +54,8 @@ pub(crate) struct Outbox {
     turn: Notify,
     /// A server was named; the spool is only the way there.
     named: bool,
+    /// Nothing is sent: for measurements.
+    discard: bool,
     #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only a sender asks"))]
     durable: bool,
 }
@@ -69,6 +71,7 @@ impl Outbox {
             again: Notify::new(),
             turn: Notify::new(),
             named,
+            discard: settings.discard,
             durable,
         }
     }
@@ -87,6 +90,10 @@ impl Outbox {
         loop {
             clock::tend();
             self.queue.batch_due(interval).await;
+            if self.discard {
+                self.queue.discard();
+                continue;
+            }
             if !self.due() {
                 self.turn.notified().await;
             }

@@ -1,0 +1,49 @@
+//! Two threads that do nothing but trace: CPU time by thread, and what is lost.
+
+use std::{fs, thread, time::Instant};
+
+use crate::{case, work::Library};
+
+const THREADS: u32 = 2;
+/// Of each thread, and a root for every hundred.
+const CALLS: u32 = 200_000;
+
+pub fn run<L: Library>() {
+    let begun = L::finish();
+    let start = Instant::now();
+    let application: u64 = thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| {
+                scope.spawn(|| {
+                    case::run::<L>("args", CALLS);
+                    cpu("/proc/thread-self/schedstat")
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_default()).sum()
+    });
+    let seconds = start.elapsed().as_secs_f64();
+    let exported = L::finish() - begun;
+    let background: u64 = fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|task| task.file_name().to_string_lossy() != std::process::id().to_string())
+        .map(|task| cpu(&task.path().join("schedstat").to_string_lossy()))
+        .sum();
+    let spans = u64::from(THREADS * (CALLS + CALLS / 100));
+    let peak = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = peak.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default().trim();
+    println!(
+        "spans {spans}\tapplication {} ns\tbackground {} ns\tlost {}\tpeak {peak}\tseconds {seconds:.3}",
+        application / spans,
+        background / spans,
+        spans.saturating_sub(exported),
+    );
+}
+
+/// Nanoseconds on a processor, by the kernel's account.
+fn cpu(path: &str) -> u64 {
+    let account = fs::read_to_string(path).unwrap_or_default();
+    account.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or_default()
+}
