@@ -202,8 +202,8 @@ impl End {
     }
 }
 
-/// Calls an option's closure with what was returned.
-pub fn apply<T: ?Sized, R>(value: &T, closure: impl FnOnce(&T) -> R) -> R {
+/// Calls an option's closure with what was returned. For one lifetime, so that what it returns may borrow.
+pub fn apply<'a, T: ?Sized, R>(value: &'a T, closure: impl FnOnce(&'a T) -> R) -> R {
     closure(value)
 }
 

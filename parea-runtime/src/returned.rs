@@ -180,6 +180,6 @@ fn begun<S, E>(result: Result<S, E>, span: Option<&Arc<Span>>, failed: impl FnOn
 }
 
 /// Gives the closure of `stream(with = ..)` its types.
-pub fn take_in<A, T: ?Sized, R>(all: &mut A, item: &T, with: impl FnOnce(&mut A, &T) -> R) -> R {
+pub fn take_in<'a, A, T: ?Sized, R>(all: &'a mut A, item: &'a T, with: impl FnOnce(&'a mut A, &'a T) -> R) -> R {
     with(all, item)
 }

@@ -66,6 +66,12 @@ impl Prompt {
     }
 }
 
+/// What a closure makes of the output may borrow from it.
+#[parea::trace(output = |pair| &pair.0, output_for_eval_metrics = |(_, text)| text.as_str())]
+fn borrows(n: u8) -> (u8, String) {
+    (n, "text".to_owned())
+}
+
 /// The path of a function in place of a closure.
 #[parea::trace(output = Vec::len)]
 fn items() -> Vec<u8> {
@@ -105,6 +111,9 @@ fn main() {
     let traces = off_and_on_async(async || Prompt { version: 3 }.render(&mut String::new()).await, 1, "render (ok)\n");
     let log = traces.log("render");
     assert_eq!((log.tags.as_ref().unwrap()[0].as_str(), log.deployment_id.as_deref()), ("prompt", Some("3")));
+    let traces = off_and_on(|| borrows(1).0, 1, "borrows (ok)\n");
+    let log = traces.log("borrows");
+    assert_eq!((log.output.as_deref(), log.output_for_eval_metrics.as_deref()), (Some("1"), Some("text")));
     let traces = off_and_on(|| (items(), unit()).0, vec![1, 2], "items (ok)\nunit (ok)\n");
     assert_eq!((output(&traces, "items"), output(&traces, "unit")), ("2", "unit"));
 }
