@@ -40,7 +40,7 @@ pub use parea_runtime::{
     ApiClient, ApiClientBuilder, ApiError, BlockingApiClient, BlockingCompletion, CompletionStream,
 };
 pub use parea_runtime::{
-    Builder, Context, CurrentSpan, DropReason, EarlierLogs, FlushReport, Flushing, Guard, InCurrentSpan, InitError,
-    Invocation, ScoreValue, WithContext, builder, current, exit, flush, flush_async, init, propagation, serverless,
-    spawn, testing, tree, types,
+    Builder, CallInCurrentSpan, Carried, Context, CurrentSpan, DropReason, EarlierLogs, FlushReport, Flushing, Guard,
+    InCurrentSpan, InitError, Invocation, JoinSet, ScoreValue, StreamInCurrentSpan, WithContext, builder, current,
+    exit, flush, flush_async, init, propagation, serverless, spawn, spawn_blocking, spawn_local, testing, tree, types,
 };

@@ -2,15 +2,11 @@
 
 use std::{
     mem,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{self, Poll},
 };
-
-use pin_project_lite::pin_project;
 
 use crate::{
     scope::{Scope, Sink},
@@ -31,6 +27,18 @@ static LISTENERS: AtomicUsize = AtomicUsize::new(0);
 /// let here = parea::Context::current();
 /// std::thread::spawn(move || here.enter(|| { /* as if called there */ })).join().unwrap();
 /// ```
+///
+/// By reference for threads that may borrow, and for pools that call a closure many times:
+///
+/// ```
+/// # let texts = ["a", "b"];
+/// # fn rank(text: &str) -> usize { text.len() }
+/// use rayon::prelude::*;
+///
+/// let here = parea::Context::current();
+/// let ranks: Vec<_> = texts.par_iter().map(|text| here.enter(|| rank(text))).collect();
+/// # assert_eq!(ranks, [1, 1]);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Context(Place);
 
@@ -46,12 +54,24 @@ impl Context {
         body()
     }
 
-    /// A closure that runs in this context wherever it is called: for threads, pools and callbacks.
+    /// A closure that runs in this context wherever it is called: for callbacks that are called once.
     pub fn wrap<A, R>(self, body: impl FnOnce(A) -> R) -> impl FnOnce(A) -> R {
         move |argument| {
             let _entered = Entered::new(self);
             body(argument)
         }
+    }
+
+    /// The same for callbacks that are called often, and from several threads at once if `body` may be.
+    ///
+    /// ```
+    /// # struct Button; impl Button { fn on_click(&self, f: impl Fn(u32) -> u32 + Send + Sync + 'static) { f(1); } }
+    /// # let button = Button;
+    /// # fn handle(n: u32) -> u32 { n }
+    /// button.on_click(parea::Context::current().wrap_fn(|click| handle(click)));
+    /// ```
+    pub fn wrap_fn<A, R>(self, body: impl Fn(A) -> R) -> impl Fn(A) -> R {
+        move |argument| self.enter(|| body(argument))
     }
 
     /// A place where traces start.
@@ -164,88 +184,4 @@ impl Drop for Listener {
     fn drop(&mut self) {
         LISTENERS.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-pin_project! {
-    /// A future that runs in the context where it was made. See [`InCurrentSpan`].
-    #[derive(Debug)]
-    #[must_use = "futures do nothing unless polled"]
-    pub struct WithContext<F> {
-        context: Context,
-        #[pin]
-        future: Option<F>,
-    }
-
-    impl<F> PinnedDrop for WithContext<F> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            // What the future drops may start spans too.
-            let _entered = Entered::new(mem::take(this.context));
-            this.future.set(None);
-        }
-    }
-}
-
-impl<F: Future> Future for WithContext<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let entered = Entered::new(mem::take(this.context));
-        let polled = match this.future.as_pin_mut() {
-            Some(future) => future.poll(task),
-            // Taken only by drop.
-            None => Poll::Pending,
-        };
-        *this.context = entered.leave();
-        polled
-    }
-}
-
-/// Carries the current span into a future that another task polls.
-///
-/// ```
-/// use parea::prelude::*;
-///
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// #[parea::trace]
-/// async fn child() {}
-///
-/// #[parea::trace]
-/// async fn parent() {
-///     let mut tasks = tokio::task::JoinSet::new();
-///     tasks.spawn(child().in_current_span());
-///     tasks.join_all().await;
-/// }
-///
-/// let (_, traces) = parea::testing::capture_async(parent()).await;
-/// assert_eq!(traces.tree(), "parent (ok)\n└─ child (ok)\n");
-/// # }
-/// ```
-pub trait InCurrentSpan: Future + Sized {
-    /// Runs this future in the span that is open now, whoever polls it.
-    fn in_current_span(self) -> WithContext<Self> {
-        self.in_context(Context::current())
-    }
-
-    /// Runs this future in a context taken elsewhere.
-    fn in_context(self, context: Context) -> WithContext<Self> {
-        WithContext { context, future: Some(self) }
-    }
-}
-
-impl<F: Future> InCurrentSpan for F {}
-
-/// [`tokio::spawn`] with the current span carried along.
-///
-/// # Panics
-///
-/// Outside of a Tokio runtime, as `tokio::spawn` does.
-#[track_caller]
-pub fn spawn<F>(future: F) -> tokio::task::JoinHandle<F::Output>
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    tokio::spawn(future.in_current_span())
 }

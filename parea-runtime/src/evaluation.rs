@@ -21,7 +21,8 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use uuid::Uuid;
 
 use crate::{
-    context::{Context, InCurrentSpan as _},
+    carry::InCurrentSpan as _,
+    context::Context,
     drive,
     exit::fork::PerProcess,
     hooks::panic_error,

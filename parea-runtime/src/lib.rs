@@ -4,6 +4,7 @@
 #[cfg(feature = "http")]
 mod api;
 mod books;
+mod carry;
 #[doc(hidden)]
 pub mod cell;
 mod client;
@@ -43,6 +44,7 @@ mod site;
 mod span;
 mod stack;
 mod streamed;
+mod tasks;
 pub mod testing;
 mod thread_log;
 mod transport;
@@ -54,12 +56,15 @@ mod tsc;
 pub use api::foreign;
 #[cfg(feature = "http")]
 pub use api::{ApiClient, ApiClientBuilder, ApiError, BlockingApiClient, BlockingCompletion, CompletionStream};
+pub use carry::{CallInCurrentSpan, Carried, InCurrentSpan, StreamInCurrentSpan, WithContext};
 pub use client::{Builder, InitError, builder, init};
-pub use context::{Context, InCurrentSpan, WithContext, spawn};
+pub use context::Context;
 pub use current::{CurrentSpan, ScoreValue, current};
 pub use exit::exit;
 pub use guard::{Flushing, Guard, flush, flush_async};
 pub use report::{DropReason, EarlierLogs, FlushReport};
 pub use serverless::{Invocation, serverless};
+
+pub use tasks::{JoinSet, spawn, spawn_blocking, spawn_local};
 
 pub use parea_types as types;

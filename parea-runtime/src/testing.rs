@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use parea_types::TraceLog;
 
 use crate::{
-    context::{Context, InCurrentSpan as _, Listener},
+    carry::InCurrentSpan as _,
+    context::{Context, Listener},
     record::Record,
     scope::{Capture, Scope, Sink},
     tree::{self, Detail},

@@ -11,7 +11,10 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{OutgoingRequest, Propagator, Remote};
-use crate::context::{Context, InCurrentSpan as _, WithContext};
+use crate::{
+    carry::{InCurrentSpan as _, WithContext},
+    context::Context,
+};
 
 /// Whether the caller may say into which trace the logs of its request go.
 type Trust = Arc<dyn Fn(&HeaderMap) -> bool + Send + Sync>;

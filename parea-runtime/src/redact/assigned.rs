@@ -4,13 +4,14 @@
 //! The texts lie inside JSON strings, and may hold JSON themselves, at any depth: a quote comes with as many backslashes
 //! as it is deep.
 
-use super::names::is_secret_name;
+use super::names::names_secret;
 
 /// The value behind a separator (`:` or `=`) at `at` of the text that begins at `from`, if the name before it says that
 /// it is secret.
 pub(super) fn value(text: &[u8], from: usize, at: usize) -> Option<(usize, usize)> {
     let name = name_before(text, from, at)?;
-    if !is_secret_name(name) && !is_signature(name, text, from, at) {
+    let is_secret = names_secret(name) || text[at] == b'=' && is_signature(name, text, from, at);
+    if !is_secret {
         return None;
     }
     let (start, end) = value_after(text, at, name)?;
@@ -20,10 +21,10 @@ pub(super) fn value(text: &[u8], from: usize, at: usize) -> Option<(usize, usize
 /// The content of `Name(…)` whose bracket opens at `open`, if the name of the type, which begins at `start`, says that it
 /// is secret.
 pub(super) fn wrapped(text: &[u8], start: usize, open: usize) -> Option<(usize, usize)> {
-    let name = str::from_utf8(&text[start..open]).ok()?;
+    let name = &text[start..open];
     let is_type = text[start].is_ascii_uppercase();
     // Parsers and tokenizers have a `Token(…)` too.
-    let is_secret = name == "Zeroizing" || is_secret_name(name) && name != "Token";
+    let is_secret = name == b"Zeroizing" || names_secret(name) && name != b"Token";
     if !is_type || !is_secret {
         return None;
     }
@@ -40,7 +41,7 @@ fn is_blank(byte: u8) -> bool {
 }
 
 /// The name that ends before the separator, quoted or not.
-fn name_before(text: &[u8], from: usize, at: usize) -> Option<&str> {
+fn name_before(text: &[u8], from: usize, at: usize) -> Option<&[u8]> {
     /// Longest name that is looked at.
     const LONGEST: usize = 64;
     let back = |mut end: usize, skip: fn(u8) -> bool| {
@@ -58,7 +59,7 @@ fn name_before(text: &[u8], from: usize, at: usize) -> Option<&str> {
     }
     let least = end.saturating_sub(LONGEST).max(from);
     let start = end - text[least..end].iter().rev().take_while(|byte| is_name(**byte)).count();
-    let mut name = str::from_utf8(&text[start..end]).ok()?;
+    let mut name = &text[start..end];
     if start > from && text[start - 1] == b'\\' && name.len() > 1 {
         // Its first letter belongs to an escape such as `\n`.
         name = name.get(1..)?;
@@ -67,15 +68,17 @@ fn name_before(text: &[u8], from: usize, at: usize) -> Option<&str> {
 }
 
 /// Whether this is the signature of a link, which lets everybody in who has it.
-fn is_signature(name: &str, text: &[u8], from: usize, at: usize) -> bool {
+fn is_signature(name: &[u8], text: &[u8], from: usize, at: usize) -> bool {
     let before = at.checked_sub(name.len() + 1).filter(|before| *before >= from).map(|before| text[before]);
-    let in_query = text[at] == b'=' && matches!(before, Some(b'?' | b'&'));
+    let in_query = matches!(before, Some(b'?' | b'&'));
     in_query
-        && ["sig", "signature", "x-amz-signature", "x-goog-signature"].iter().any(|it| name.eq_ignore_ascii_case(it))
+        && ["sig", "signature", "x-amz-signature", "x-goog-signature"]
+            .iter()
+            .any(|it| name.eq_ignore_ascii_case(it.as_bytes()))
 }
 
 /// Where the value is, without its quotes.
-fn value_after(text: &[u8], at: usize, name: &str) -> Option<(usize, usize)> {
+fn value_after(text: &[u8], at: usize, name: &[u8]) -> Option<(usize, usize)> {
     let separator = text[at];
     let mut start = at + 1;
     match text.get(start)? {
@@ -138,7 +141,7 @@ fn closing_quote(text: &[u8], start: usize, slashes: usize) -> usize {
 }
 
 /// Where a value without quotes ends.
-fn bare(text: &[u8], start: usize, name: &str) -> usize {
+fn bare(text: &[u8], start: usize, name: &[u8]) -> usize {
     let ends = |byte: u8| b" ;&)}]\"\\'<>|".contains(&byte);
     let word = |start: usize| {
         let mut end = start;
@@ -151,7 +154,7 @@ fn bare(text: &[u8], start: usize, name: &str) -> usize {
         end
     };
     let lower = name.to_ascii_lowercase();
-    if lower.contains("cookie") {
+    if lower.windows(6).any(|part| part == b"cookie") {
         // A list of pairs to the end of the line.
         return start + text[start..].iter().take_while(|byte| !matches!(byte, b'"' | b'\\')).count();
     }
@@ -209,14 +212,14 @@ fn balanced(text: &[u8], open: usize) -> Option<Brackets> {
 
 /// Whether a value tells nothing: it is empty, says that it is missing or masked, stands for another, or is a token by
 /// its number in a vocabulary.
-pub(super) fn is_harmless(value: &[u8], name: &str) -> bool {
+pub(super) fn is_harmless(value: &[u8], name: &[u8]) -> bool {
     let value = value.trim_ascii();
     let words: [&[u8]; 9] =
         [b"none", b"null", b"nil", b"true", b"false", b"undefined", b"default", b"\\\"\\\"", b"..."];
     let placeholders: [(&[u8], &[u8]); 4] = [(b"${", b"}"), (b"{{", b"}}"), (b"<", b">"), (b"$(", b")")];
     let contains = |wanted: &[u8]| value.windows(wanted.len()).any(|window| window.eq_ignore_ascii_case(wanted));
     let short_number = value.len() < 10 && value.iter().all(u8::is_ascii_digit);
-    let tail = name.len().checked_sub(b"token".len()).map(|start| &name.as_bytes()[start..]);
+    let tail = name.len().checked_sub(b"token".len()).map(|start| &name[start..]);
     value.is_empty()
         || words.iter().any(|word| value.eq_ignore_ascii_case(word))
         || placeholders.iter().any(|(open, close)| value.starts_with(open) && value.ends_with(close))

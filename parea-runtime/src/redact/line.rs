@@ -1,6 +1,6 @@
 //! One pass over a log as a line of JSON.
 
-use super::{Edit, assigned::is_harmless, card, names::is_secret_name, text};
+use super::{Edit, assigned::is_harmless, card, names::names_secret, text};
 
 /// At this depth a log has its own members, whose names and numbers are no user's.
 const MEMBERS: usize = 1;
@@ -23,16 +23,15 @@ pub(super) fn search(line: &[u8], from: usize, emails: bool) -> Vec<Edit> {
                         continue;
                     }
                     let key = content(line, open, close);
-                    let told = matches!(key, "value" | "val" | "Value") && last.2 == depth;
+                    let told = matches!(key, b"value" | b"val" | b"Value") && last.2 == depth;
                     let name = if told { content(line, last.0, last.1) } else { key };
-                    if is_secret_name(name) {
+                    if names_secret(name) {
                         at = replace(line, at, name, &mut edits);
                     }
                     continue;
                 }
                 // `["x-api-key", "…"]`
-                if line.get(at) == Some(&b',') && is_first(line, open - 1) && is_secret_name(content(line, open, close))
-                {
+                if line.get(at) == Some(&b',') && is_first(line, open - 1) && names_secret(content(line, open, close)) {
                     let value = blank(line, at + 1);
                     let end = value_end(line, value);
                     if line.get(value) == Some(&b'"') && line.get(blank(line, end)) == Some(&b']') {
@@ -64,7 +63,7 @@ pub(super) fn search(line: &[u8], from: usize, emails: bool) -> Vec<Edit> {
 }
 
 /// Replaces the value that begins at `at`, unless it tells nothing; returns where to go on.
-fn replace(line: &[u8], at: usize, name: &str, edits: &mut Vec<Edit>) -> usize {
+fn replace(line: &[u8], at: usize, name: &[u8], edits: &mut Vec<Edit>) -> usize {
     let end = value_end(line, at);
     let value = &line[at..end];
     let inside = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
@@ -74,8 +73,8 @@ fn replace(line: &[u8], at: usize, name: &str, edits: &mut Vec<Edit>) -> usize {
     end
 }
 
-fn content(line: &[u8], open: usize, close: usize) -> &str {
-    line.get(open..close).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
+fn content(line: &[u8], open: usize, close: usize) -> &[u8] {
+    line.get(open..close).unwrap_or_default()
 }
 
 fn blank(line: &[u8], at: usize) -> usize {

@@ -9,7 +9,12 @@
 /// (`page_token`); `tokens` are counts.
 #[inline]
 pub const fn is_secret_name(name: &str) -> bool {
-    let name = name.as_bytes();
+    names_secret(name.as_bytes())
+}
+
+/// The same of a name that may be no text.
+#[inline]
+pub(super) const fn names_secret(name: &[u8]) -> bool {
     let end = trimmed(name, name.len());
     if end < 3 || !may_end_secret(name[end - 2], name[end - 1]) {
         return false;
@@ -36,6 +41,24 @@ const ENDS: [u32; 26] = {
         at += 1;
     }
     ends
+};
+
+/// Most words that end with the same letter.
+const MOST_ALIKE: usize = 12;
+
+/// For each last letter the places of the words that end with it, one more than the place; 0 is none.
+const BY_LAST: [[u8; MOST_ALIKE]; 26] = {
+    let mut by_last = [[0; MOST_ALIKE]; 26];
+    let mut counts = [0; 26];
+    let mut at = 0;
+    while at < WORDS.len() {
+        let word = WORDS[at].0.as_bytes();
+        let last = (word[word.len() - 1] - b'a') as usize;
+        by_last[last][counts[last]] = at as u8 + 1;
+        counts[last] += 1;
+        at += 1;
+    }
+    by_last
 };
 
 /// What the last word of a name says of its value.
@@ -183,25 +206,6 @@ const WORDS: &[(&str, Meaning)] = &[
     ("var", Qualifier),
 ];
 
-/// The last letters of each word, by which most are told apart from a name at once.
-const TAILS: [(u32, u32); WORDS.len()] = {
-    let mut tails = [(0, 0); WORDS.len()];
-    let mut at = 0;
-    while at < WORDS.len() {
-        let word = WORDS[at].0.as_bytes();
-        let mut letter = 0;
-        while letter < 4 {
-            if letter < word.len() {
-                tails[at].0 |= (word[word.len() - 1 - letter] as u32) << (8 * letter);
-                tails[at].1 |= 0xff << (8 * letter);
-            }
-            letter += 1;
-        }
-        at += 1;
-    }
-    tails
-};
-
 /// Reads words from the end until one decides.
 const fn is_secret(name: &[u8], mut end: usize) -> bool {
     loop {
@@ -220,20 +224,17 @@ const fn is_secret(name: &[u8], mut end: usize) -> bool {
 
 /// What the word `start..end` says.
 const fn meaning(name: &[u8], start: usize, end: usize) -> Option<Meaning> {
-    let (mut tail, mut letter) = (0, 0);
-    while letter < 4 && end - letter > start {
-        tail |= (name[end - 1 - letter].to_ascii_lowercase() as u32) << (8 * letter);
-        letter += 1;
+    let last = name[end - 1].to_ascii_lowercase();
+    if !last.is_ascii_lowercase() {
+        return None;
     }
+    let alike = &BY_LAST[(last - b'a') as usize];
     let mut at = 0;
-    while at < WORDS.len() {
-        let (wanted, mask) = TAILS[at];
-        if tail & mask == wanted {
-            let (word, meaning) = WORDS[at];
-            let whole = end - start == word.len();
-            if (whole || matches!(meaning, SecretTail)) && ends_with(name, start, end, word) {
-                return Some(meaning);
-            }
+    while at < MOST_ALIKE && alike[at] != 0 {
+        let (word, meaning) = WORDS[alike[at] as usize - 1];
+        let whole = end - start == word.len();
+        if (whole || matches!(meaning, SecretTail)) && ends_with(name, start, end, word) {
+            return Some(meaning);
         }
         at += 1;
     }
@@ -257,10 +258,11 @@ const fn ends_with(name: &[u8], start: usize, end: usize, tail: &str) -> bool {
     if end - start < tail.len() {
         return false;
     }
+    // From the front: of those that are asked about, the ends are alike.
     let from = end - tail.len();
     let mut at = 0;
     while at < tail.len() {
-        if name[from + at].to_ascii_lowercase() != tail[at] {
+        if name[from + at] | 0x20 != tail[at] {
             return false;
         }
         at += 1;

@@ -142,7 +142,7 @@ fn known(text: &[u8], start: usize, end: usize) -> Option<usize> {
             Rest::Hex(least) => body.len() >= least && body.iter().all(u8::is_ascii_hexdigit),
         }
     };
-    PREFIXES.iter().any(fits).then_some(end)
+    PREFIXES.iter().any(|known| known.0.as_bytes()[0] == run[0] && fits(known)).then_some(end)
 }
 
 /// `eyJ….eyJ….…`, signed or encrypted: two parts at least, of which the first begins like an object in base64.
@@ -245,6 +245,9 @@ pub(super) fn password_in_url(text: &[u8], slashes: usize) -> Option<(usize, usi
 pub(super) fn webhook(text: &[u8], start: usize) -> Option<(usize, usize)> {
     const HOOKS: [&[u8]; 3] =
         [b"hooks.slack.com/services/", b"discord.com/api/webhooks/", b"discordapp.com/api/webhooks/"];
+    if !matches!(text[start], b'h' | b'd') {
+        return None;
+    }
     let rest = &text[start..];
     let hook = HOOKS.into_iter().find(|hook| rest.starts_with(hook))?;
     let length = rest[hook.len()..].iter().take_while(|byte| is_base64url(**byte) || **byte == b'/').count();

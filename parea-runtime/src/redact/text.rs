@@ -45,11 +45,8 @@ pub(super) fn search(line: &[u8], from: usize, emails: bool, edits: &mut Vec<Edi
     let mut from = from;
     let (mut at, mut word) = (from, from);
     loop {
-        while let Some(byte) = line.get(at)
-            && CLASSES[usize::from(*byte)] == Class::Word
-        {
-            at += 1;
-        }
+        let rest = line.get(at..).unwrap_or_default();
+        at += rest.iter().position(|byte| CLASSES[usize::from(*byte)] != Class::Word).unwrap_or(rest.len());
         if at - word >= shapes::SHORTEST
             && let Some(end) = shapes::secret(line, word, at)
         {
@@ -72,6 +69,7 @@ pub(super) fn search(line: &[u8], from: usize, emails: bool, edits: &mut Vec<Edi
                 _ => None,
             },
             Class::Open if at > word => assigned::wrapped(line, word, at),
+            Class::Dot if at == word => None,
             Class::Dot if at - word <= 5 => {
                 shapes::dotted(line, word, at).map(|end| (word, end)).or_else(|| shapes::webhook(line, word))
             }
