@@ -53,7 +53,6 @@ struct Ledger {
 /// What became of one or more records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only a server takes logs"))]
     Delivered,
     Spooled,
     Dropped(DropReason),
