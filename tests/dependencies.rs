@@ -122,9 +122,9 @@ fn client_and_server_meet_in_the_wire_types_alone() {
     expect("parea-runtime", &["parea-types"]);
     expect("parea-eval", &["parea-runtime", "parea-stats", "parea-types"]);
     expect("parea", &["parea-eval", "parea-macros", "parea-runtime", "parea-stats", "parea-types"]);
-    expect("parea-stats", &[]);
+    expect("parea-stats", &["parea-types"]);
     expect("parea-store", &["parea-types"]);
-    expect("parea-server", &["parea-store", "parea-types"]);
+    expect("parea-server", &["parea-stats", "parea-store", "parea-types"]);
     expect("xtask", &[]);
     assert_eq!(packages.len(), 9, "a new package needs its line above: {:?}", packages.keys());
 }

@@ -9,14 +9,9 @@ use parea_runtime::{
         ListExperimentsRequest,
     },
 };
-use parea_stats::{ROW_KEY, Run, TRIAL, row_key};
+use parea_stats::{Run, run_of_logs};
 
-use crate::{
-    ExperimentError,
-    log::text_of,
-    report::{RunStatus, compared},
-    runner::result_of,
-};
+use crate::{ExperimentError, report::RunStatus};
 
 /// Tells the server of a new run. `Ok(None)` when it does not answer: then the run goes on without it.
 pub(crate) async fn register(
@@ -81,14 +76,5 @@ pub(crate) async fn run(api: &ApiClient, project: &str, experiment: &str, name: 
         return Err(format!("the server at {} has none either", api.base_url()));
     };
     let trees = api.experiment_trace_logs(&found.experiment.uuid, &FilterBase::default()).await.map_err(asked)?;
-    let rows = trees.into_iter().map(|tree| {
-        let logs: Vec<_> = tree.iter().map(|node| node.log.clone()).collect();
-        let mut result = result_of(&logs, &tree.log.trace_id, &[]);
-        let metadata = tree.log.metadata.as_ref();
-        let said = |key: &str| metadata.and_then(|metadata| metadata.get(key)).map(text_of);
-        result.key = said(ROW_KEY).unwrap_or_else(|| row_key(&result.inputs, result.target.as_deref()));
-        result.trial = said(TRIAL).and_then(|trial| trial.parse().ok()).unwrap_or(0);
-        compared(&result)
-    });
-    Ok(Run { name: found.experiment.run_name.clone().unwrap_or_else(|| name.to_owned()), rows: rows.collect() })
+    Ok(run_of_logs(found.experiment.run_name.clone().unwrap_or_else(|| name.to_owned()), &trees))
 }

@@ -408,7 +408,7 @@ fn error_text(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// What the logs of a trace say of its row.
-pub(crate) fn result_of(logs: &[TraceLog], root: &str, evaluations: &[&str]) -> RowResult {
+fn result_of(logs: &[TraceLog], root: &str, evaluations: &[&str]) -> RowResult {
     let mut result = RowResult { trace_id: root.to_owned(), ..RowResult::default() };
     let mut sums: BTreeMap<&str, (f64, f64, Option<&EvaluationScore>)> = BTreeMap::new();
     for log in logs {

@@ -1,5 +1,7 @@
 //! The binary `parea`.
 
+mod commands;
+
 use std::{
     fmt,
     fs::File,
@@ -64,6 +66,20 @@ enum Command {
         /// The file to write, which must not exist
         file: PathBuf,
     },
+    /// Runs of experiments on a server
+    #[command(subcommand)]
+    Experiment(commands::Experiment),
+    /// Compares two runs on a server, row by row
+    ///
+    /// Rows are paired by their contents; each score's difference comes with its interval and a verdict, and the rows that
+    /// changed are listed.
+    ///
+    /// Exit codes: 0 no score is worse than the margin allows, 1 one is for sure, 2 wrong arguments, 3 the rows tell neither,
+    /// 4 the runs cannot be had or compared. Without `--margin`: 0, or 4.
+    Compare(commands::Compare),
+    /// Datasets on a server
+    #[command(subcommand)]
+    Dataset(commands::Dataset),
     /// Checks a folder beyond the database's own check; a server may be running on it.
     ///
     /// Exit codes: 0 all is well, 1 faults were found, or the folder cannot be used.
@@ -106,6 +122,9 @@ struct Serve {
 async fn main() -> ExitCode {
     let Serve { listen, data, api_key, body_limit, verbose } = match Parea::parse().command {
         Command::Serve(serve) => serve,
+        Command::Experiment(command) => return commands::run(command.run()).await,
+        Command::Compare(command) => return commands::run(command.run()).await,
+        Command::Dataset(command) => return commands::run(command.run()).await,
         other => return operate(other).await,
     };
     match serve(Config { listen, data, api_key, body_limit, verbose }).await {
@@ -120,7 +139,7 @@ async fn main() -> ExitCode {
 /// The commands that are not serving.
 async fn operate(command: Command) -> ExitCode {
     let done = match command {
-        Command::Serve(_) => Ok(true),
+        Command::Serve(_) | Command::Experiment(_) | Command::Compare(_) | Command::Dataset(_) => Ok(true),
         Command::Export { folder, after } => {
             let mut out = io::BufWriter::new(io::stdout().lock());
             operate::export(&folder.data, after, &mut out).map(|operate::Exported { logs, last }| {

@@ -9,9 +9,10 @@ const SAME: f64 = 1e-9;
 pub(crate) fn of(scored: &[Scored<'_>]) -> Vec<Flip> {
     let mut changed: Vec<&Scored<'_>> = scored.iter().filter(|row| (row.after - row.before).abs() > SAME).collect();
     changed.sort_by(|a, b| {
-        let (a, b) = (a.after - a.before, b.after - b.before);
-        let losses_first = (a > 0.0).cmp(&(b > 0.0));
-        losses_first.then_with(|| b.abs().total_cmp(&a.abs()))
+        let (of_a, of_b) = (a.after - a.before, b.after - b.before);
+        let losses_first = (of_a > 0.0).cmp(&(of_b > 0.0));
+        let largest_first = losses_first.then_with(|| of_b.abs().total_cmp(&of_a.abs()));
+        largest_first.then_with(|| a.baseline.label.cmp(&b.baseline.label))
     });
     changed.into_iter().map(flip).collect()
 }

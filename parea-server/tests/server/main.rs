@@ -6,6 +6,7 @@ mod bad_input;
 mod batch;
 mod bodies;
 mod client;
+mod commands;
 mod crash;
 mod datasets;
 mod document;
