@@ -5,43 +5,26 @@
 //! passages (`OPENAI_MODEL` names it); else the best passage is the answer.
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
+mod docs;
 mod local_server;
 
 use std::{
     error::Error,
-    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use bm25::{Document, SearchEngine, SearchEngineBuilder, Tokenizer};
+use docs::{Hit, Pieces, index, keywords, markdown_files, merge, read, retrieve, split};
 use parea::prelude::*;
-use pulldown_cmark::{Event, HeadingLevel, Parser, Tag, TagEnd};
-use serde::Serialize;
 use tokio::task::JoinSet;
-
-/// A piece of a document under one heading.
-#[derive(Clone, Debug, Serialize)]
-struct Passage {
-    file: PathBuf,
-    heading: String,
-    text: String,
-}
-
-/// A passage and how well it fits.
-#[derive(Clone, Debug, Serialize)]
-struct Hit {
-    score: f32,
-    passage: Passage,
-}
 
 /// The whole pipeline: one trace for each question.
 #[parea::trace(skip(files), metadata(files = files.len()))]
 async fn ask(question: &str, files: Vec<PathBuf>) -> Result<String, Box<dyn Error + Send + Sync>> {
     let mut reading = JoinSet::new();
     for file in files {
-        reading.spawn(async move { read(&file).map(|text| split(&file, &text)) }.in_current_span());
+        reading.spawn(async move { read(&file).map(|text| split(&file, &text, Pieces::Headings)) }.in_current_span());
     }
     let mut passages = Vec::new();
     for read in reading.join_all().await {
@@ -71,94 +54,6 @@ async fn ask(question: &str, files: Vec<PathBuf>) -> Result<String, Box<dyn Erro
     let second = best.get(1).map_or(0.0, |hit| hit.score);
     parea::current().score("margin", 1.0 - second / top.score);
     answer(question, &best).await
-}
-
-/// One file; unreadable ones are an error with their name.
-#[parea::trace]
-fn read(file: &Path) -> io::Result<String> {
-    fs::read_to_string(file).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))
-}
-
-/// Markdown into one passage for each heading.
-#[parea::trace(skip(markdown), log_omit_outputs)]
-fn split(file: &Path, markdown: &str) -> Vec<Passage> {
-    let mut passages = Vec::new();
-    let mut open = Passage { file: file.to_owned(), heading: String::new(), text: String::new() };
-    let mut in_heading = false;
-    for event in Parser::new(markdown) {
-        match event {
-            Event::Start(Tag::Heading { level, .. }) if level <= HeadingLevel::H3 => {
-                let next = Passage { file: file.to_owned(), heading: String::new(), text: String::new() };
-                passages.push(std::mem::replace(&mut open, next));
-                in_heading = true;
-            }
-            Event::End(TagEnd::Heading(_)) => in_heading = false,
-            Event::Text(text) | Event::Code(text) if in_heading => open.heading.push_str(&text),
-            Event::Text(text) | Event::Code(text) => open.text.push_str(&text),
-            Event::SoftBreak | Event::HardBreak | Event::End(TagEnd::Paragraph | TagEnd::Item | TagEnd::CodeBlock) => {
-                open.text.push('\n');
-            }
-            _ => {}
-        }
-    }
-    passages.push(open);
-    passages.retain(|passage| !passage.text.trim().is_empty());
-    parea::current().metadata("passages", passages.len());
-    passages
-}
-
-/// Words of letters and digits in lower case, without the commonest.
-#[derive(Default)]
-struct Words;
-
-impl Tokenizer for Words {
-    fn tokenize(&self, text: &str) -> Vec<String> {
-        const COMMON: &[&str] =
-            &["a", "an", "and", "are", "do", "does", "how", "in", "is", "it", "of", "the", "to", "what"];
-        text.to_lowercase()
-            .split(|letter: char| !letter.is_alphanumeric())
-            .filter(|word| !word.is_empty() && !COMMON.contains(word))
-            .map(str::to_owned)
-            .collect()
-    }
-}
-
-#[parea::trace(log_omit_inputs, log_omit_outputs)]
-fn index(passages: &[Passage]) -> SearchEngine<usize, u32, Words> {
-    let documents = passages.iter().enumerate().map(|(id, passage)| {
-        // A word in the heading tells more than one in the text.
-        Document::new(id, format!("{0} {0} {1}", passage.heading, passage.text))
-    });
-    SearchEngineBuilder::with_tokenizer_and_documents(Words, documents.collect::<Vec<_>>()).build()
-}
-
-/// The passages that fit best, by BM25.
-#[parea::trace(skip(index, passages))]
-async fn retrieve(index: Arc<SearchEngine<usize, u32, Words>>, passages: &[Passage], query: String) -> Vec<Hit> {
-    // Ranking is work for the processor: off the runtime's own threads, and still in this span.
-    let search = tokio::task::spawn_blocking(move || index.search(&query, 5));
-    let found = search.await.unwrap_or_default();
-    found.into_iter().map(|hit| Hit { score: hit.score, passage: passages[hit.document.id].clone() }).collect()
-}
-
-fn keywords(question: &str) -> String {
-    Words.tokenize(question).into_iter().filter(|word| word.len() > 3).collect::<Vec<_>>().join(" ")
-}
-
-/// Both lists as one, each passage with its better score.
-#[parea::trace(log_omit_inputs)]
-fn merge(one: Vec<Hit>, other: Vec<Hit>) -> Vec<Hit> {
-    let mut best: Vec<Hit> = one.into_iter().chain(other).collect();
-    best.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let mut seen = Vec::new();
-    best.retain(|hit| {
-        let key = (hit.passage.file.clone(), hit.passage.heading.clone());
-        let fresh = !seen.contains(&key);
-        seen.push(key);
-        fresh
-    });
-    best.truncate(5);
-    best
 }
 
 /// The model's answer where one is set, else the best passage.
@@ -202,15 +97,6 @@ fn model_client() -> Result<reqwest::Client, Box<dyn Error + Send + Sync>> {
     // An error only says that another was installed before, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Ok(reqwest::Client::builder().timeout(Duration::from_secs(60)).build()?)
-}
-
-fn markdown_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .collect();
-    files.sort();
-    Ok(files)
 }
 
 #[tokio::main]

@@ -40,7 +40,7 @@ fn said(log: &TraceLog, key: &str) -> Option<String> {
 
 fn scores(tree: &TraceLogTree) -> BTreeMap<String, f64> {
     let mut sums: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
-    for node in tree.iter() {
+    for node in tree {
         for score in node.log.scores.iter().flatten() {
             let (sum, count) = sums.entry(&score.name).or_default();
             *sum += score.score;

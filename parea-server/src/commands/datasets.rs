@@ -257,7 +257,8 @@ fn show(dataset: &GetTestCaseCollectionResponse) -> String {
     });
     shown.push_str(&table(&columns.collect::<Vec<_>>()));
     for case in rows(dataset).take(SHOWN) {
-        shown.push_str(&format!("  {}\n", line(&case).chars().take(200).collect::<String>()));
+        let row = line(&case);
+        shown.extend("  ".chars().chain(row.chars().take(200)).chain(['\n']));
     }
     shown
 }
@@ -276,10 +277,11 @@ fn diff(there: &[TestCase], here: &[TestCase]) -> (String, u8) {
     let mut text = String::new();
     for (sign, rows) in [('-', &removed), ('+', &added)] {
         for (row, count) in rows {
-            text.push_str(&format!("{sign} {row}\n").repeat(count.unsigned_abs() as usize));
+            let line = format!("{sign} {row}\n");
+            text.push_str(&line.repeat(count.unsigned_abs() as usize));
         }
     }
     let total = |rows: &[(&String, &i64)]| rows.iter().map(|(_, count)| count.unsigned_abs()).sum::<u64>();
-    text.push_str(&format!("{} rows only in the dataset, {} only in the file\n", total(&removed), total(&added)));
-    (text, u8::from(!counts.is_empty()))
+    let sum = format!("{} rows only in the dataset, {} only in the file\n", total(&removed), total(&added));
+    (text + &sum, u8::from(!counts.is_empty()))
 }

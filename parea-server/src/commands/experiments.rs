@@ -118,13 +118,14 @@ fn show(run: &ExperimentWithStats, traces: &[TraceLogTree]) -> String {
     let latencies: Vec<f64> = traces.iter().filter_map(|tree| tree.log.latency).collect();
     let latency = |share| summary::percentile(&latencies, share).unwrap_or_default();
     let failed: Vec<_> = logged.rows.iter().filter(|row| row.failed).collect();
-    text.push_str(&format!(
+    let sum = format!(
         "  {} rows, latency p50 {} s, p95 {} s, {} failed\n",
         logged.rows.len(),
         number(latency(0.5)),
         number(latency(0.95)),
         failed.len()
-    ));
+    );
+    text.push_str(&sum);
     let shown = failed.iter().take(20).map(|row| vec!["  ✗".to_owned(), row.label.clone(), row.output.clone()]);
     text + &table(&shown.collect::<Vec<_>>())
 }
