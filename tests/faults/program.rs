@@ -119,7 +119,12 @@ fn end_by(how: &str) {
         #[cfg(unix)]
         "_exit" => crate::unix::exit_at_once(),
         #[cfg(unix)]
-        "fork" => fork(),
+        "fork" => {
+            if fork() {
+                // As a program does that returns from its `main`; the parent is waiting.
+                std::process::exit(0);
+            }
+        }
         how => panic!("there is no way to end by {how}"),
     }
 }
@@ -171,20 +176,20 @@ fn leave_c_by_a_panic() {
     called_from_c();
 }
 
-/// Both go on after a fork: the parent's span is the parent's, and each has ids of its own.
+/// Both go on after a fork: the span in which they are is the parent's, and each has ids of its own. Tells the child.
 #[cfg(unix)]
 #[parea::trace]
-fn fork() {
+fn fork() -> bool {
     let calls = |first: usize| (first..first + 50).for_each(|n| _ = root(n));
     match crate::unix::fork() {
         None => {
             calls(1_000);
-            // As a program does that returns from its `main`; the parent is waiting.
-            std::process::exit(0);
+            true
         }
         Some(child) => {
             calls(2_000);
             crate::unix::wait_for(child);
+            false
         }
     }
 }

@@ -112,6 +112,7 @@ async fn after_a_fork_parent_and_child_both_deliver() {
     assert_eq!(numbers, all.collect::<Vec<_>>(), "none twice, none missing: {}", ran.stderr);
     // And the span in which they forked, which is the parent's.
     assert_eq!(server.count(), 2 * 200 + 1);
+    assert_eq!(server.log("fork").unwrap()["output"], "false", "as the parent ended it");
     assert_eq!(ran.report()["finished"], json!(LOGS + 100 + 1));
 }
 
