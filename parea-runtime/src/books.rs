@@ -1,10 +1,18 @@
 //! The books of every span that ended: each is counted once, under what became of it.
 
+#[cfg(all(test, parea_loom))]
+mod model;
+
+#[cfg(not(all(test, parea_loom)))]
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::{
     collections::BTreeMap,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::PoisonError,
     time::{Duration, Instant},
 };
+
+#[cfg(all(test, parea_loom))]
+use loom::sync::{Condvar, Mutex, MutexGuard};
 
 use crate::{
     evaluation,
@@ -16,11 +24,17 @@ use crate::{
 ///
 /// Records are known by their number: the first that was taken from the queue is 1. They leave in that order, so
 /// waiting for all that have ended by now is waiting for one number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Books {
     ledger: Mutex<Ledger>,
     /// Told whenever a number rises.
     changed: Condvar,
+}
+
+impl Default for Books {
+    fn default() -> Self {
+        Self { ledger: Mutex::new(Ledger::default()), changed: Condvar::new() }
+    }
 }
 
 #[derive(Debug, Default)]

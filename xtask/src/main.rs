@@ -11,6 +11,7 @@ mod faults;
 mod find;
 mod install;
 mod load;
+mod model;
 mod step;
 mod tally;
 mod test;
@@ -26,7 +27,7 @@ struct Chore {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const CHORES: &[Chore] = &[test::CHORE, burst::CHORE, faults::CHORE, load::CHORE];
+const CHORES: &[Chore] = &[test::CHORE, burst::CHORE, faults::CHORE, load::CHORE, model::CHORE];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
