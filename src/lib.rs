@@ -4,8 +4,8 @@
 extern crate self as parea;
 
 #[cfg(doctest)]
-#[doc = include_str!("../tests/edition_2021.md")]
-mod edition_2021 {}
+#[doc = include_str!("../tests/editions.md")]
+mod editions {}
 pub mod prelude;
 
 /// What the expansion of the attribute calls.
@@ -21,6 +21,7 @@ pub mod __private {
     pub trait NeedsTheFeatureEval {}
 
     #[cfg(not(feature = "eval"))]
+    #[expect(clippy::needless_pass_by_value, reason = "as the one whose place it takes")]
     pub fn evaluator(evaluation: impl NeedsTheFeatureEval) -> std::sync::Arc<dyn parea_runtime::evaluation::Evaluator> {
         let _ = evaluation;
         unreachable!("nothing has that trait")

@@ -16,6 +16,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 pub(crate) fn foreign(word: &str) -> Option<&'static str> {
     const FOREIGN: &[(&str, &str)] = &[
         ("end_user", "end_user_identifier"),
+        ("eval_funcs", "evals"),
         ("fields", "metadata"),
         ("properties", "metadata"),
         ("sample_rate", "log_sample_rate"),
