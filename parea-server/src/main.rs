@@ -14,7 +14,7 @@ use std::{
 use clap::{Parser, Subcommand};
 use parea_server::{
     Config, ServeError, Server,
-    operate::{self, OperateError},
+    operate::{self, Erasure, OperateError},
 };
 
 /// See, score and compare what your LLM code does.
@@ -66,6 +66,17 @@ enum Command {
         /// The file to write, which must not exist
         file: PathBuf,
     },
+    /// Erases logs for good; the server must be stopped.
+    ///
+    /// Nothing of them is left in the folder when this ends, but for their ids: clients that still have copies cannot
+    /// bring them back. Backups are not reached. With `--before` traces of experiments stay, and those that people
+    /// judged, and what went may come again.
+    Erase {
+        #[command(flatten)]
+        folder: Folder,
+        #[command(flatten)]
+        what: What,
+    },
     /// Runs of experiments on a server
     #[command(subcommand)]
     Experiment(commands::Experiment),
@@ -90,6 +101,30 @@ enum Command {
         #[arg(long)]
         repair: bool,
     },
+}
+
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct What {
+    /// The whole trace that has a log of this id
+    #[arg(long, value_name = "ID")]
+    trace: Option<String>,
+    /// All traces in which a log names this end user
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// All logs and runs of a project
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+    /// All traces that started before this time, such as 2026-01-31T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    before: Option<parea_types::Timestamp>,
+}
+
+impl From<What> for Option<Erasure> {
+    fn from(What { trace, user, project, before }: What) -> Self {
+        let trace = trace.map(Erasure::Trace);
+        trace.or(user.map(Erasure::User)).or(project.map(Erasure::Project)).or(before.map(Erasure::Before))
+    }
 }
 
 #[derive(clap::Args)]
@@ -152,6 +187,13 @@ async fn operate(command: Command) -> ExitCode {
             tell(format_args!("copied to {}", file.display()));
             true
         }),
+        Command::Erase { folder, what } => {
+            let what: Option<Erasure> = what.into();
+            what.map_or(Ok(0), |what| operate::erase(&folder.data, &what)).map(|logs| {
+                tell(format_args!("{logs} logs erased"));
+                true
+            })
+        }
         Command::Doctor { folder, repair } => doctor(&folder.data, repair),
     };
     match done {

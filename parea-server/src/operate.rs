@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+pub use parea_store::Erasure;
 use parea_store::{Logs, OpenError, Outcome, Patch, SqliteStore, StoreError, StoreFile};
 use parea_types::{Location, TraceLog};
 
@@ -117,6 +118,11 @@ pub async fn import(data: &Path, mut input: impl BufRead) -> Result<Imported, Op
             return Ok(imported);
         }
     }
+}
+
+/// Erases logs for good and answers how many. No server may hold the folder.
+pub fn erase(data: &Path, what: &Erasure) -> Result<u64, OperateError> {
+    Ok(SqliteStore::erase(data, what)?)
 }
 
 fn spelled(place: &Location) -> String {

@@ -23,7 +23,7 @@ pub enum Outcome {
     Created,
     /// Merged into what was there.
     Merged,
-    /// A repeat that changed nothing, or a log that sampling left out.
+    /// A repeat that changed nothing, a log that sampling left out, or one that was erased.
     Unchanged,
 }
 

@@ -3,6 +3,7 @@
 mod block;
 mod check;
 mod datasets;
+mod erase;
 mod experiments;
 mod export;
 #[cfg(test)]
@@ -50,6 +51,7 @@ use parea_types::{
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::{
+    erase::Erasure,
     export::{Exported, StoreFile},
     open::OpenError,
 };

@@ -119,3 +119,23 @@ async fn a_doctor_finds_what_is_wrong_and_mends_what_follows_from_logs() {
     let (code, _, said) = doctor(&[]);
     assert!(code == Some(1) && said.contains("block"), "{said}");
 }
+
+#[tokio::test]
+async fn what_is_erased_by_command_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let server = filled(folder.path()).await;
+    let erase = |arguments: &[&str]| run(&[&["erase", "--data", data], arguments].concat(), b"");
+    let (code, _, said) = erase(&["--trace", "batch-7"]);
+    assert!(code == Some(1) && said.contains("in use by another parea"), "{said}");
+    server.signal("TERM");
+    server.wait();
+    for arguments in [&[][..], &["--trace", "a", "--user", "b"], &["--before", "yesterday"]] {
+        assert_eq!(erase(arguments).0, Some(2), "{arguments:?}");
+    }
+    assert_eq!(erase(&["--trace", "batch-7"]).2.trim(), "1 logs erased");
+    assert_eq!(erase(&["--before", "2020-01-01T00:00:00Z"]).2.trim(), "0 logs erased");
+    assert_eq!(erase(&["--project", "test"]).2.trim(), "100 logs erased");
+    let (code, lines, _) = run(&["export", "--data", data], b"");
+    assert_eq!((code, lines.len()), (Some(0), 0));
+}

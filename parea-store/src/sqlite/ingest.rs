@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{
     block::SIZE,
+    erase,
     job::{Batch, Facts, Post, Prepared},
     key::{Key, key},
     links::Relinked,
@@ -35,6 +36,8 @@ pub(super) struct Memory {
     arrivals: u64,
     pub(super) pending: i64,
     pub(super) unsampled: i64,
+    /// 0 when nothing was ever erased.
+    pub(super) erased: i64,
     pub(super) vocabulary: Vocabulary,
     pub(super) loose: Loose,
     pub(super) spelled: Spelled,
@@ -69,6 +72,7 @@ impl<'a> Ingest<'a> {
                 conn.query_row("SELECT arrivals, words FROM history", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
             memory.pending = pending::count(conn)?;
             memory.unsampled = sampling::count(conn)?;
+            memory.erased = erase::count(conn)?;
             memory.loose = Loose::count(conn)?;
             memory.is_loaded = true;
         }
@@ -174,6 +178,10 @@ impl<'a> Ingest<'a> {
             }
             return self.merge(&stored, said()?);
         }
+        let Row { root, parent, .. } = &post.facts.row;
+        if self.is_erased(Some(project), &[trace_id, parent, root.as_ref().unwrap_or(parent)])? {
+            return Ok(Outcome::Unchanged);
+        }
         if self.is_left_out(project, &post.facts.row)? {
             self.take_pending(trace_id)?;
             return Ok(Outcome::Unchanged);
@@ -204,6 +212,9 @@ impl<'a> Ingest<'a> {
         let stored = self.stored("trace_id = ?1", [key(&update.trace_id)])?;
         let said = update.cells(arrival);
         if stored.is_empty() {
+            if self.is_erased(None, &[&update.trace_id])? {
+                return Ok(Outcome::Unchanged);
+            }
             return self.postpone(&update.trace_id, said, arrival);
         }
         let mut outcome = Outcome::Unchanged;

@@ -49,7 +49,7 @@ fn rebuild(conn: &mut Connection) -> rusqlite::Result<()> {
 }
 
 /// The words of every block.
-fn words(conn: &Connection) -> rusqlite::Result<()> {
+pub(super) fn words(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch("DELETE FROM word_list; DELETE FROM slab; DELETE FROM posting; DELETE FROM spelling")?;
     let mut spelled = Spelled::default();
     let mut read = conn.prepare("SELECT id, first, data FROM block ORDER BY id")?;

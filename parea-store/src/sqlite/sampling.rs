@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     ingest::{Ingest, damaged},
-    key::key,
+    key::{Key, key},
     pack::Loose,
     values,
 };
@@ -51,28 +51,33 @@ impl Ingest<'_> {
             if !known {
                 self.remember(project, &root)?;
             }
-            self.remove(project, &root)?;
-            self.rollups.recount(project, &root);
+            self.remove_logs(project, &root, "experiment IS NULL")?;
         }
         Ok(())
     }
 
-    /// Removes the logs of a trace that are of no experiment.
-    fn remove(&mut self, project: i64, root: &str) -> rusqlite::Result<()> {
-        const UNWANTED: &str = "project = ?1 AND root = ?2 AND experiment IS NULL";
-        for value in values::all(self.conn, UNWANTED, params![project, key(root)])? {
+    /// Removes those logs of a trace for which a condition holds, and answers their ids.
+    pub(super) fn remove_logs(&mut self, project: i64, root: &str, condition: &str) -> rusqlite::Result<Vec<String>> {
+        let unwanted = format!("project = ?1 AND root = ?2 AND {condition}");
+        for value in values::all(self.conn, &unwanted, params![project, key(root)])? {
             let log: TraceLog = serde_json::from_str(&value.json).map_err(damaged)?;
             self.remove_terms(project, value.id, &log)?;
         }
-        let gone: Vec<(i64, Option<i64>)> = self
-            .conn
-            .prepare_cached(&format!("DELETE FROM log WHERE {UNWANTED} RETURNING id, block"))?
-            .query_map(params![project, key(root)], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<Result<_, _>>()?;
-        values::remove(self.conn, &gone)?;
+        let (mut places, mut ids) = (Vec::new(), Vec::new());
+        {
+            let mut remove =
+                self.conn.prepare_cached(&format!("DELETE FROM log WHERE {unwanted} RETURNING id, block, trace_id"))?;
+            let mut rows = remove.query(params![project, key(root)])?;
+            while let Some(row) = rows.next()? {
+                places.push((row.get(0)?, row.get(1)?));
+                ids.push(row.get::<_, Key>(2)?.0);
+            }
+        }
+        values::remove(self.conn, &places)?;
+        self.rollups.recount(project, root);
         // Rare enough to be counted anew.
         self.memory.loose = Loose::count(self.conn)?;
-        Ok(())
+        Ok(ids)
     }
 
     fn is_unsampled(&self, project: i64, root: &str) -> rusqlite::Result<bool> {

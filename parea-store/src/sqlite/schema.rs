@@ -17,6 +17,7 @@ const MIGRATIONS: &[Migration] = &[
     // What is there is packed in the background.
     Migration { sql: concat!(include_str!("schema_blocks.sql"), include_str!("schema_words.sql")), fill: None },
     Migration { sql: include_str!("schema_keys.sql"), fill: None },
+    Migration { sql: include_str!("schema_erased.sql"), fill: None },
 ];
 
 /// One step.
