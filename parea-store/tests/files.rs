@@ -1,0 +1,63 @@
+//! Files that earlier versions wrote: `tests/files/schema_N.db.zst`, one for each schema that was ever in use, made by the server of
+//! that time. Each is opened, brought up to date, and still says what was posted to it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use parea_store::{
+    After, Catalog, Count, DatasetKey, LogFilter, Logs, Patch, Scope, SqliteStore, StoreFile, text::TextQuery,
+};
+use serde_json::json;
+
+fn restored(file: &[u8]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("parea.db"), zstd::decode_all(file).unwrap()).unwrap();
+    folder
+}
+
+#[tokio::test]
+async fn a_file_of_the_fourth_schema_is_brought_up_to_date() {
+    let folder = restored(include_bytes!("files/schema_4.db.zst"));
+    let refused = StoreFile::open(folder.path()).unwrap_err().to_string();
+    assert!(refused.contains("schema version 4") && refused.contains("`parea serve`"), "{refused}");
+    let store = SqliteStore::open(folder.path()).unwrap();
+    assert_eq!(StoreFile::open(folder.path()).unwrap().check(10).unwrap(), [""; 0]);
+
+    let everything = Scope::default();
+    let count = async |filter: &LogFilter| store.count(&everything, filter, 1000).await.unwrap();
+    assert_eq!(count(&LogFilter::default()).await, Count::Exact(41));
+    // Ids that are UUIDs, and others.
+    for (root, spans) in [("00000003-0000-4000-8000-000000000000", 4), ("trace-6", 4), ("trace-4", 4)] {
+        assert_eq!(store.trace(root).await.unwrap().len(), spans, "{root}");
+        let tree = store.tree(root).await.unwrap().unwrap();
+        assert_eq!((tree.children_logs.len(), tree.log.scores.as_ref().map(Vec::len)), (2, Some(1)), "{root}");
+        assert_eq!(tree.children_logs[1].children_logs.len(), 1, "{root}");
+    }
+    let changed = store.tree("trace-0-1").await.unwrap().unwrap();
+    assert_eq!((changed.log.output.as_deref(), changed.log.target.as_deref()), (Some("changed later"), Some("t")));
+    let query = TextQuery::parse("\"trace 5\" \"span 2\"").unwrap();
+    let found = store.text(&everything, &query, &LogFilter::default(), None, 10).await.unwrap();
+    let ids: Vec<&str> = found.rows.iter().map(|log| log.trace_id.as_str()).collect();
+    assert_eq!(ids, ["00000005-0000-4000-8000-000000000002"]);
+
+    // What was said of a log before it came; the same log again; more of one that was there.
+    let post = |log: serde_json::Value| Patch::Post(Box::new(serde_json::from_value(log).unwrap()));
+    let start = "2024-05-30 13:48:34";
+    let come = json!({ "trace_id": "still to come", "project_name": "old", "start_timestamp": start });
+    let more = json!({ "trace_id": "00000001-0000-4000-8000-000000000000", "project_name": "old", "start_timestamp": start,
+        "last_updated_at": start, "target": "more" });
+    store.commit(vec![post(come), post(more)]).await.unwrap();
+    assert_eq!(store.tree("still to come").await.unwrap().unwrap().log.output.as_deref(), Some("early"));
+    let read = store.tree("00000001-0000-4000-8000-000000000000").await.unwrap().unwrap();
+    assert_eq!((read.log.target.as_deref(), read.log.session_id.as_deref()), (Some("more"), Some("s1")));
+    assert_eq!(count(&LogFilter::default()).await, Count::Exact(42));
+
+    let projects: Vec<String> = store.projects().await.unwrap().into_iter().map(|project| project.name).collect();
+    assert_eq!(projects, ["old", "other"]);
+    let runs = store.experiments(parea_types::ListExperimentsRequest::default()).await.unwrap();
+    assert_eq!(store.experiment_sizes(vec![runs[0].experiment.uuid.clone()]).await.unwrap(), [1]);
+    assert!(store.dataset(DatasetKey::Name("d".to_owned())).await.unwrap().is_some());
+    let page = store.page(&everything, &LogFilter::default(), After::Start, 100).await.unwrap();
+    assert_eq!(page.rows.len(), 42);
+    store.close().await;
+    assert_eq!(StoreFile::open(folder.path()).unwrap().check(10).unwrap(), [""; 0]);
+}
