@@ -30,9 +30,9 @@ pub mod __private {
 
 #[cfg(feature = "eval")]
 pub use parea_eval::{
-    Baseline, Check, Eval, Evaluate, Experiment, ExperimentError, Figure, FromRow, IntoScores, Log, LogError, Outcome,
-    Report, Requirement, Row, RowError, RowFailure, RowResult, RunStatus, Score, ScoreSummary, evals, experiment,
-    least, mean, most, percentile, row, stats,
+    Baseline, Cassette, CassetteRequest, Check, Eval, Evaluate, Experiment, ExperimentError, Figure, FromRow,
+    IntoScores, Log, LogError, Miss, Outcome, Report, Requirement, Row, RowError, RowFailure, RowResult, RunStatus,
+    Score, ScoreSummary, evals, experiment, least, mean, most, percentile, row, stats,
 };
 pub use parea_macros::trace;
 

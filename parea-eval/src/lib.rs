@@ -19,6 +19,7 @@ mod progress;
 #[cfg(feature = "http")]
 mod remote;
 mod render;
+mod replay;
 mod report;
 mod requirement;
 mod row;
@@ -33,6 +34,7 @@ pub use evaluation::{Eval, Evaluate};
 pub use experiment::{Experiment, RowFailure, experiment};
 pub use log::{Log, LogError};
 pub use parea_stats as stats;
+pub use replay::{Cassette, CassetteRequest, Miss};
 pub use report::{Check, Outcome, Report, RowResult, RunStatus, ScoreSummary};
 pub use requirement::{Figure, Requirement, least, mean, most, percentile};
 pub use row::{FromRow, Row, RowError};

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use parea_runtime::types::{TestCase, TraceLog};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -101,6 +102,23 @@ impl Row {
     pub fn tags(&self) -> Vec<String> {
         let tags = self.values.get("tags").and_then(Value::as_array);
         tags.map(|tags| tags.iter().map(text_of).collect()).unwrap_or_default()
+    }
+
+    /// A stored trace as a row: its inputs, and its target or, if it has none, its output.
+    pub fn of_log(log: &TraceLog) -> Self {
+        let target = log.target.as_ref().or(log.output.as_ref());
+        let values = log.inputs.clone().unwrap_or_default();
+        let row = Self::from_values(values, false);
+        match target {
+            Some(target) => row.with("target", target),
+            None => row,
+        }
+    }
+
+    /// The row as a dataset of the server takes it, by `ApiClient::add_test_cases`: every input as a text.
+    pub fn to_test_case(&self) -> TestCase {
+        let inputs = self.inputs().iter().map(|(column, value)| (column.clone(), text_of(value))).collect();
+        TestCase { inputs, target: self.target(), tags: self.tags() }
     }
 
     /// Values by column, without `target` and `tags`.

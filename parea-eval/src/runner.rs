@@ -6,7 +6,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
     time::{Duration, Instant},
 };
@@ -18,7 +21,10 @@ use parea_runtime::{
 };
 use parea_stats::{ROW_KEY, TRIAL, row_key};
 use serde_json::Map;
-use tokio::task::{JoinError, JoinSet};
+use tokio::{
+    sync::Semaphore,
+    task::{JoinError, JoinSet},
+};
 
 use crate::{
     ExperimentError, Log, Report, Row, checks,
@@ -38,6 +44,12 @@ pub(crate) type Work =
 #[cfg(feature = "http")]
 const DELIVERY: Duration = Duration::from_secs(30);
 
+/// Rows whose evaluations may be awaited at once, beside those whose functions run: as many as the runtime evaluates.
+const EVALUATED_AT_ONCE: usize = 64;
+
+/// How long rows under way may go on after Ctrl-C. A second one ends them at once.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// One row in one trial.
 #[derive(Clone)]
 struct Job {
@@ -52,6 +64,10 @@ struct Job {
 /// What all jobs share.
 struct Shared {
     plan: Plan,
+    /// How many functions may run at once. Evaluations hold no place.
+    places: Semaphore,
+    /// A row has failed, and that was to be the end.
+    stopped: AtomicBool,
     uuid: String,
     work: Work,
 }
@@ -85,8 +101,10 @@ pub(crate) async fn run(mut plan: Plan, rows: Vec<Row>, work: Work) -> Result<Re
         }
     }
     let resumed = done.len();
-    let shared = Arc::new(Shared { plan, uuid: opened.header.uuid.clone(), work });
-    let ended = run_jobs(&shared, todo, planned, &mut opened, &mut done).await?;
+    let places = Semaphore::new(plan.concurrency);
+    let shared =
+        Arc::new(Shared { plan, places, stopped: AtomicBool::new(false), uuid: opened.header.uuid.clone(), work });
+    let ended = run_jobs(&shared, todo, planned, &mut opened, &mut done).await;
     let plan = &shared.plan;
     done.sort_by_key(|result| (result.row, result.trial));
 
@@ -259,9 +277,12 @@ fn jobs(plan: &Plan, rows: Vec<Row>, version: &str) -> Vec<Job> {
     (0..plan.trials).flat_map(|trial| keyed.iter().map(move |row| job(trial, row)).collect::<Vec<_>>()).collect()
 }
 
+/// A cell that is done, unless the run was stopped before it began.
+type Done = Box<(String, Option<RowResult>)>;
+
 /// What a run waits for.
 enum Next {
-    Finished(Option<Result<Box<(String, RowResult)>, JoinError>>),
+    Finished(Option<Result<Done, JoinError>>),
     Interrupted,
 }
 
@@ -282,38 +303,51 @@ async fn run_jobs(
     planned: usize,
     opened: &mut Opened,
     done: &mut Vec<RowResult>,
-) -> Result<Ended, ExperimentError> {
+) -> Ended {
     let plan = &shared.plan;
     let mut progress = Progress::new(planned, done.len(), plan.quiet);
     let mut waiting = todo.into_iter();
-    let mut under_way: JoinSet<Box<(String, RowResult)>> = JoinSet::new();
-    let mut stopping = false;
-    let mut ctrl_c = Box::pin(ctrl_c(plan.ctrl_c));
+    let mut under_way: JoinSet<Done> = JoinSet::new();
+    let mut journalled = true;
+    let mut interrupted = false;
+    let mut end: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(ctrl_c(plan.ctrl_c));
     let ended = loop {
-        while !stopping && under_way.len() < plan.concurrency {
+        while !shared.stopped.load(Ordering::Relaxed) && under_way.len() < plan.concurrency + EVALUATED_AT_ONCE {
             let Some(job) = waiting.next() else { break };
             let shared = Arc::clone(shared);
             under_way
                 .spawn(async move { Box::new((job.cell.clone(), run_job(&shared, &job).await)) }.in_current_span());
         }
-        let next = std::future::poll_fn(|task| match ctrl_c.as_mut().poll(task) {
+        let next = std::future::poll_fn(|task| match end.as_mut().poll(task) {
             Poll::Ready(()) => Poll::Ready(Next::Interrupted),
             Poll::Pending => under_way.poll_join_next(task).map(Next::Finished),
         });
         match next.await {
+            // Nothing more starts; what is under way, and was paid for, has a moment to be done.
+            Next::Interrupted if !interrupted => {
+                interrupted = true;
+                shared.stopped.store(true, Ordering::Relaxed);
+                end = Box::pin(async {
+                    let _ = tokio::time::timeout(GRACE, ctrl_c(true)).await;
+                });
+            }
             Next::Interrupted => {
-                // What is under way ends as cancelled, and is run again when the run is gone on with.
+                // The rest ends as cancelled, and is run again when the run is gone on with.
                 under_way.shutdown().await;
-                opened.notes.push(format!("interrupted: `.resume(\"{}\")` goes on with this run", shared.uuid));
                 break Ended::Interrupted;
             }
-            Next::Finished(None) if stopping && waiting.next().is_some() => break Ended::Stopped,
+            Next::Finished(None) if interrupted => break Ended::Interrupted,
+            Next::Finished(None) if done.len() < planned => break Ended::Stopped,
             Next::Finished(None) => break Ended::Done,
             Next::Finished(Some(Ok(finished))) => {
-                let (cell, result) = *finished;
-                let journalled = opened.journal.write(&cell, &result);
-                journalled.map_err(|error| ExperimentError::Journal(error.to_string()))?;
-                stopping |= plan.stop_on_error && result.error.is_some();
+                let (cell, Some(result)) = *finished else { continue };
+                // A full disk is no reason to lose what was paid for.
+                if let (true, Err(error)) = (journalled, opened.journal.write(&cell, &result)) {
+                    journalled = false;
+                    opened.notes.push(format!(
+                        "the journal cannot be written any more, so this run cannot be resumed: {error}"
+                    ));
+                }
                 progress.row(&result);
                 done.push(result);
             }
@@ -322,7 +356,10 @@ async fn run_jobs(
         }
     };
     progress.end();
-    Ok(ended)
+    if ended == Ended::Interrupted {
+        opened.notes.push(format!("interrupted: `.resume(\"{}\")` goes on with this run", shared.uuid));
+    }
+    ended
 }
 
 async fn ctrl_c(wanted: bool) {
@@ -331,8 +368,13 @@ async fn ctrl_c(wanted: bool) {
     }
 }
 
-async fn run_job(shared: &Shared, job: &Job) -> RowResult {
+async fn run_job(shared: &Shared, job: &Job) -> Option<RowResult> {
     let plan = &shared.plan;
+    // Never closed, so there is a place in the end.
+    let place = shared.places.acquire().await;
+    if shared.stopped.load(Ordering::Relaxed) {
+        return None;
+    }
     let metadata = Map::from_iter([
         (ROW_KEY.to_owned(), job.key.as_str().into()),
         (TRIAL.to_owned(), job.trial.to_string().into()),
@@ -360,13 +402,17 @@ async fn run_job(shared: &Shared, job: &Job) -> RowResult {
             parea_runtime::current().metadata("parea.attempts", attempts);
         });
     }
+    if plan.stop_on_error && result.is_err() {
+        shared.stopped.store(true, Ordering::Relaxed);
+    }
     cell.finish(result);
+    drop(place);
     let names: Vec<&str> = plan.evals.iter().map(crate::Eval::name).collect();
     let mut result = result_of(&cell.logs().await, &cell.trace_id(), &names);
     // The row's own, whatever the log left out of it.
     result.inputs = job.values.inputs();
     result.target = job.values.target();
-    RowResult { row: job.row, trial: job.trial, key: job.key.clone(), attempts, ..result }
+    Some(RowResult { row: job.row, trial: job.trial, key: job.key.clone(), attempts, ..result })
 }
 
 async fn attempt(shared: &Shared, job: &Job) -> Result<Vec<u8>, String> {
