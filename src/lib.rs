@@ -42,6 +42,7 @@ pub use parea_runtime::{
 };
 pub use parea_runtime::{
     Builder, CallInCurrentSpan, Carried, Context, CurrentSpan, DropReason, EarlierLogs, FlushReport, Flushing, Guard,
-    InCurrentSpan, InitError, Invocation, JoinSet, ScoreValue, StreamInCurrentSpan, WithContext, builder, current,
-    exit, flush, flush_async, init, propagation, serverless, spawn, spawn_blocking, spawn_local, testing, tree, types,
+    InCurrentSpan, InitError, Invocation, JoinSet, Sampler, ScoreValue, StreamInCurrentSpan, TraceStart, WithContext,
+    builder, current, exit, flush, flush_async, init, propagation, serverless, spawn, spawn_blocking, spawn_local,
+    testing, tree, types,
 };

@@ -26,6 +26,7 @@ use crate::{
     outbox::Outbox,
     queue::Queue,
     redact::{self, Hook},
+    sampling::{self, Sampler},
     settings::{Secret, Settings},
     stack,
 };
@@ -232,6 +233,18 @@ impl Builder {
         self
     }
 
+    /// Keeps each trace with this chance, 0 to 1, where the function that starts it has no `log_sample_rate` of its own.
+    /// What is left out costs next to nothing. Everything is kept unless set.
+    pub fn sample_rate(self, rate: f64) -> Self {
+        self.sampler(Sampler::rate(rate))
+    }
+
+    /// Keeps traces by choice: by name and inputs, and those that failed or were slow in any case.
+    pub fn sampler(mut self, sampler: Sampler) -> Self {
+        self.settings.sampler = Some(sampler);
+        self
+    }
+
     /// Takes mailboxes (`ann@example.org`) out of logs too. Off unless set: in many programs they are what the logs are
     /// about.
     pub fn redact_emails(mut self) -> Self {
@@ -268,12 +281,18 @@ impl Builder {
         if settings.off {
             return Ok(Guard::idle());
         }
+        if let Some(rate) = settings.sampler.as_ref().and_then(Sampler::wrong_rate) {
+            return Err(InitError::InvalidSampleRate(rate));
+        }
         let mut fresh = false;
         let client = CLIENT.get_or_try_init(|| {
             fresh = true;
-            let redactor = settings.redactor.clone();
+            let (redactor, sampler) = (settings.redactor.clone(), settings.sampler.clone());
             let client = Client::start(settings)?;
             redact::enforce(redactor);
+            if let Some(sampler) = sampler {
+                sampling::enforce(sampler);
+            }
             Ok(client)
         })?;
         if !fresh {
@@ -320,6 +339,8 @@ pub enum InitError {
     InvalidBaseUrl(String),
     /// The key has letters that no HTTP header can carry.
     InvalidApiKey,
+    /// The rate is no chance.
+    InvalidSampleRate(f64),
     /// The exporter's thread could not be started.
     Thread(io::Error),
 }
@@ -337,6 +358,10 @@ impl fmt::Display for InitError {
             Self::InvalidApiKey => {
                 f.write_str("PAREA_API_KEY cannot be used: it has letters that no HTTP header carries")
             }
+            Self::InvalidSampleRate(rate) => write!(
+                f,
+                "the sample rate {rate} is no chance: give `sample_rate` a number from 0.0 (no trace) to 1.0 (every trace)"
+            ),
             Self::Thread(error) => write!(f, "the exporter's thread cannot be started: {error}"),
         }
     }

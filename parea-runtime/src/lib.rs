@@ -35,6 +35,7 @@ mod record;
 pub mod redact;
 mod report;
 mod returned;
+mod sampling;
 mod scope;
 #[cfg(feature = "http")]
 mod sender;
@@ -65,6 +66,7 @@ pub use guard::{Flushing, Guard, flush, flush_async};
 pub use report::{DropReason, EarlierLogs, FlushReport};
 pub use serverless::{Invocation, serverless};
 
+pub use sampling::{Sampler, TraceStart};
 pub use tasks::{JoinSet, spawn, spawn_blocking, spawn_local};
 
 pub use parea_types as types;

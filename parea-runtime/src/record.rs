@@ -98,6 +98,14 @@ const fn two(low: u32, high: u32) -> u64 {
     low as u64 | (high as u64) << 32
 }
 
+/// Sets the chance by which the trace of a record was kept.
+pub(crate) fn set_sample_rate(record: &mut [u8], rate: f64) {
+    const AT: usize = 14 * 8;
+    if let Some(word) = record.get_mut(AT..AT + 8) {
+        word.copy_from_slice(&rate.to_bits().to_le_bytes());
+    }
+}
+
 /// The whole record as bytes, for those who keep it apart from a log of bytes.
 pub(crate) fn to_bytes(head: &[u64; HEAD], children: &[[u64; 2]], sections: &[u8]) -> Vec<u8> {
     let words = head.iter().chain(children.iter().flatten());
@@ -241,6 +249,35 @@ impl<'a> Record<'a> {
             experiment: section(high(head[1]))?,
         };
         Some((record, after))
+    }
+
+    /// The record of these bytes, which are one.
+    pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
+        Some(Self::split(bytes)?.0)
+    }
+
+    /// Id of the span.
+    pub(crate) fn trace_id(&self) -> Uuid {
+        self.id(2)
+    }
+
+    /// Name of the span.
+    pub(crate) fn name(&self) -> &'static str {
+        CallSite::by_number(high(self.head[0])).map_or("", |site| site.name())
+    }
+
+    /// A JSON object, or nothing.
+    pub(crate) fn inputs(&self) -> &'a [u8] {
+        self.inputs
+    }
+
+    pub(crate) fn latency(&self) -> Duration {
+        Duration::from_nanos(self.head[9])
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        let told = || serde_json::from_slice::<Draft>(self.draft).is_ok_and(|draft| !draft.errors.is_empty());
+        !self.error.is_empty() || !self.draft.is_empty() && told()
     }
 
     fn id(&self, at: usize) -> Uuid {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::{cell::Watch, evaluation::Tally, stack};
+use crate::{cell::Watch, evaluation::Tally, sampling::Undecided, stack};
 
 /// What holds for every trace that starts in a place. Decided at the root and kept by the whole trace.
 #[derive(Debug)]
@@ -30,16 +30,19 @@ pub(crate) enum Sink {
     Capture(Arc<Capture>),
     /// On to another one, by way of the experiment that looks at them.
     Watched(Arc<Watch>),
+    /// To the exporter, if the trace turns out to be in the sample.
+    Undecided(Arc<Undecided>),
     /// To nobody: the trace is not in the sample.
     Nowhere,
 }
 
 impl Sink {
-    /// Whether the exporter gets the records, by whatever way, so that they stand in its books.
+    /// Whether the exporter gets the records, by whatever way, so that they stand in its books. What is undecided is
+    /// counted when it is decided.
     pub(crate) fn is_exported(&self) -> bool {
         match self {
             Self::Exporter => true,
-            Self::Capture(_) | Self::Nowhere => false,
+            Self::Capture(_) | Self::Undecided(_) | Self::Nowhere => false,
             Self::Watched(watch) => watch.inner().is_some_and(Self::is_exported),
         }
     }
@@ -50,6 +53,7 @@ impl Sink {
             Self::Exporter => stack::append(&record),
             Self::Capture(capture) => capture.push(record),
             Self::Watched(watch) => watch.finished(record),
+            Self::Undecided(trace) => trace.finished(record),
             Self::Nowhere => {}
         }
     }
@@ -57,7 +61,7 @@ impl Sink {
     /// Those who wait for the evaluations of what goes here.
     pub(crate) fn tallies(&self, visit: &mut dyn FnMut(&Tally)) {
         match self {
-            Self::Exporter | Self::Nowhere => {}
+            Self::Exporter | Self::Undecided(_) | Self::Nowhere => {}
             Self::Capture(capture) => visit(&capture.evaluating),
             Self::Watched(watch) => {
                 visit(&watch.evaluating);

@@ -2,7 +2,7 @@
 
 use std::{env, fmt, path::PathBuf, sync::OnceLock, time::Duration};
 
-use crate::redact::Redactor;
+use crate::{redact::Redactor, sampling::Sampler};
 
 /// Where `parea serve` listens unless told otherwise.
 #[cfg(feature = "http")]
@@ -37,6 +37,7 @@ pub(crate) struct Settings {
     pub(crate) durable: bool,
     pub(crate) flush_on_signals: bool,
     pub(crate) redactor: Redactor,
+    pub(crate) sampler: Option<Sampler>,
     /// Nothing is recorded.
     pub(crate) off: bool,
     /// Logs are dropped and counted as delivered.
@@ -58,6 +59,7 @@ impl Settings {
             durable: false,
             flush_on_signals: false,
             redactor: Redactor::default(),
+            sampler: None,
             off: variable("TURN_OFF_PAREA_LOGGING").is_some_and(|value| is_true(&value)),
             discard: false,
         }

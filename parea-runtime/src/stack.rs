@@ -19,6 +19,7 @@ use crate::{
     id,
     json::{Buffer, push_text},
     record::{self, Finished, Outcome, Sections},
+    sampling,
     scope::{Scope, Sink},
     site::CallSite,
     span::{Draft, Identity, Known, Span, Trace},
@@ -184,7 +185,10 @@ impl Waiting {
     fn hand_on(self) {
         match self {
             Self::Aside(sink, record) => sink.finished(record),
-            Self::Evaluated(record) => evaluation::start(*record),
+            Self::Evaluated(record) => match record.span.trace.sink().clone() {
+                Sink::Undecided(trace) => trace.evaluated(record),
+                _ => evaluation::start(*record),
+            },
         }
     }
 }
@@ -392,13 +396,16 @@ impl Stack {
 
     fn begin_root(&mut self, site: &'static CallSite, scope: Option<Arc<Scope>>) -> Begun {
         // What is not recorded is told before anything is done for it.
-        let sample_rate = site.sample_rate();
+        let own_rate = site.sample_rate();
+        let outside = scope.is_none() && own_rate.is_none();
+        let sample_rate = if outside { sampling::plain_rate() } else { own_rate };
         if sample_rate.is_some_and(|rate| self.random.f64() >= rate) {
             self.frames.push(Frame::Muted);
             return Begun::Muted;
         }
         let start = Moment::now();
         let id = id::fresh(start, &mut self.random);
+        let scope = if outside { sampling::scope_of(id) } else { scope };
         let plain = scope.is_none() && sample_rate.is_none();
         let exported = scope.as_ref().is_none_or(|scope| scope.sink.is_exported());
         let rest = (!plain).then(|| Box::new(Rest { scope, sample_rate, ..Rest::default() }));
