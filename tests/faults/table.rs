@@ -1,6 +1,9 @@
 //! The faults at full size, as a table: what of 1,000 calls is lost, and how long the program takes to end.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use tokio::net::TcpListener;
 
@@ -26,27 +29,30 @@ const fn fault(what: &'static str, manner: Manner) -> Fault {
     Fault { what, manner: Some(manner), lasts: None, environment: &[] }
 }
 
-const ENDS_AT_ONCE: &[(&str, &str)] = &[("END", "_exit")];
+impl Fault {
+    const fn lasts(self, seconds: u64) -> Self {
+        Self { lasts: Some(Duration::from_secs(seconds)), ..self }
+    }
+
+    const fn with(self, environment: &'static [(&'static str, &'static str)]) -> Self {
+        Self { environment, ..self }
+    }
+}
+
+const fn down(what: &'static str) -> Fault {
+    Fault { what, manner: None, lasts: None, environment: &[] }
+}
+
 const KILLED: &[(&str, &str)] = &[("END", "wait")];
-const LIVES_ON: &[(&str, &str)] = &[("FLUSH_MS", "60000")];
+const KILLED_DURABLE: &[(&str, &str)] = &[("END", "wait"), ("DURABLE", "1")];
 
 const FAULTS: &[Fault] = &[
     fault("nothing is wrong", Manner::Good),
     fault("each request takes 2 s", Manner::TakesItsTime(2_000)),
-    Fault { what: "down for 5 s, program ends", manner: None, lasts: Some(Duration::from_secs(5)), environment: &[] },
-    Fault { what: "down for 15 s, program ends", manner: None, lasts: Some(Duration::from_secs(15)), environment: &[] },
-    Fault {
-        what: "down for 15 s, program lives on",
-        manner: None,
-        lasts: Some(Duration::from_secs(15)),
-        environment: LIVES_ON,
-    },
-    Fault {
-        what: "answers 500 for 5 s",
-        manner: Some(Manner::Says(500)),
-        lasts: Some(Duration::from_secs(5)),
-        environment: &[],
-    },
+    down("down for 5 s, program ends").lasts(5),
+    down("down for 15 s, program ends").lasts(15),
+    down("down for 15 s, program lives on").lasts(15).with(&[("FLUSH_MS", "60000")]),
+    fault("answers 500 for 5 s", Manner::Says(500)).lasts(5),
     fault("answers 429 with `Retry-After`", Manner::SaysLater),
     fault("answers 401", Manner::Says(401)),
     fault("resets in the midst of a body", Manner::Resets),
@@ -54,23 +60,42 @@ const FAULTS: &[Fault] = &[
     fault("answers one byte at a time", Manner::Dribbles),
     fault("answers half", Manner::HalfAnswers),
     fault("answers a page of HTML", Manner::Babbles),
-    Fault { what: "good; `_exit` at once", manner: Some(Manner::Good), lasts: None, environment: ENDS_AT_ONCE },
-    Fault {
-        what: "good; `_exit` at once, durable",
-        manner: Some(Manner::Good),
-        lasts: None,
-        environment: &[("END", "_exit"), ("DURABLE", "1")],
-    },
-    Fault { what: "hangs; SIGKILL a second later", manner: Some(Manner::Hangs), lasts: None, environment: KILLED },
-    Fault {
-        what: "hangs; `abort` at once, durable",
-        manner: Some(Manner::Hangs),
-        lasts: None,
-        environment: &[("END", "abort"), ("DURABLE", "1")],
-    },
+    fault("good; `_exit` at once", Manner::Good).with(&[("END", "_exit")]),
+    fault("good; `_exit` at once, durable", Manner::Good).with(&[("END", "_exit"), ("DURABLE", "1")]),
+    fault("good; SIGKILL at once", Manner::Good).with(KILLED),
+    fault("good; SIGKILL at once, durable", Manner::Good).with(KILLED_DURABLE),
+    fault("hangs; `abort` at once, durable", Manner::Hangs).with(&[("END", "abort"), ("DURABLE", "1")]),
 ];
 
-async fn line(fault: &Fault) -> String {
+/// What came of it.
+struct Outcome {
+    what: &'static str,
+    delivered: usize,
+    by_the_next_run: usize,
+    requests: usize,
+    init: Option<Duration>,
+    /// From the last call to the end of the process.
+    exit: Option<Duration>,
+}
+
+impl Outcome {
+    fn lost(&self) -> usize {
+        LOGS - self.delivered - self.by_the_next_run
+    }
+
+    fn exit(&self) -> String {
+        self.exit.map_or("–".to_owned(), |exit| format!("{:.1} s", exit.as_secs_f64()))
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, delivered, by_the_next_run, requests, .. } = self;
+        write!(f, "| {what} | {delivered} | {by_the_next_run} | {} | {requests} | {} |", self.lost(), self.exit())
+    }
+}
+
+async fn outcome(fault: &Fault) -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let url = format!("http://{address}");
@@ -81,10 +106,12 @@ async fn line(fault: &Fault) -> String {
     let begun = Instant::now();
     let environment = [&[("PAREA_BASE_URL", &*url), ("CALLS", "1000")], fault.environment].concat();
     let mut program = start(folder.path(), &environment);
-    let killed = fault.environment == KILLED;
+    let killed = [KILLED, KILLED_DURABLE].contains(&fault.environment);
     let ended = async {
         if killed {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            while !folder.path().join("ready").exists() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
             program.kill();
         }
         let ran = program.wait().await;
@@ -109,18 +136,15 @@ async fn line(fault: &Fault) -> String {
         let environment = [("PAREA_BASE_URL", &*url), ("CALLS", "0"), ("END", "tidy")];
         start(folder.path(), &environment).wait().await;
     }
-    let init = ran
-        .stdout
-        .lines()
-        .find_map(|line| line.strip_prefix("INIT "))
-        .map_or("–".to_owned(), |micros| format!("{:.1} ms", micros.trim().parse::<f64>().unwrap() / 1_000.0));
-    format!(
-        "| {} | {delivered} | {} | {} | {requests} | {init} | {} |",
-        fault.what,
-        server.count() - delivered,
-        LOGS - server.count(),
-        if killed { "–".to_owned() } else { format!("{:.1} s", exit_after(&ran, took).as_secs_f64()) },
-    )
+    let init = ran.stdout.lines().find_map(|line| line.strip_prefix("INIT "));
+    Outcome {
+        what: fault.what,
+        delivered,
+        by_the_next_run: server.count() - delivered,
+        requests,
+        init: init.map(|micros| Duration::from_micros(micros.trim().parse().unwrap())),
+        exit: (!killed).then(|| exit_after(&ran, took)),
+    }
 }
 
 /// How long the program took from its last call to its end.
@@ -130,11 +154,44 @@ fn exit_after(ran: &Ran, took: Duration) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a minute long: run by `cargo xtask faults`"]
+#[ignore = "minutes long: run by `cargo xtask faults`"]
 async fn full_size() {
-    println!("\n| the server, the program | delivered | by the next run | lost | requests | init | exit after |");
-    println!("|---|---|---|---|---|---|---|");
+    println!("\n| the server, the program | delivered | by the next run | lost | requests | exit after |");
+    println!("|---|---|---|---|---|---|");
+    let mut outcomes = Vec::new();
     for fault in FAULTS {
-        println!("{}", line(fault).await);
+        let outcome = outcome(fault).await;
+        println!("{outcome}");
+        outcomes.push(outcome);
+    }
+    let of = |what: &str| outcomes.iter().find(|outcome| outcome.what == what).unwrap();
+    // The logs of a call make one call.
+    let lost = |what: &str| of(what).lost().div_ceil(LOGS_PER_CALL);
+    let at_once = |how: &str| format!("{}; durable {}", lost(how), lost(&format!("{how}, durable")));
+    let down = of("down for 5 s, program ends");
+    println!("\n| of 1,000 calls | Parea Python | Parea TypeScript | Opik Python | parea |\n|---|---|---|---|---|");
+    for (row, peers, ours) in [
+        ("HTTP requests", "1,000 | 1,000 | a few", of("nothing is wrong").requests.to_string()),
+        ("lost by `_exit` at once", "4 | 1,000 | 1,000", at_once("good; `_exit` at once")),
+        ("lost by SIGKILL at once", "0 to 1 | 1,000 | 1,000", at_once("good; SIGKILL at once")),
+        (
+            "lost, server down for 5 s, program ends",
+            "0, exit 7.5 s later | 47 to 813 | 1,000",
+            format!("{}, exit {} later", lost(down.what), down.exit()),
+        ),
+        (
+            "lost, server down for 15 s, program ends / lives on",
+            "774 / 855 | 1,000 / 1,000 | 1,000 / 0",
+            format!("{} / {}", lost("down for 15 s, program ends"), lost("down for 15 s, program lives on")),
+        ),
+        ("lost, 500 for 5 s", "0 | 1,000 | 0; 1,000 if its ping fails", lost("answers 500 for 5 s").to_string()),
+        (
+            "exit, each request takes 2 s",
+            "31 s later, 893 threads | 2.8 s later | 3.6 s later",
+            format!("{} later", of("each request takes 2 s").exit()),
+        ),
+        ("start, server down", "8.0 s | at once | 0.07 s", format!("{:.1?}", down.init.unwrap())),
+    ] {
+        println!("| {row} | {peers} | {ours} |");
     }
 }
