@@ -7,7 +7,7 @@ use crate::sender::{self, Server};
 use crate::{exit, outbox::Outbox};
 
 /// A batch is sent at the latest when its first record is this old.
-const BATCH_INTERVAL: Duration = Duration::from_millis(200);
+pub(crate) const BATCH_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Starts the thread. It lives as long as the process.
 pub(crate) fn start(outbox: &Arc<Outbox>, #[cfg(feature = "http")] server: Server) -> io::Result<()> {

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     api::{ApiClientBuilder, ApiError},
-    exporter::warn,
+    exporter::{BATCH_INTERVAL, warn},
     outbox::{GRACE, Outbox},
     transport::http::{Http, backoff},
 };
@@ -66,6 +66,7 @@ pub(crate) async fn run(outbox: Arc<Outbox>, server: Server) {
             outbox.work(LOOK).await;
             continue;
         }
+        outbox.gather(BATCH_INTERVAL).await;
         let outcome = {
             let mut attempt = pin!(server.attempt(&outbox, look));
             if let Ok(outcome) = tokio::time::timeout(GRACE, &mut attempt).await {

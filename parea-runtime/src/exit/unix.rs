@@ -187,4 +187,26 @@ fn errno() -> *mut c_int {
     #[cfg(any(target_os = "solaris", target_os = "illumos"))]
     // SAFETY: as above.
     return unsafe { libc::___errno() };
+    #[cfg(not(any(
+        target_os = "linux",
+        target_os = "emscripten",
+        target_os = "hurd",
+        target_os = "redox",
+        target_os = "macos",
+        target_os = "ios",
+        target_os = "tvos",
+        target_os = "watchos",
+        target_os = "freebsd",
+        target_os = "android",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "cygwin",
+        target_os = "solaris",
+        target_os = "illumos"
+    )))]
+    {
+        // Elsewhere it is not put back.
+        static NOWHERE: AtomicI32 = AtomicI32::new(0);
+        NOWHERE.as_ptr()
+    }
 }

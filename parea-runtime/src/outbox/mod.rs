@@ -125,7 +125,10 @@ impl Outbox {
 
     /// Waits until all that has ended before the call is at rest, at most until the deadline.
     pub(crate) fn flush(&self, timeout: Duration, until: Until) -> FlushReport {
-        self.again.notify_one();
+        // To ask how it stands is not to wait for the server.
+        if !timeout.is_zero() {
+            self.again.notify_one();
+        }
         let report = self.queue.flush(timeout, until);
         if !self.named && report.spooled > 0 {
             // So that `parea serve` finds it, whenever it is started.
@@ -150,7 +153,9 @@ impl Outbox {
             self.rescue(begun.checked_add(timeout), last);
         }
         if last && let Some(mut held) = self.hold_until(begun.checked_add(timeout)) {
-            held.state.spool.tidy();
+            // Complete, so that the next process takes them over even where there are no locks.
+            held.state.flight = None;
+            held.state.spool.hand_over();
         }
         self.queue.report()
     }

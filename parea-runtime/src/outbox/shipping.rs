@@ -33,6 +33,15 @@ impl Outbox {
         let _ = tokio::time::timeout(at_most.saturating_sub(at_least), self.again.notified()).await;
     }
 
+    /// In the durable mode, where each log is work: waits until a request is full or `interval` has passed, or somebody
+    /// waits.
+    pub(crate) async fn gather(&self, interval: Duration) {
+        let full = |held: Held<'_>| held.state.spool.backlog() >= REQUEST_BYTES as u64;
+        if self.durable && !self.hold().is_some_and(full) {
+            self.pause(Duration::ZERO, interval).await;
+        }
+    }
+
     pub(crate) fn project(&self) -> ProjectRef {
         self.hold().map(|held| held.state.project.clone()).unwrap_or_default()
     }

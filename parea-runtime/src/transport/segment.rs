@@ -89,6 +89,10 @@ impl Segment {
         self.written
     }
 
+    pub(super) fn unsent(&self) -> u64 {
+        self.written.saturating_sub(self.sent)
+    }
+
     /// Whether everything in it has been dealt with.
     pub(super) fn is_done(&self) -> bool {
         self.sent >= self.written

@@ -279,12 +279,12 @@ impl Spool {
         paths.any(|path| is_segment(&path) && self.own.iter().all(|held| held.path() != path))
     }
 
-    /// Gives all files of this process up to the server of this machine.
+    /// Gives all files up, complete: to the server of this machine, or to the next process.
     pub(crate) fn hand_over(&mut self) {
         self.open = false;
         for segment in self.own.drain(..).chain(self.earlier.drain(..)) {
             let own = segment.own();
-            if segment.size() == 0 {
+            if segment.is_done() {
                 let _ = segment.delete();
             } else if let Ok(path) = segment.hand_over()
                 && let Some(own) = own
@@ -294,12 +294,9 @@ impl Spool {
         }
     }
 
-    /// Deletes a file that nothing was left in: the last word of the process.
-    pub(crate) fn tidy(&mut self) {
-        if self.own.len() == 1 && self.own[0].is_done() {
-            self.open = false;
-            let _ = self.own.pop_front().map(Segment::delete);
-        }
+    /// Bytes that wait to be sent by this process.
+    pub(crate) fn backlog(&self) -> u64 {
+        self.earlier.iter().chain(&self.own).map(Segment::unsent).sum()
     }
 
     fn first(&mut self, earlier: bool) -> Option<&mut Segment> {
