@@ -122,13 +122,20 @@ fn fail(error: &str) {
     }
 }
 
-/// How far the span of a future is.
+/// The span of a future. As its last field it outlives the body: what a body that is cancelled drops is inside the
+/// span, which ends after that.
+#[derive(Debug)]
+struct Course(Progress);
+
+/// How far it is.
 #[derive(Debug)]
 enum Progress {
     New(&'static CallSite),
     Live(Arc<Span>),
     /// Of a trace that is not in the sample.
     Muted,
+    /// Entered, while what is left of the body is dropped.
+    Dropping,
     /// Not recorded, or recorded already.
     Off,
 }
@@ -140,18 +147,27 @@ enum Then {
     GoOn,
 }
 
-impl Progress {
+impl Course {
+    fn new(site: &'static CallSite) -> Self {
+        Self(Progress::New(site))
+    }
+
+    /// For a span that began before.
+    fn begun(span: Option<Arc<Span>>) -> Self {
+        Self(span.map_or(Progress::Off, Progress::Live))
+    }
+
     /// Takes a step of a body inside the span. When that is done the span ends, or is live for whoever goes on.
     #[inline(never)]
     fn poll(&mut self, step: &mut Step<'_>, then: Then) {
-        let begun = match mem::replace(self, Self::Off) {
-            Self::New(site) if context::is_listening() => stack::begin(site),
-            Self::New(_) | Self::Off => Begun::Off,
-            Self::Live(span) => {
+        let begun = match mem::replace(&mut self.0, Progress::Off) {
+            Progress::New(site) if context::is_listening() => stack::begin(site),
+            Progress::New(_) | Progress::Dropping | Progress::Off => Begun::Off,
+            Progress::Live(span) => {
                 stack::enter(Place::Inside(span));
                 Begun::Live
             }
-            Self::Muted => {
+            Progress::Muted => {
                 stack::enter(Place::Muted);
                 Begun::Muted
             }
@@ -164,14 +180,14 @@ impl Progress {
             }
             Begun::Muted => {
                 let _left = Left;
-                *self = Self::Muted;
+                self.0 = Progress::Muted;
                 step(None);
                 return;
             }
         }
         match catch_unwind(AssertUnwindSafe(|| step(None))) {
             Ok(done) if done && then == Then::End => end(step),
-            Ok(_) => *self = Self::suspended(),
+            Ok(_) => self.0 = suspended(),
             // The body stays where it is; when it is dropped, its span has ended already.
             Err(payload) => {
                 fail(&panic_error(&*payload));
@@ -180,57 +196,56 @@ impl Progress {
         }
     }
 
-    /// Leaves the innermost span, which others may enter from now on.
-    fn suspended() -> Self {
-        match stack::leave() {
-            Place::Inside(span) => Self::Live(span),
-            Place::Muted => Self::Muted,
-            Place::Outside | Place::Scope(_) => Self::Off,
-        }
-    }
-
-    /// The future was dropped half-way.
+    /// The future is dropped, and its body is next.
     #[inline(never)]
-    fn cancel(&mut self, drop_body: &mut dyn FnMut()) {
-        let span = match mem::replace(self, Self::Off) {
-            Self::Live(span) => span,
-            Self::Muted => {
-                stack::enter(Place::Muted);
-                let _left = Left;
-                return drop_body();
-            }
-            Self::New(_) | Self::Off => return,
-        };
-        // Inside the context: what a cancelled future drops still finds its parent.
-        stack::enter(Place::Inside(span));
-        match catch_unwind(AssertUnwindSafe(drop_body)) {
-            Ok(()) => fail(CANCELLED),
-            Err(payload) => {
-                fail(&panic_error(&*payload));
-                resume_unwind(payload);
-            }
+    fn begin_drop(&mut self) {
+        match mem::replace(&mut self.0, Progress::Off) {
+            Progress::Live(span) => stack::enter(Place::Inside(span)),
+            Progress::Muted => stack::enter(Place::Muted),
+            Progress::New(_) | Progress::Dropping | Progress::Off => return,
         }
+        self.0 = Progress::Dropping;
     }
 
-    /// Of a span that has begun already.
-    fn begun(span: Option<Arc<Span>>) -> Self {
-        match span {
-            Some(span) if span.is_muted() => Self::Muted,
-            Some(span) => Self::Live(span),
-            None => Self::Off,
-        }
-    }
-
-    fn into_live(self) -> Option<Live> {
-        match self {
-            Self::Live(span) => Some(Live(span)),
-            Self::Muted => Some(Live(Span::muted())),
-            Self::New(_) | Self::Off => None,
+    /// The span for whoever goes on.
+    fn take_live(&mut self) -> Option<Live> {
+        match mem::replace(&mut self.0, Progress::Off) {
+            Progress::Live(span) => Some(Live(span)),
+            Progress::Muted => Some(Live(Span::muted())),
+            Progress::New(_) | Progress::Dropping | Progress::Off => None,
         }
     }
 }
 
-const CANCELLED: &str = "cancelled: the future was dropped before it completed";
+impl Drop for Course {
+    #[inline]
+    fn drop(&mut self) {
+        if let Progress::Dropping = self.0 {
+            cancelled();
+        }
+    }
+}
+
+/// Leaves the innermost span, which others may enter from now on.
+fn suspended() -> Progress {
+    match stack::leave() {
+        Place::Inside(span) => Progress::Live(span),
+        Place::Muted => Progress::Muted,
+        Place::Outside | Place::Scope(_) => Progress::Off,
+    }
+}
+
+/// The body of a future that was dropped half-way is gone.
+#[cold]
+fn cancelled() {
+    let mut end = End::default();
+    if stack::begin_end(&mut end) {
+        end.fail("cancelled: the future was dropped before it completed");
+        stack::finish(&mut end);
+    } else {
+        stack::leave();
+    }
+}
 
 /// The future of an annotated function's body. The span starts at the first poll and ends when the body has
 /// returned, panicked, or was dropped half-way.
@@ -239,7 +254,7 @@ where
     F: Future,
     O: Fn(&F::Output, &mut End),
 {
-    Drive { progress: Progress::New(site), body: Some(body), outcome }
+    Drive { outcome, body, course: Course::new(site) }
 }
 
 /// [`drive`] for a plain function that returns a future: what it does before is part of the span, which starts with
@@ -251,7 +266,7 @@ where
 {
     let span = context::begin(site);
     let future = run(span.as_ref(), body);
-    Drive { progress: Progress::begun(span), body: Some(future), outcome }
+    Drive { outcome, body: future, course: Course::begun(span) }
 }
 
 /// [`drive`] where the span goes on in what `complete` makes of the body's result.
@@ -260,7 +275,7 @@ where
     F: Future,
     C: FnOnce(F::Output, Option<Live>) -> T,
 {
-    DriveOn { progress: Progress::New(site), body: Some(body), complete: Some(complete) }
+    DriveOn { complete: Some(complete), body, course: Course::new(site) }
 }
 
 /// [`drive_on`] for a plain function that returns a future.
@@ -275,7 +290,7 @@ where
 {
     let span = context::begin(site);
     let future = run(span.as_ref(), body);
-    DriveOn { progress: Progress::begun(span), body: Some(future), complete: Some(complete) }
+    DriveOn { complete: Some(complete), body: future, course: Course::begun(span) }
 }
 
 /// A span whose body has returned and that has not ended yet.
@@ -286,16 +301,16 @@ pin_project! {
     /// See [`drive`].
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct Drive<F, O> {
-        progress: Progress,
         outcome: O,
         #[pin]
-        body: Option<F>,
+        body: F,
+        // Last: fields are dropped in order.
+        course: Course,
     }
 
     impl<F, O> PinnedDrop for Drive<F, O> {
         fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            this.progress.cancel(&mut || this.body.set(None));
+            this.project().course.begin_drop();
         }
     }
 }
@@ -312,13 +327,13 @@ where
         let mut polled = Poll::Pending;
         let step = &mut |end: Option<&mut End>| {
             match (end, &polled) {
-                (None, _) => polled = poll_body(this.body.as_mut(), task),
+                (None, _) => polled = this.body.as_mut().poll(task),
                 (Some(end), Poll::Ready(result)) => (this.outcome)(result, end),
                 (Some(_), Poll::Pending) => {}
             }
             polled.is_ready()
         };
-        this.progress.poll(step, Then::End);
+        this.course.poll(step, Then::End);
         polled
     }
 }
@@ -327,16 +342,16 @@ pin_project! {
     /// See [`drive_on`].
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct DriveOn<F, C> {
-        progress: Progress,
         complete: Option<C>,
         #[pin]
-        body: Option<F>,
+        body: F,
+        // Last: fields are dropped in order.
+        course: Course,
     }
 
     impl<F, C> PinnedDrop for DriveOn<F, C> {
         fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            this.progress.cancel(&mut || this.body.set(None));
+            this.project().course.begin_drop();
         }
     }
 }
@@ -352,25 +367,14 @@ where
         let mut this = self.project();
         let mut polled = Poll::Pending;
         let step = &mut |_: Option<&mut End>| {
-            polled = poll_body(this.body.as_mut(), task);
+            polled = this.body.as_mut().poll(task);
             polled.is_ready()
         };
-        this.progress.poll(step, Then::GoOn);
+        this.course.poll(step, Then::GoOn);
         polled.map(|result| {
-            let span = mem::replace(this.progress, Progress::Off).into_live();
+            let span = this.course.take_live();
             let Some(complete) = this.complete.take() else { unreachable!("a body completes once") };
             complete(result, span)
         })
     }
-}
-
-/// Polls the body, and drops it when it is done: what its locals do while they drop is within the latency.
-#[inline]
-fn poll_body<F: Future>(mut body: Pin<&mut Option<F>>, task: &mut task::Context<'_>) -> Poll<F::Output> {
-    let Some(future) = body.as_mut().as_pin_mut() else { panic!("`async fn` polled after completion") };
-    let polled = future.poll(task);
-    if polled.is_ready() {
-        body.set(None);
-    }
-    polled
 }

@@ -5,7 +5,9 @@
 
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
+mod bench;
 mod burst;
+mod cost;
 mod faults;
 #[path = "../../parea-server/tests/browser/find.rs"]
 mod find;
@@ -27,7 +29,8 @@ struct Chore {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const CHORES: &[Chore] = &[test::CHORE, burst::CHORE, faults::CHORE, load::CHORE, model::CHORE];
+const CHORES: &[Chore] =
+    &[test::CHORE, bench::CHORE, burst::CHORE, cost::CHORE, faults::CHORE, load::CHORE, model::CHORE];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
