@@ -36,9 +36,9 @@ pub enum OperateError {
     Io(#[from] io::Error),
 }
 
-/// Writes all logs of a folder to `out`, one JSON object a line, in the order of their arrival, and tells the last one's place:
-/// given as `after`, it goes on from there. A server may hold the folder meanwhile. Each line can be posted to any
-/// server, or taken in by [`import`].
+/// Writes all logs of a folder to `out`, one JSON object a line, in the order of their arrival, and tells the last
+/// one's place: given as `after`, it goes on from there. A server may hold the folder meanwhile. Each line can be
+/// posted to any server, or taken in by [`import`].
 pub fn export(data: &Path, mut after: u64, out: &mut dyn Write) -> Result<Exported, OperateError> {
     let file = StoreFile::open(data)?;
     let mut logs = 0;
@@ -79,8 +79,8 @@ pub struct Imported {
     pub refused: u64,
 }
 
-/// Takes in logs, one JSON object a line, as they are posted. What is there already stays as it is, so that an import that
-/// broke off is simply done again. No server may hold the folder.
+/// Takes in logs, one JSON object a line, as they are posted. What is there already stays as it is, so that an import
+/// that broke off is simply done again. No server may hold the folder.
 pub async fn import(data: &Path, mut input: impl BufRead) -> Result<Imported, OperateError> {
     let store = SqliteStore::open(data)?;
     let mut imported = Imported::default();
@@ -132,8 +132,8 @@ fn spelled(place: &Location) -> String {
     }
 }
 
-/// Copies a folder's store, as it is now, into a file that does not exist yet. A server may hold the folder meanwhile. The copy is
-/// restored by putting it as `parea.db` into an empty folder.
+/// Copies a folder's store, as it is now, into a file that does not exist yet. A server may hold the folder meanwhile.
+/// The copy is restored by putting it as `parea.db` into an empty folder.
 pub fn backup(data: &Path, to: &Path) -> Result<(), OperateError> {
     Ok(StoreFile::open(data)?.backup(to)?)
 }

@@ -1,5 +1,5 @@
-//! Files that earlier versions wrote: `tests/files/schema_N.db.zst`, one for each schema that was ever in use, made by the server of
-//! that time. Each is opened, brought up to date, and still says what was posted to it.
+//! Files that earlier versions wrote: `tests/files/schema_N.db.zst`, one for each schema that was ever in use, made by
+//! the server of that time. Each is opened, brought up to date, and still says what was posted to it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

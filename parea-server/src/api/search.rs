@@ -41,8 +41,8 @@ struct Search {
 pub(super) struct Found {
     /// The last to arrive first.
     results: Vec<TraceLog>,
-    /// Where the search goes on; absent at the end. One answer reads a bounded part of the store, so that it may be empty and
-    /// yet have a `next`.
+    /// Where the search goes on; absent at the end. One answer reads a bounded part of the store, so that it may be
+    /// empty and yet have a `next`.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<u64>,
 }

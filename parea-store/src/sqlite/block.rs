@@ -21,7 +21,7 @@ pub(super) const FULL: usize = 512 << 10;
 /// A value that is longer stays as it is: it would hold the writer while it is compressed.
 pub(super) const LONGEST: usize = 4 << 20;
 
-/// zstd's: twice as fast as the next for a tenth more bytes.
+/// zstd's. A span of a trace took 595 B at level 1, 569 B at this one in twice the time, and 541 B at level 9.
 const LEVEL: i32 = 3;
 
 /// The form of a block's bytes, their first one.
@@ -54,7 +54,8 @@ pub(super) struct Words {
     pub(super) hashes: Vec<u32>,
 }
 
-/// Writes a block of values with ids from `first` on, in order; a block that does not know its ids yet has them from 0 on.
+/// Writes a block of values with ids from `first` on, in order; a block that does not know its ids yet has them from 0
+/// on.
 pub(super) fn encode<'a>(
     first: i64,
     values: impl Iterator<Item = (i64, Option<&'a str>, &'a str)> + Clone,

@@ -22,11 +22,11 @@ pub enum Erasure {
     Trace(String),
     /// All traces in which a log names this end user.
     User(String),
-    /// All of a project: its logs, its runs of experiments, its figures. The name stays, so that clients who still have logs
-    /// of it are known to send what was erased. Datasets belong to no project.
+    /// All of a project: its logs, its runs of experiments, its figures. The name stays, so that clients who still have
+    /// logs of it are known to send what was erased. Datasets belong to no project.
     Project(String),
-    /// Traces that started before this moment. Those of experiments stay, and those that people judged or commented; and they
-    /// may come again, for they are not erased but forgotten.
+    /// Traces that started before this moment. Those of experiments stay, and those that people judged or commented;
+    /// and they may come again, for they are not erased but forgotten.
     Before(Timestamp),
 }
 
@@ -37,9 +37,9 @@ const OLD: &str = "(log.project, log.root) IN (SELECT project, root FROM trace W
 type Trace = (i64, String);
 
 impl SqliteStore {
-    /// Erases logs from a folder that no server holds, and answers how many. When this returns nothing of them is left in the
-    /// file, nor beside it; their ids alone are kept, so that they are not taken in again. Copies of the file are
-    /// not reached. The whole file is written anew, which takes some seconds for each hundred thousand logs.
+    /// Erases logs from a folder that no server holds, and answers how many. When this returns nothing of them is left
+    /// in the file, nor beside it; their ids alone are kept, so that they are not taken in again. Copies of the file
+    /// are not reached. The whole file is written anew, which takes some seconds for each hundred thousand logs.
     pub fn erase(dir: &Path, what: &Erasure) -> Result<u64, OpenError> {
         let folder = Folder::lock(dir)?;
         let mut conn = open::writer(&folder.file)?;

@@ -60,8 +60,8 @@ impl StoreFile {
         Ok(Self { conn })
     }
 
-    /// The next logs that arrived after one, at most so many. Each call is a read of its own, so that the write-ahead log does
-    /// not grow while someone takes their time; a log that changes meanwhile is read once, before or after.
+    /// The next logs that arrived after one, at most so many. Each call is a read of its own, so that the write-ahead
+    /// log does not grow while someone takes their time; a log that changes meanwhile is read once, before or after.
     pub fn logs(&self, after: u64, most: u32) -> Result<Vec<Exported>, StoreError> {
         self.read(|conn| {
             let blocks = Blocks::default();
@@ -85,9 +85,9 @@ impl StoreFile {
         })
     }
 
-    /// Copies the whole store, as it is now, into a file that does not exist yet and is named as the file in a store's folder is
-    /// to be opened from there (`parea.db`). The copy is on disk when this returns. Until then the write-ahead log
-    /// keeps what is written meanwhile.
+    /// Copies the whole store, as it is now, into a file that does not exist yet and is named as the file in a store's
+    /// folder is to be opened from there (`parea.db`). The copy is on disk when this returns. Until then the
+    /// write-ahead log keeps what is written meanwhile.
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
         let fail = |error: &dyn std::fmt::Display| StoreError::Engine(format!("{}: {error}", to.display()));
         let mut options = File::options();
@@ -108,8 +108,8 @@ impl StoreFile {
         })
     }
 
-    /// Looks at everything and says what is wrong, at most `most` faults; empty when all is well. Takes a second or more for each
-    /// hundred thousand logs.
+    /// Looks at everything and says what is wrong, at most `most` faults; empty when all is well. Takes a second or
+    /// more for each hundred thousand logs.
     pub fn check(&self, most: usize) -> Result<Vec<String>, StoreError> {
         self.read(|conn| check::faults(conn, most))
     }

@@ -28,14 +28,14 @@ type Open = Arc<Mutex<HashMap<i64, Opened>>>;
 /// Blocks that are kept open. A walk along the time goes through few at once.
 const KNOWN: usize = 32;
 
-/// The value of a row of `log`, as `holds` takes it: what `doc` has of it, and its block unless that is open already. Only
-/// then a block's bytes are read.
+/// The value of a row of `log`, as `holds` takes it: what `doc` has of it, and its block unless that is open already.
+/// Only then a block's bytes are read.
 pub(super) const VALUE: &str = "log.id, log.block, (SELECT json FROM doc WHERE doc.id = log.id),
     iif(is_open(log.block), NULL, (SELECT first FROM block WHERE block.id = log.block)),
     iif(is_open(log.block), NULL, (SELECT data FROM block WHERE block.id = log.block))";
 
-/// `holds(condition, VALUE [, children])` and `text_holds(condition, text)`, the condition as JSON; `is_open(block)` and
-/// `close_blocks()`, which a read begins with, as blocks may have changed since the last one.
+/// `holds(condition, VALUE [, children])` and `text_holds(condition, text)`, the condition as JSON; `is_open(block)`
+/// and `close_blocks()`, which a read begins with, as blocks may have changed since the last one.
 pub(super) fn register(conn: &Connection) -> rusqlite::Result<()> {
     let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;

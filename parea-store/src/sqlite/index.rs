@@ -1,8 +1,9 @@
 //! Which blocks have a word: an index by hash, of blocks rather than logs, so that it is small and quick to write.
 //!
-//! A block's words come as a sorted list of hashes. When [`SLAB`] such lists are there, they are turned over into a slab: for
-//! each hash the blocks that have it, in [`PARTS`] rows by hash, of which a query reads one for each word and slab. A hash of 24 bits
-//! takes one word in hundreds for another; every hit is looked at anyway. Nothing of the text itself stands here.
+//! A block's words come as a sorted list of hashes. When [`SLAB`] such lists are there, they are turned over into a
+//! slab: for each hash the blocks that have it, in [`PARTS`] rows by hash, of which a query reads one for each word and
+//! slab. A hash of 24 bits takes one word in hundreds for another; every hit is looked at anyway. Nothing of the text
+//! itself stands here.
 
 use std::collections::BTreeSet;
 
@@ -57,7 +58,10 @@ pub(super) fn waiting(conn: &Connection) -> rusqlite::Result<i64> {
 /// Turns lists over into a slab.
 pub(super) fn turn_over(conn: &Connection) -> rusqlite::Result<()> {
     let lists: Vec<(i64, Vec<u8>)> = conn
-        .prepare_cached("DELETE FROM word_list WHERE block IN (SELECT block FROM word_list ORDER BY block LIMIT ?1) RETURNING block, hashes")?
+        .prepare_cached(
+            "DELETE FROM word_list WHERE block IN (SELECT block FROM word_list ORDER BY block LIMIT ?1)
+             RETURNING block, hashes",
+        )?
         .query_map([SLAB], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     let mut pairs: Vec<u32> = Vec::new();

@@ -55,8 +55,8 @@ impl Loose {
     }
 }
 
-/// Which words were spelled: for each of [`KNOWN`] places the last word that fell there, by its hash. A word that gave way
-/// to another is spelled again, which costs a search little.
+/// Which words were spelled: for each of [`KNOWN`] places the last word that fell there, by its hash. A word that gave
+/// way to another is spelled again, which costs a search little.
 #[derive(Debug, Default)]
 pub(super) struct Spelled {
     known: Vec<u32>,

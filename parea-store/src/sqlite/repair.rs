@@ -18,9 +18,9 @@ use super::{
 };
 
 impl SqliteStore {
-    /// Makes anew what follows from the logs of a folder that no server holds: the sums of traces, what logs are looked up by, the
-    /// index of words. The logs themselves stay as they are. All of it or nothing; takes some seconds for each
-    /// hundred thousand logs.
+    /// Makes anew what follows from the logs of a folder that no server holds: the sums of traces, what logs are looked
+    /// up by, the index of words. The logs themselves stay as they are. All of it or nothing; takes some seconds for
+    /// each hundred thousand logs.
     pub fn repair(dir: &Path) -> Result<(), OpenError> {
         let folder = Folder::lock(dir)?;
         let mut conn = open::writer(&folder.file)?;

@@ -1,4 +1,5 @@
--- Logs that were erased, by their ids and those of their roots, so that no copy that a client still has brings them back.
+-- Logs that were erased, by their ids and those of their roots, so that no copy that a client still has brings them
+-- back.
 CREATE TABLE erased (
     id NOT NULL,
     project INTEGER NOT NULL,

@@ -1,5 +1,6 @@
--- Ids that are UUIDs in their usual spelling become their 16 bytes, in the columns trace_id, parent and root of `log`, and root of
--- `trace`. `key_of` is ours. Indexes are made anew, in order, which is quicker than to change each of their rows.
+-- Ids that are UUIDs in their usual spelling become their 16 bytes, in the columns trace_id, parent and root of `log`,
+-- and root of `trace`. `key_of` is ours. Indexes are made anew, in order, which is quicker than to change each of their
+-- rows.
 DROP INDEX log_by_id;
 DROP INDEX log_by_parent;
 DROP INDEX log_by_root;

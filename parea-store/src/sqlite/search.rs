@@ -1,7 +1,7 @@
 //! The search for words: blocks that may have a hit by the index, every hit looked at, the newest first.
 //!
-//! Logs are listed in the order in which they arrived. Unpacked values are read one after the other beside the blocks; there are
-//! few. What a search may read is bounded, and it goes on where it stopped.
+//! Logs are listed in the order in which they arrived. Unpacked values are read one after the other beside the blocks;
+//! there are few. What a search may read is bounded, and it goes on where it stopped.
 
 use std::collections::BTreeSet;
 
@@ -191,8 +191,8 @@ fn spelled(conn: &Connection, token: &crate::text::Token) -> rusqlite::Result<BT
     Ok(found)
 }
 
-/// A quick look at a value before it is taken apart: whether every word of the query stands somewhere in its JSON. Letters and
-/// digits are never escaped there.
+/// A quick look at a value before it is taken apart: whether every word of the query stands somewhere in its JSON.
+/// Letters and digits are never escaped there.
 struct Likely {
     words: Vec<memmem::Finder<'static>>,
 }

@@ -1,6 +1,6 @@
-//! Traces as an assistant with retrieval makes them: 8 spans, 13 KB of JSON, text as uneven as language. Spans pass on to
-//! one another what they do there: the question goes to each, the documents that were found to the model, its answer to the
-//! root.
+//! Traces as an assistant with retrieval makes them: 8 spans, 13 KB of JSON, text as uneven as language. Spans pass on
+//! to one another what they do there: the question goes to each, the documents that were found to the model, its answer
+//! to the root.
 
 use std::{
     io::Write as _,
