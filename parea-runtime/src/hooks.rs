@@ -3,9 +3,11 @@
 
 use std::{
     any::Any,
+    cell::Cell,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -56,6 +58,26 @@ pub(crate) fn panic_error(payload: &(dyn Any + Send)) -> String {
 pub(crate) fn guarded(record: &mut dyn FnMut()) -> Result<(), String> {
     // The values themselves are guarded one by one where they are captured; this is for the rest.
     catch_unwind(AssertUnwindSafe(record)).map_err(|payload| format!("<{}>", panic_error(&*payload)))
+}
+
+thread_local! {
+    /// How many captures this thread is in.
+    static CAPTURING: Cell<u8> = const { Cell::new(0) };
+}
+
+/// Runs what captures values; a panic is caught. Inside of other captures it does so only to a depth: to show a value
+/// whose own `Debug` is traced would be to show it again, without an end.
+#[inline]
+fn capturing(capture: impl FnOnce()) -> thread::Result<()> {
+    const DEEPEST: u8 = 3;
+    let depth = CAPTURING.get();
+    if depth == DEEPEST {
+        return Ok(());
+    }
+    CAPTURING.set(depth + 1);
+    let done = catch_unwind(AssertUnwindSafe(capture));
+    CAPTURING.set(depth);
+    done
 }
 
 /// What the body returned, as it is being captured.
@@ -141,7 +163,7 @@ impl End {
     /// Runs what fills it. If that panics, the output says so.
     #[inline]
     pub(crate) fn fill(&mut self, capture: impl FnOnce(&mut Self)) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| capture(self))) {
+        if let Err(payload) = capturing(|| capture(self)) {
             self.spoilt(&*payload);
         }
         if self.failed {
@@ -216,7 +238,7 @@ pub fn record(site: &'static CallSite, capture: &mut dyn FnMut(&mut Recorder)) {
         return;
     }
     // The stack is free meanwhile: the user's `Serialize` may start spans or score the current one.
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| capture(&mut recorder))) {
+    if let Err(payload) = capturing(|| capture(&mut recorder)) {
         let panic = format!("<{}>", panic_error(&*payload));
         recorder.draft().metadata.insert("capture_failed".to_owned(), panic.into());
     }

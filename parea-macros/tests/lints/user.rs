@@ -141,3 +141,12 @@ fn main() {
     let _ = calls();
     let _ = Client(Mutex::new(1), Cell::new(1)).holds_a_lock();
 }
+
+/// Documented.
+pub trait Asks {
+    /// Documented.
+    #[parea::trace]
+    async fn ask(&self) -> u8 {
+        1
+    }
+}
