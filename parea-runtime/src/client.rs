@@ -248,7 +248,16 @@ impl Builder {
     /// Takes mailboxes (`ann@example.org`) out of logs too. Off unless set: in many programs they are what the logs are
     /// about.
     pub fn redact_emails(mut self) -> Self {
-        self.settings.redactor.emails = true;
+        self.settings.redactor.wanted.emails = true;
+        self
+    }
+
+    /// Takes out the values of these names too, of arguments, members, fields and in texts (`iban=…`), in whatever spelling:
+    /// `patient_id` is `patientId` as well.
+    pub fn redact_names(mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        for name in names {
+            self.settings.redactor.wanted.add_name(name.as_ref());
+        }
         self
     }
 

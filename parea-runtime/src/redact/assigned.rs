@@ -4,13 +4,13 @@
 //! The texts lie inside JSON strings, and may hold JSON themselves, at any depth: a quote comes with as many backslashes
 //! as it is deep.
 
-use super::names::names_secret;
+use super::Wanted;
 
 /// The value behind a separator (`:` or `=`) at `at` of the text that begins at `from`, if the name before it says that
 /// it is secret.
-pub(super) fn value(text: &[u8], from: usize, at: usize) -> Option<(usize, usize)> {
+pub(super) fn value(text: &[u8], from: usize, at: usize, wanted: &Wanted) -> Option<(usize, usize)> {
     let name = name_before(text, from, at)?;
-    let is_secret = names_secret(name) || text[at] == b'=' && is_signature(name, text, from, at);
+    let is_secret = wanted.names_secret(name) || text[at] == b'=' && is_signature(name, text, from, at);
     if !is_secret {
         return None;
     }
@@ -20,11 +20,11 @@ pub(super) fn value(text: &[u8], from: usize, at: usize) -> Option<(usize, usize
 
 /// The content of `Name(…)` whose bracket opens at `open`, if the name of the type, which begins at `start`, says that it
 /// is secret.
-pub(super) fn wrapped(text: &[u8], start: usize, open: usize) -> Option<(usize, usize)> {
+pub(super) fn wrapped(text: &[u8], start: usize, open: usize, wanted: &Wanted) -> Option<(usize, usize)> {
     let name = &text[start..open];
     let is_type = text[start].is_ascii_uppercase();
     // Parsers and tokenizers have a `Token(…)` too.
-    let is_secret = name == b"Zeroizing" || names_secret(name) && name != b"Token";
+    let is_secret = name == b"Zeroizing" || wanted.names_secret(name) && name != b"Token";
     if !is_type || !is_secret {
         return None;
     }

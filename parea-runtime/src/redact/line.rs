@@ -1,12 +1,12 @@
 //! One pass over a log as a line of JSON.
 
-use super::{Edit, assigned::is_harmless, card, names::names_secret, text};
+use super::{Edit, Wanted, assigned::is_harmless, card, text};
 
 /// At this depth a log has its own members, whose names and numbers are no user's.
 const MEMBERS: usize = 1;
 
 /// Where the line is to be changed, in order, from the member on that begins at `from`.
-pub(super) fn search(line: &[u8], from: usize, emails: bool) -> Vec<Edit> {
+pub(super) fn search(line: &[u8], from: usize, wanted: &Wanted) -> Vec<Edit> {
     let mut edits = Vec::new();
     let (mut at, mut depth) = (from, MEMBERS);
     // The last string that was a value, and how deep.
@@ -15,7 +15,7 @@ pub(super) fn search(line: &[u8], from: usize, emails: bool) -> Vec<Edit> {
         match byte {
             b'"' => {
                 let open = at + 1;
-                let close = text::search(line, open, emails, &mut edits);
+                let close = text::search(line, open, wanted, &mut edits);
                 at = blank(line, close + 1);
                 if line.get(at) == Some(&b':') {
                     at = blank(line, at + 1);
@@ -25,13 +25,16 @@ pub(super) fn search(line: &[u8], from: usize, emails: bool) -> Vec<Edit> {
                     let key = content(line, open, close);
                     let told = matches!(key, b"value" | b"val" | b"Value") && last.2 == depth;
                     let name = if told { content(line, last.0, last.1) } else { key };
-                    if names_secret(name) {
+                    if wanted.names_secret(name) {
                         at = replace(line, at, name, &mut edits);
                     }
                     continue;
                 }
                 // `["x-api-key", "…"]`
-                if line.get(at) == Some(&b',') && is_first(line, open - 1) && names_secret(content(line, open, close)) {
+                if line.get(at) == Some(&b',')
+                    && is_first(line, open - 1)
+                    && wanted.names_secret(content(line, open, close))
+                {
                     let value = blank(line, at + 1);
                     let end = value_end(line, value);
                     if line.get(value) == Some(&b'"') && line.get(blank(line, end)) == Some(&b']') {

@@ -16,7 +16,7 @@ mod types;
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::OnceLock,
+    sync::{LazyLock, OnceLock},
 };
 
 pub(crate) use hook::Hook;
@@ -31,10 +31,40 @@ pub const REDACTED: &str = "[redacted]";
 pub(crate) struct Redactor {
     /// Nothing is searched; names and types on the caller's side still count.
     pub(crate) off: bool,
-    /// Mailboxes are taken out too.
-    pub(crate) emails: bool,
+    /// What is looked for beside what always is.
+    pub(crate) wanted: Wanted,
     /// What the user adds.
     pub(crate) hook: Option<Hook>,
+}
+
+/// What the user wants taken out too.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    /// Mailboxes.
+    pub(crate) emails: bool,
+    /// Values of these names, in small letters and digits alone.
+    names: Vec<Box<[u8]>>,
+}
+
+impl Wanted {
+    /// Adds a name, in whatever spelling.
+    pub(crate) fn add_name(&mut self, name: &str) {
+        let name: Box<[u8]> = letters(name.as_bytes()).collect();
+        if !name.is_empty() {
+            self.names.push(name);
+        }
+    }
+
+    /// Whether a value of this name is a secret.
+    #[inline]
+    fn names_secret(&self, name: &[u8]) -> bool {
+        names::names_secret(name) || self.names.iter().any(|wanted| letters(name).eq(wanted.iter().copied()))
+    }
+}
+
+/// A name without its spelling.
+fn letters(name: &[u8]) -> impl Iterator<Item = u8> {
+    name.iter().filter(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii()).map(u8::to_ascii_lowercase)
 }
 
 /// What `init` was told.
@@ -49,8 +79,8 @@ pub(crate) fn enforce(redactor: Redactor) {
 /// Takes the secrets out of a log as a line of JSON, from the member on that begins at `from`; returns how many there were.
 /// A line that fails is not to leave.
 pub(crate) fn redact(line: &mut Vec<u8>, from: usize) -> io::Result<u64> {
-    static DEFAULT: Redactor = Redactor { off: false, emails: false, hook: None };
-    let redactor = IN_FORCE.get().unwrap_or(&DEFAULT);
+    static DEFAULT: LazyLock<Redactor> = LazyLock::new(Redactor::default);
+    let redactor = IN_FORCE.get().unwrap_or_else(|| &DEFAULT);
     let searched = catch_unwind(AssertUnwindSafe(|| redactor.redact(line, from)));
     searched.map_err(|_| io::Error::other("the search for secrets panicked"))
 }
@@ -59,7 +89,7 @@ impl Redactor {
     fn redact(&self, line: &mut Vec<u8>, from: usize) -> u64 {
         let mut count = 0;
         if !self.off {
-            let edits = line::search(line, from, self.emails);
+            let edits = line::search(line, from, &self.wanted);
             count += edits.len() as u64;
             apply(&edits, line);
         }

@@ -148,11 +148,27 @@ fn mailboxes_by_choice() {
     let text = "from bob.smith+x@mail.example.org, not @home or a@b. \nann@x.io!";
     let redact = |emails| {
         let mut line = json!({ "output": text }).to_string().into_bytes();
-        let count = Redactor { emails, ..Redactor::default() }.redact(&mut line, 1);
+        let count =
+            Redactor { wanted: Wanted { emails, ..Wanted::default() }, ..Redactor::default() }.redact(&mut line, 1);
         (serde_json::from_slice::<Value>(&line).unwrap()["output"].as_str().unwrap().to_owned(), count)
     };
     assert_eq!(redact(false), (text.to_owned(), 0));
     assert_eq!(redact(true), ("from [redacted], not @home or a@b. \n[redacted]!".to_owned(), 2));
+}
+
+#[test]
+fn names_by_choice_in_every_spelling() {
+    let mut wanted = Wanted::default();
+    for name in ["patient_id", "IBAN", ""] {
+        wanted.add_name(name);
+    }
+    let log = json!({"inputs": {"patientId": 7, "Patient-ID": {"x": 1}, "iban": "DE", "patient": "p", "": 1},
+                     "output": "P { patient_id: \"x\", id: 2 } iban=DE12 ibans=3"});
+    let mut line = log.to_string().into_bytes();
+    let count = Redactor { wanted, ..Redactor::default() }.redact(&mut line, 1);
+    let expected = json!({"inputs": {"patientId": REDACTED, "Patient-ID": REDACTED, "iban": REDACTED, "patient": "p", "": 1},
+                          "output": "P { patient_id: \"[redacted]\", id: 2 } iban=[redacted] ibans=3"});
+    assert_eq!((serde_json::from_slice::<Value>(&line).unwrap(), count), (expected, 5));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One pass over the inside of a JSON string.
 
-use super::{Edit, assigned, card, shapes};
+use super::{Edit, Wanted, assigned, card, shapes};
 
 /// What a byte means for the search. Most are part of a word, which is passed over.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ const CLASSES: [Class; 256] = {
 };
 
 /// Searches the string whose inside begins at `from`, adds what is to be replaced, and returns where its quote closes.
-pub(super) fn search(line: &[u8], from: usize, emails: bool, edits: &mut Vec<Edit>) -> usize {
+pub(super) fn search(line: &[u8], from: usize, wanted: &Wanted, edits: &mut Vec<Edit>) -> usize {
     // Behind the last edit, or behind the opening quote.
     let mut from = from;
     let (mut at, mut word) = (from, from);
@@ -62,19 +62,19 @@ pub(super) fn search(line: &[u8], from: usize, emails: bool, edits: &mut Vec<Edi
                 word = at;
                 continue;
             }
-            Class::Separator => separated(line, from, word, at),
+            Class::Separator => separated(line, from, word, at, wanted),
             Class::Space => match at - word {
                 4 if line[word].is_ascii_digit() => card::in_groups(line, word, at).map(|end| (word, end)),
                 5 | 6 => shapes::credentials(line, word, at),
                 _ => None,
             },
-            Class::Open if at > word => assigned::wrapped(line, word, at),
+            Class::Open if at > word => assigned::wrapped(line, word, at, wanted),
             Class::Dot if at == word => None,
             Class::Dot if at - word <= 5 => {
                 shapes::dotted(line, word, at).map(|end| (word, end)).or_else(|| shapes::webhook(line, word))
             }
             Class::Dot => shapes::webhook(line, word),
-            Class::At if emails => shapes::email(line, from, at),
+            Class::At if wanted.emails => shapes::email(line, from, at),
             Class::Word | Class::Open | Class::At | Class::Other => None,
         };
         match found {
@@ -89,7 +89,7 @@ pub(super) fn search(line: &[u8], from: usize, emails: bool, edits: &mut Vec<Edi
     }
 }
 
-fn separated(line: &[u8], from: usize, word: usize, at: usize) -> Option<(usize, usize)> {
+fn separated(line: &[u8], from: usize, word: usize, at: usize, wanted: &Wanted) -> Option<(usize, usize)> {
     let colon = line[at] == b':';
     if colon && line[at + 1..].starts_with(b"//") {
         return shapes::password_in_url(line, at + 1);
@@ -97,7 +97,7 @@ fn separated(line: &[u8], from: usize, word: usize, at: usize) -> Option<(usize,
     if colon && let Some(end) = shapes::bot_token(line, word, at) {
         return Some((word, end));
     }
-    assigned::value(line, from, at)
+    assigned::value(line, from, at, wanted)
 }
 
 /// Behind the escape at `at`. Of several backslashes in a row, which are escaped themselves, the letter behind belongs to
