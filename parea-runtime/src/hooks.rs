@@ -103,6 +103,12 @@ impl Captured {
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.buffer.bytes[self.start..]
     }
+
+    /// The sections, and their bytes in all.
+    #[inline]
+    pub(crate) fn sized(&self) -> (Sections, usize) {
+        (self.sections, self.buffer.len() - self.start)
+    }
 }
 
 /// The section of the record that grows.

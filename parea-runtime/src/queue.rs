@@ -23,18 +23,25 @@ pub(crate) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    /// What was collected from the threads and not taken yet: pieces of whole records.
-    pieces: VecDeque<Vec<u8>>,
+    /// What was collected from the threads and not taken yet.
+    pieces: VecDeque<Piece>,
     /// Records ever collected.
     accepted: u64,
     /// Records ever taken.
     taken: u64,
 }
 
+/// Whole records, one behind the other, as a thread left them.
+#[derive(Debug)]
+struct Piece {
+    bytes: Vec<u8>,
+    records: u64,
+}
+
 /// Records as the exporter took them. To be settled in the same order.
 #[derive(Debug)]
 pub(crate) struct Taken {
-    pieces: Vec<Vec<u8>>,
+    pieces: Vec<Piece>,
     bytes: usize,
     /// Number of the last of them, as the [`Books`] count.
     pub(crate) through: u64,
@@ -72,9 +79,10 @@ impl Queue {
     fn collect(&self) -> bool {
         let mut state = self.lock();
         let State { pieces, accepted, .. } = &mut *state;
-        self.logs.drain(|piece| {
-            *accepted += record::count(&piece);
-            pieces.push_back(piece);
+        self.logs.drain(|bytes| {
+            let records = record::count(&bytes);
+            *accepted += records;
+            pieces.push_back(Piece { bytes, records });
         });
         self.books.refused(&self.logs.tally());
         !pieces.is_empty()
@@ -88,8 +96,8 @@ impl Queue {
         while taken.bytes < BATCH_BYTES
             && let Some(piece) = state.pieces.pop_front()
         {
-            taken.bytes += piece.len();
-            state.taken += record::count(&piece);
+            taken.bytes += piece.bytes.len();
+            state.taken += piece.records;
             taken.pieces.push(piece);
         }
         taken.through = state.taken;
@@ -103,7 +111,7 @@ impl Queue {
             if taken.is_empty() {
                 return;
             }
-            self.books.settle(taken.pieces.iter().map(|piece| record::count(piece)).sum(), Fate::Delivered);
+            self.books.settle(taken.pieces.iter().map(|piece| piece.records).sum(), Fate::Delivered);
             self.leave(taken.bytes);
             self.books.release(taken.through);
         }
@@ -147,7 +155,7 @@ impl Taken {
     }
 
     pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        self.pieces.iter().flat_map(|piece| Records::new(piece))
+        self.pieces.iter().flat_map(|piece| Records::new(&piece.bytes))
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -52,16 +52,7 @@ pub(crate) struct Sections {
     pub(crate) experiment: u32,
 }
 
-impl Sections {
-    fn bytes(self) -> usize {
-        [self.inputs, self.output, self.output_for_eval_metrics, self.error, self.draft, self.target, self.experiment]
-            .into_iter()
-            .map(|bytes| bytes as usize)
-            .sum()
-    }
-}
-
-/// The words before the children's ids.
+/// The words before the children's ids, for sections of so many bytes in all.
 #[inline]
 pub(crate) fn head(
     identity: &Identity,
@@ -69,10 +60,10 @@ pub(crate) fn head(
     sample_rate: Option<f64>,
     latency: Duration,
     children: usize,
-    sections: Sections,
+    (sections, bytes): (Sections, usize),
 ) -> [u64; HEAD] {
     let (id, parent, root) = (identity.id.as_u64_pair(), identity.parent_id.as_u64_pair(), root_id.as_u64_pair());
-    let words = HEAD + 2 * children + sections.bytes().div_ceil(8);
+    let words = HEAD + 2 * children + bytes.div_ceil(8);
     [
         two(words as u32, identity.site.number()),
         two(children as u32, sections.experiment),
@@ -165,7 +156,8 @@ impl Finished {
         let experiment = span.trace.scope.as_ref().and_then(|scope| scope.experiment.as_deref());
         push_rest(&mut buffer, &mut sections, known.draft.as_deref(), self.target.as_deref(), experiment);
         let Trace { root_id, sample_rate, .. } = *span.trace;
-        let head = head(&span.identity, root_id, sample_rate, self.latency, known.children.len(), sections);
+        let head =
+            head(&span.identity, root_id, sample_rate, self.latency, known.children.len(), (sections, buffer.len()));
         to_bytes(&head, &known.children, &buffer.bytes)
     }
 }

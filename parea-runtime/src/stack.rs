@@ -117,26 +117,6 @@ struct Rest {
     trace: Option<Arc<Trace>>,
 }
 
-impl Open {
-    /// One that has just begun.
-    #[inline]
-    fn new(identity: Identity, root_id: Uuid, base: u32) -> Self {
-        Self {
-            identity,
-            root_id,
-            base,
-            buffer_start: 0,
-            inputs: 0,
-            children_start: 0,
-            next_order: 1,
-            awaits_inputs: true,
-            exported: true,
-            plain: true,
-            rest: None,
-        }
-    }
-}
-
 /// What became of an attempt to begin a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Begun {
@@ -410,8 +390,7 @@ impl Stack {
         let exported = scope.as_ref().is_none_or(|scope| scope.sink.is_exported());
         let rest = (!plain).then(|| Box::new(Rest { scope, sample_rate, ..Rest::default() }));
         let identity = Identity { site, id, parent_id: id, depth: 0, order: 0, start };
-        let base = self.frames.len() as u32;
-        self.open(Open { exported, plain, rest, ..Open::new(identity, id, base) });
+        self.open(identity, id, self.frames.len() as u32, exported, plain, rest);
         Begun::Live
     }
 
@@ -427,7 +406,7 @@ impl Stack {
         self.children.push([high, low]);
         let order = self.next_order(base);
         let identity = Identity { site, id, parent_id, depth: depth + 1, order, start };
-        self.open(Open { exported, plain, rest, ..Open::new(identity, root_id, base) });
+        self.open(identity, root_id, base, exported, plain, rest);
     }
 
     fn begin_below_shared(&mut self, site: &'static CallSite, parent: &Span) {
@@ -441,18 +420,34 @@ impl Stack {
         let plain = parent.trace.scope.is_none() && sample_rate.is_none();
         let exported = parent.trace.sink().is_exported();
         let base = self.frames.len() as u32 - 1;
-        self.open(Open { exported, plain, rest, ..Open::new(identity, root_id, base) });
+        self.open(identity, root_id, base, exported, plain, rest);
     }
 
     #[inline]
-    fn open(&mut self, open: Open) {
-        if open.exported {
+    fn open(
+        &mut self,
+        identity: Identity,
+        root_id: Uuid,
+        base: u32,
+        exported: bool,
+        plain: bool,
+        rest: Option<Box<Rest>>,
+    ) {
+        if exported {
             self.writer().count(Count::Started, 1);
         }
         self.frames.push(Frame::Open(Open {
+            identity,
+            root_id,
+            base,
             buffer_start: self.buffer.len() as u32,
+            inputs: 0,
             children_start: self.children.len() as u32,
-            ..open
+            next_order: 1,
+            awaits_inputs: true,
+            exported,
+            plain,
+            rest,
         }));
     }
 
@@ -524,7 +519,7 @@ impl Stack {
         let Some(Frame::Open(open)) = self.frames.last() else { return };
         let children = self.children.get(open.children_start as usize..).unwrap_or_default();
         let bytes = end.captured.bytes();
-        let head = record::head(&open.identity, open.root_id, None, end.latency, children.len(), end.captured.sections);
+        let head = record::head(&open.identity, open.root_id, None, end.latency, children.len(), end.captured.sized());
         let writer = self.writer.get_or_insert_with(new_writer);
         writer.append(&head, children, bytes);
         if end.captured.buffer.redacted > 0 {
@@ -578,7 +573,7 @@ impl Stack {
         let Captured { buffer, sections, .. } = captured;
         record::push_rest(buffer, sections, draft, target, experiment);
         let children = self.children.get(open.children_start as usize..).unwrap_or_default();
-        let head = record::head(&open.identity, open.root_id, rate, latency, children.len(), captured.sections);
+        let head = record::head(&open.identity, open.root_id, rate, latency, children.len(), captured.sized());
         let writer = self.writer.get_or_insert_with(new_writer);
         match scope.map(|scope| &scope.sink) {
             None | Some(Sink::Exporter) => _ = writer.append(&head, children, captured.bytes()),
@@ -616,7 +611,7 @@ impl Stack {
         record::push_rest(buffer, sections, known.draft.as_deref(), target.as_deref(), experiment);
         let Trace { root_id, sample_rate, .. } = *span.trace;
         let children = known.children.len();
-        let head = record::head(&span.identity, root_id, sample_rate, latency, children, captured.sections);
+        let head = record::head(&span.identity, root_id, sample_rate, latency, children, captured.sized());
         match span.trace.sink() {
             Sink::Exporter => _ = self.writer().append(&head, &known.children, captured.bytes()),
             sink => {

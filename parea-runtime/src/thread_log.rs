@@ -306,9 +306,9 @@ impl Registry {
             let published = segment.published.load(Ordering::Acquire);
             let words = &segment.words[unread.read..published];
             if !words.is_empty() {
-                let mut piece = Vec::with_capacity(words.len() * 8);
-                for word in words {
-                    piece.extend_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
+                let mut piece = vec![0; words.len() * 8];
+                for (bytes, word) in piece.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+                    *bytes = word.load(Ordering::Relaxed).to_le_bytes();
                 }
                 self.held.fetch_add(piece.len(), Ordering::Relaxed);
                 take(piece);
