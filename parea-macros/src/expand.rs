@@ -464,10 +464,7 @@ fn success(options: &Options, value: &Ident, end: &Ident, hooks: &TokenStream) -
 
 /// The rungs of all ladders, in scope.
 fn rungs(hooks: &TokenStream) -> TokenStream {
-    quote! {
-        #[allow(unused_imports)]
-        use #hooks::rungs::*;
-    }
+    quote!(use #hooks::rungs::*;)
 }
 
 /// Captures what the user's closure makes of the value.
