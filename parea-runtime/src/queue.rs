@@ -8,9 +8,9 @@ use std::{
 
 use crate::{
     books::{Books, Fate, Until},
-    record::{self, Record, Records},
+    record::{Record, Records},
     report::FlushReport,
-    thread_log::Registry,
+    thread_log::{Piece, Registry},
 };
 
 /// Records that wait, and the books of all that ever ended.
@@ -31,17 +31,11 @@ struct State {
     taken: u64,
 }
 
-/// Whole records, one behind the other, as a thread left them.
-#[derive(Debug)]
-struct Piece {
-    bytes: Vec<u8>,
-    records: u64,
-}
-
 /// Records as the exporter took them. To be settled in the same order.
 #[derive(Debug)]
 pub(crate) struct Taken {
-    pieces: Vec<Piece>,
+    /// Whole records, one behind the other.
+    pieces: Vec<Vec<u8>>,
     bytes: usize,
     /// Number of the last of them, as the [`Books`] count.
     pub(crate) through: u64,
@@ -79,10 +73,9 @@ impl Queue {
     fn collect(&self) -> bool {
         let mut state = self.lock();
         let State { pieces, accepted, .. } = &mut *state;
-        self.logs.drain(|bytes| {
-            let records = record::count(&bytes);
-            *accepted += records;
-            pieces.push_back(Piece { bytes, records });
+        self.logs.drain(|piece| {
+            *accepted += piece.records;
+            pieces.push_back(piece);
         });
         self.books.refused(&self.logs.tally());
         !pieces.is_empty()
@@ -96,9 +89,9 @@ impl Queue {
         while taken.bytes < BATCH_BYTES
             && let Some(piece) = state.pieces.pop_front()
         {
-            taken.bytes += piece.bytes.len();
+            taken.bytes += piece.len();
             state.taken += piece.records;
-            taken.pieces.push(piece);
+            taken.pieces.push(self.logs.copy(piece));
         }
         taken.through = state.taken;
         taken
@@ -106,14 +99,16 @@ impl Queue {
 
     /// Drops what waits, counted as delivered: for measurements.
     pub(crate) fn discard(&self) {
-        loop {
-            let taken = self.take_batch();
-            if taken.is_empty() {
-                return;
+        while self.collect() {
+            let mut state = self.lock();
+            while let Some(piece) = state.pieces.pop_front() {
+                state.taken += piece.records;
+                self.books.settle(piece.records, Fate::Delivered);
+                self.logs.drop(piece);
             }
-            self.books.settle(taken.pieces.iter().map(|piece| piece.records).sum(), Fate::Delivered);
-            self.leave(taken.bytes);
-            self.books.release(taken.through);
+            let through = state.taken;
+            drop(state);
+            self.books.release(through);
         }
     }
 
@@ -155,7 +150,7 @@ impl Taken {
     }
 
     pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        self.pieces.iter().flat_map(|piece| Records::new(&piece.bytes))
+        self.pieces.iter().flat_map(|piece| Records::new(piece))
     }
 
     pub(crate) fn bytes(&self) -> usize {

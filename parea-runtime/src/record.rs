@@ -196,17 +196,6 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-/// How many records a piece has.
-pub(crate) fn count(mut piece: &[u8]) -> u64 {
-    let mut count = 0;
-    while let Some((word, _)) = piece.split_first_chunk::<8>() {
-        let bytes = (u64::from_le_bytes(*word) as u32 as usize * 8).max(8);
-        piece = piece.get(bytes..).unwrap_or_default();
-        count += 1;
-    }
-    count
-}
-
 /// The project as logs name it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ProjectRef {

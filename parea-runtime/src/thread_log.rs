@@ -29,7 +29,7 @@ use tokio::sync::Notify;
 pub(crate) struct Registry {
     logs: Mutex<Logs>,
     spare: Mutex<Vec<Arc<Segment>>>,
-    /// Bytes in segments, and in pieces that were drained and are not released yet.
+    /// Bytes in segments, and in copies that are not released yet.
     held: AtomicUsize,
     cap: AtomicUsize,
     /// Whether the exporter sleeps and wants to hear of the next record.
@@ -83,14 +83,15 @@ pub(crate) struct ThreadLog {
 struct Unread {
     /// Oldest first; all but the last are complete.
     segments: VecDeque<Arc<Segment>>,
-    /// Words of the first one that were read already.
+    /// Words of the first one that were read already, and records.
     read: usize,
+    counted: u64,
 }
 
 struct Segment {
     words: Box<[AtomicU64]>,
-    /// Words that are written for good.
-    published: AtomicUsize,
+    /// Words that are written for good, and in the upper half of how many records they are.
+    published: AtomicU64,
 }
 
 impl fmt::Debug for Segment {
@@ -144,8 +145,34 @@ pub(crate) struct Writer {
     registry: &'static Registry,
     log: Arc<ThreadLog>,
     segment: Option<Arc<Segment>>,
-    /// Words written into it.
+    /// Words written into it, and records.
     at: usize,
+    records: u64,
+}
+
+/// Whole records, one behind the other, as a thread left them. They stay where they are until they are copied.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    segment: Arc<Segment>,
+    from: usize,
+    to: usize,
+    pub(crate) records: u64,
+    /// Nothing comes behind it.
+    last: bool,
+}
+
+impl Piece {
+    pub(crate) fn len(&self) -> usize {
+        (self.to - self.from) * 8
+    }
+
+    fn copy(&self) -> Vec<u8> {
+        let mut copy = vec![0; self.len()];
+        for (bytes, word) in copy.as_chunks_mut::<8>().0.iter_mut().zip(&self.segment.words[self.from..self.to]) {
+            *bytes = word.load(Ordering::Relaxed).to_le_bytes();
+        }
+        copy
+    }
 }
 
 impl Writer {
@@ -183,7 +210,8 @@ impl Writer {
             rest[whole.len()].store(last, Ordering::Relaxed);
         }
         self.at += needed;
-        segment.published.store(self.at, Ordering::Release);
+        self.records += 1;
+        segment.published.store(self.records << 32 | self.at as u64, Ordering::Release);
         if self.registry.idle.load(Ordering::Relaxed) {
             self.registry.hear();
         }
@@ -199,7 +227,7 @@ impl Writer {
                 // What came before is published by now: a reader that sees the new one sees all of it.
                 self.log.unread().segments.push_back(Arc::clone(&segment));
                 self.segment = Some(segment);
-                self.at = 0;
+                (self.at, self.records) = (0, 0);
                 true
             }
             Err(why) => {
@@ -238,7 +266,7 @@ impl Registry {
     pub(crate) fn writer(&'static self) -> Writer {
         let log = Arc::new(ThreadLog { alive: AtomicBool::new(true), ..ThreadLog::default() });
         self.logs().threads.push(Arc::clone(&log));
-        Writer { registry: self, log, segment: None, at: 0 }
+        Writer { registry: self, log, segment: None, at: 0, records: 0 }
     }
 
     /// A segment of about that many words, with room for what is needed.
@@ -261,7 +289,7 @@ impl Registry {
             self.wake.notify_one();
         }
         Ok(spare.unwrap_or_else(|| {
-            Arc::new(Segment { words: (0..words).map(|_| AtomicU64::new(0)).collect(), published: AtomicUsize::new(0) })
+            Arc::new(Segment { words: (0..words).map(|_| AtomicU64::new(0)).collect(), published: AtomicU64::new(0) })
         }))
     }
 
@@ -282,9 +310,9 @@ impl Registry {
         &self.wake
     }
 
-    /// Takes what all threads have published. Each piece is a number of whole records; it counts as held until it is
-    /// [released](Self::release).
-    pub(crate) fn drain(&self, mut take: impl FnMut(Vec<u8>)) {
+    /// Takes what all threads have published. Each piece is to be given back, [copied](Self::copy) or
+    /// [dropped](Self::drop).
+    pub(crate) fn drain(&self, mut take: impl FnMut(Piece)) {
         // Pieces of one thread come in its order because one reader holds the lock at a time.
         let mut logs = self.logs();
         let Logs { threads, past } = &mut *logs;
@@ -299,40 +327,57 @@ impl Registry {
         });
     }
 
-    fn drain_one(&self, log: &ThreadLog, ended: bool, take: &mut impl FnMut(Vec<u8>)) {
+    fn drain_one(&self, log: &ThreadLog, ended: bool, take: &mut impl FnMut(Piece)) {
         let mut unread = log.unread();
         while let Some(segment) = unread.segments.front().map(Arc::clone) {
-            let complete = ended || unread.segments.len() > 1;
+            let last = ended || unread.segments.len() > 1;
             let published = segment.published.load(Ordering::Acquire);
-            let words = &segment.words[unread.read..published];
-            if !words.is_empty() {
-                let mut piece = vec![0; words.len() * 8];
-                for (bytes, word) in piece.as_chunks_mut::<8>().0.iter_mut().zip(words) {
-                    *bytes = word.load(Ordering::Relaxed).to_le_bytes();
-                }
-                self.held.fetch_add(piece.len(), Ordering::Relaxed);
-                take(piece);
+            let (to, records) = ((published & u64::from(u32::MAX)) as usize, published >> 32);
+            let (from, before) = (unread.read, unread.counted);
+            (unread.read, unread.counted) = if last { (0, 0) } else { (to, records) };
+            if last {
+                unread.segments.pop_front();
             }
-            if !complete {
-                unread.read = published;
+            if to > from {
+                take(Piece { segment, from, to, records: records - before, last });
+            } else if last {
+                self.recycle(segment);
+            }
+            if !last {
                 break;
             }
-            unread.segments.pop_front();
-            unread.read = 0;
-            self.recycle(segment);
         }
     }
 
-    fn recycle(&self, segment: Arc<Segment>) {
+    /// The records as bytes, which count as held until they are [released](Self::release).
+    pub(crate) fn copy(&self, piece: Piece) -> Vec<u8> {
+        let copy = piece.copy();
+        self.held.fetch_add(copy.len(), Ordering::Relaxed);
+        self.drop(piece);
+        copy
+    }
+
+    /// Gives the piece's room back.
+    pub(crate) fn drop(&self, piece: Piece) {
+        if piece.last {
+            self.recycle(piece.segment);
+        }
+    }
+
+    /// A segment of which nothing more is read or written.
+    fn recycle(&self, mut segment: Arc<Segment>) {
         self.held.fetch_sub(segment.bytes(), Ordering::Relaxed);
-        segment.published.store(0, Ordering::Relaxed);
+        let large = segment.words.len() > LARGEST;
+        // Its writer, or an earlier piece of it, may hold it a moment longer: then it is used no more.
+        let Some(free) = Arc::get_mut(&mut segment) else { return };
+        *free.published.get_mut() = 0;
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < SPARE && segment.words.len() <= LARGEST {
+        if spare.len() < SPARE && !large {
             spare.push(segment);
         }
     }
 
-    /// A piece of so many bytes is done with.
+    /// Copies of so many bytes are done with.
     pub(crate) fn release(&self, bytes: usize) {
         self.held.fetch_sub(bytes, Ordering::Relaxed);
     }
