@@ -1,6 +1,6 @@
 //! How often intervals hold the true value, by simulation.
 //!
-//! The quick version runs with the others. The full one takes minutes:
+//! The quick version runs with the others. The full one takes a minute or two:
 //! `cargo test --release -p parea-stats --test coverage -- --ignored --nocapture`.
 
 use fastrand::Rng;
@@ -52,7 +52,7 @@ fn intervals_of_means_hold_about_as_often_as_they_say() {
 }
 
 #[test]
-#[ignore = "minutes, in release: see above"]
+#[ignore = "a minute or two, in release: see above"]
 fn intervals_of_means_hold_in_93_to_97_of_100_cases() {
     for population in &POPULATIONS {
         for rows in [20, 50, 200] {
