@@ -71,7 +71,16 @@ pub(crate) fn caught<R>(body: impl FnOnce() -> R) -> thread::Result<R> {
 
 #[inline(never)]
 fn call(site: &'static CallSite, step: &mut Step<'_>) {
-    match if context::is_listening() { stack::begin(site) } else { Begun::Off } {
+    if context::is_listening() {
+        call_live(site, step);
+    } else {
+        step(None);
+    }
+}
+
+#[inline(never)]
+fn call_live(site: &'static CallSite, step: &mut Step<'_>) {
+    match stack::begin(site) {
         Begun::Live => {}
         Begun::Off => {
             step(None);
@@ -160,9 +169,22 @@ impl Course {
     /// Takes a step of a body inside the span. When that is done the span ends, or is live for whoever goes on.
     #[inline(never)]
     fn poll(&mut self, step: &mut Step<'_>, then: Then) {
+        match self.0 {
+            Progress::Off => _ = step(None),
+            // It has begun without: it goes on without.
+            Progress::New(_) if !context::is_listening() => {
+                self.0 = Progress::Off;
+                step(None);
+            }
+            _ => self.poll_live(step, then),
+        }
+    }
+
+    #[inline(never)]
+    fn poll_live(&mut self, step: &mut Step<'_>, then: Then) {
         let begun = match mem::replace(&mut self.0, Progress::Off) {
-            Progress::New(site) if context::is_listening() => stack::begin(site),
-            Progress::New(_) | Progress::Dropping | Progress::Off => Begun::Off,
+            Progress::New(site) => stack::begin(site),
+            Progress::Dropping | Progress::Off => Begun::Off,
             Progress::Live(span) => {
                 stack::enter(Place::Inside(span));
                 Begun::Live

@@ -237,10 +237,17 @@ pub fn apply<'a, T: ?Sized, R>(value: &'a T, closure: impl FnOnce(&'a T) -> R) -
 
 /// Captures inputs and options into the span that was started for `site`, if there is one. The body calls this
 /// first, before it moves its arguments.
-#[inline(never)]
+#[inline]
 pub fn record(site: &'static CallSite, capture: &mut dyn FnMut(&mut Recorder)) {
+    if context::is_listening() {
+        record_live(site, capture);
+    }
+}
+
+#[inline(never)]
+fn record_live(site: &'static CallSite, capture: &mut dyn FnMut(&mut Recorder)) {
     let mut recorder = Recorder::default();
-    if !context::is_listening() || !stack::begin_inputs(site, &mut recorder) {
+    if !stack::begin_inputs(site, &mut recorder) {
         return;
     }
     // The stack is free meanwhile: the user's `Serialize` may start spans or score the current one.

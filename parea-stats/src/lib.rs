@@ -5,7 +5,7 @@
 //!
 //! - [`compare`]: two runs, row by row, score by score, with a [`Verdict`] in plain words.
 //! - [`interval`]: means by BCa bootstrap over rows, single proportions by Wilson, paired ones by Newcombe.
-//! - [`test`]: exact McNemar, sign flips, Holm.
+//! - [`mod@test`]: exact McNemar, sign flips, Holm.
 //! - [`power`]: how many rows a difference needs to be seen.
 //! - [`summary`] and [`correlation`]: what reports show.
 

@@ -62,6 +62,10 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
     } else {
         println!("\nInstructions are not counted: valgrind is not installed.");
     }
+    println!("\nRecording off, over the plain function, in nanoseconds:\n");
+    for (case, figure) in lines(&binary, &["time", "parea", "off"])? {
+        println!("- {}: {:.1}", CASES[case], figure - times.get(&(0, case)).copied().unwrap_or_default());
+    }
     println!("\nTwo threads flat out, a hundred calls in a trace, into an exporter that drops:\n");
     for name in &LIBRARIES[1..] {
         println!("- {name}: {}", output(&binary, &["flat-out", name])?.trim().replace('\t', ", "));

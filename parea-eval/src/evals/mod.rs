@@ -15,7 +15,7 @@
 //! | [`jaro_winkler`] | output, target | 0 to 1 | for names and short texts |
 //! | [`token_f1`], [`answer_matches_target_recall`] | output, target | 0 to 1 | words in common |
 //! | [`bleu`], [`rouge_l`], [`chrf`] | output, target | 0 to 1 | n-grams, longest common subsequence, letters |
-//! | [`json_equal`], [`json_schema`] | output, target | 0 or 1 | as values; by a schema (feature `json-schema`) |
+//! | [`json_equal`], `json_schema` | output, target | 0 or 1 | as values; by a schema (feature `json-schema`) |
 //! | [`recall_at`], [`precision_at`], [`mrr`], [`ndcg_at`] | lists of ids | 0 to 1 | retrieval |
 //! | [`tool_calls`] | lists of calls | 0 to 1 | the right tools with the right arguments |
 //! | [`semantic_similarity`] | output, target | 0 to 1 | embeddings of any provider |

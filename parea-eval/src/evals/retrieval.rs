@@ -114,7 +114,8 @@ pub fn mrr(output: &str, target: &str) -> Result<Option<f64>, String> {
     Ok(Ranking::of(output, target)?.reciprocal_rank())
 }
 
-/// Normalised discounted cumulative gain at `k`: see [`Ranking::ndcg_at`]. 0 to 1.
+/// Normalised discounted cumulative gain at `k`: gains discounted by the logarithm of their rank, over those of the
+/// best order. 0 to 1.
 pub fn ndcg_at(k: usize) -> impl Fn(&str, &str) -> Result<Option<f64>, String> + Send + Sync + 'static {
     move |output, target| Ok(Ranking::of(output, target)?.ndcg_at(k))
 }

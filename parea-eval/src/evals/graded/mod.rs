@@ -1,4 +1,4 @@
-//! Evaluations by a model: each takes a [`Judge`](crate::evals::Judge) and the names of the inputs that it reads.
+//! Evaluations by a model: each takes a [`Judge`] and the names of the inputs that it reads.
 //!
 //! Judges are asked at temperature 0 for a verdict with its reason as JSON; the reason comes with the score. An answer that
 //! is no verdict fails the evaluation rather than counting as a bad score.
