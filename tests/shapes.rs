@@ -455,3 +455,72 @@ async fn shapes_of_return_and_generics() {
     .await;
     insta::assert_snapshot!(traces);
 }
+
+#[derive(Debug, serde::Serialize)]
+enum Nested {
+    End,
+    List([Box<Nested>; 1]),
+    Pair(u8, Box<Nested>),
+    Named { inner: Box<Nested> },
+    Plain(Box<Nested>),
+}
+
+impl Nested {
+    fn of(depth: usize) -> Self {
+        (0..depth).fold(Self::End, |inner, at| {
+            let inner = Box::new(inner);
+            match at % 4 {
+                0 => Self::List([inner]),
+                1 => Self::Pair(0, inner),
+                2 => Self::Named { inner },
+                _ => Self::Plain(inner),
+            }
+        })
+    }
+}
+
+#[parea::trace]
+fn nested(value: &Nested) {
+    let _ = value;
+}
+
+#[test]
+fn what_is_nested_deeper_than_readers_go_is_cut() {
+    // Seven brackets for four of them.
+    for (depth, is_cut) in [(56, false), (57, false), (58, true), (600, true)] {
+        let value = Nested::of(depth);
+        let ((), traces) = capture(|| nested(&value));
+        let shown = &traces.log("nested").inputs.as_ref().unwrap()["value"];
+        assert_eq!(shown.is_string(), is_cut, "{depth}");
+        if is_cut {
+            assert!(shown.as_str().unwrap().ends_with(" …[cut at 100 levels]"), "{shown}");
+        } else {
+            assert_eq!(*shown, serde_json::to_value(&value).unwrap());
+        }
+    }
+}
+
+#[parea::trace(skip(texts), inputs(first = texts[0], all = texts))]
+fn raw(texts: &[Box<serde_json::value::RawValue>]) {
+    let _ = texts;
+}
+
+#[test]
+fn raw_json_that_nobody_reads_is_a_text() {
+    let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+    for (text, is_text) in [
+        ("{\n\t\"a\":\r\n1.50}", false),
+        (r#"{"a":"\ud83e\udd80"}"#, false),
+        (r#"{"a":"\ud83e"}"#, true),
+        ("[1e999]", true),
+        // There is one more around it in `all`.
+        (deep.get(1..199).unwrap(), false),
+        (deep.as_str(), true),
+    ] {
+        let texts = [serde_json::value::RawValue::from_string(text.to_owned()).unwrap()];
+        let ((), traces) = capture(|| raw(&texts));
+        let shown = &traces.log("raw").inputs.as_ref().unwrap()["all"][0];
+        let expected = if is_text { text.into() } else { serde_json::from_str::<Value>(text).unwrap() };
+        assert_eq!(*shown, expected);
+    }
+}

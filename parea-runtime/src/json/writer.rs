@@ -14,16 +14,23 @@ use serde::{
 use super::{Buffer, MOST_BYTES, escape::floor, push_text, push_text_body};
 use crate::redact::{REDACTED, is_secret_name, is_secret_type};
 
+/// Most brackets in brackets. Readers stop at 128, and there are some around a value.
+const DEEPEST: usize = 100;
+
 /// Appends `value`. When it fails the buffer ends in a part of it; the caller knows where it began.
 ///
-/// A value that is too large is no failure: it becomes a text with the begin of its JSON and a mark.
+/// A value that is too large or too deep is no failure: it becomes a text with the begin of its JSON and a mark.
 pub(crate) fn write<T: Serialize + ?Sized>(buffer: &mut Buffer, value: &T) -> Result<(), String> {
     let start = buffer.len();
-    let mut json = Json { limit: start + MOST_BYTES, key: false, buffer };
+    let mut json = Json { limit: start + MOST_BYTES, depth: 0, key: false, buffer };
     match value.serialize(&mut json) {
         Ok(()) => Ok(()),
         Err(Failure::Limit) => {
-            cut(&mut buffer.bytes, start);
+            cut(&mut buffer.bytes, start, format_args!("{MOST_BYTES} bytes"));
+            Ok(())
+        }
+        Err(Failure::Depth) => {
+            cut(&mut buffer.bytes, start, format_args!("{DEEPEST} levels"));
             Ok(())
         }
         Err(Failure::Said(why)) => Err(why),
@@ -31,13 +38,13 @@ pub(crate) fn write<T: Serialize + ?Sized>(buffer: &mut Buffer, value: &T) -> Re
 }
 
 #[cold]
-fn cut(bytes: &mut Vec<u8>, start: usize) {
+fn cut(bytes: &mut Vec<u8>, start: usize, at: fmt::Arguments<'_>) {
     let begun = String::from_utf8_lossy(&bytes[start..]).into_owned();
     bytes.truncate(start);
     let head = floor(&begun, MOST_BYTES);
     bytes.push(b'"');
     push_text_body(bytes, &begun[..head]);
-    push_text_body(bytes, &format!(" …[cut at {MOST_BYTES} bytes]"));
+    push_text_body(bytes, &format!(" …[cut at {at}]"));
     bytes.push(b'"');
 }
 
@@ -45,6 +52,8 @@ fn cut(bytes: &mut Vec<u8>, start: usize) {
 enum Failure {
     /// The value is larger than a value may be.
     Limit,
+    /// It is nested deeper than a value may be.
+    Depth,
     /// What the user's `Serialize`, or JSON, has against it.
     Said(String),
 }
@@ -53,6 +62,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Limit => f.write_str("too large"),
+            Self::Depth => f.write_str("too deep"),
             Self::Said(why) => f.write_str(why),
         }
     }
@@ -70,6 +80,8 @@ struct Json<'a> {
     buffer: &'a mut Buffer,
     /// The length of the buffer at which the value is too large.
     limit: usize,
+    /// Brackets that are open.
+    depth: usize,
     /// Whether what comes is the key of a map, which must become a string.
     key: bool,
 }
@@ -121,9 +133,33 @@ impl Json<'_> {
         if self.buffer.len() > self.limit { Err(Failure::Limit) } else { Ok(()) }
     }
 
+    /// A bracket opens.
+    #[inline]
+    fn deeper(&mut self) -> Result<(), Failure> {
+        self.no_key()?;
+        self.depth += 1;
+        if self.depth > DEEPEST { Err(Failure::Depth) } else { Ok(()) }
+    }
+
+    /// Closes as many brackets.
+    #[inline]
+    fn close(&mut self, brackets: &[u8]) {
+        self.depth = self.depth.saturating_sub(brackets.len());
+        self.buffer.bytes.extend_from_slice(brackets);
+    }
+
+    /// Whether others can read this JSON in its place. Text that is JSON by its grammar alone may hold numbers beyond
+    /// all bounds or half a surrogate.
+    fn is_readable(&self, text: &str) -> bool {
+        // Its reader stops at 128 levels.
+        let around = self.depth + 127 - DEEPEST;
+        let nested = ["[".repeat(around).as_str(), text, "]".repeat(around).as_str()].concat();
+        serde_json::from_str::<serde_json::Value>(&nested).is_ok()
+    }
+
     /// `{"variant":`
     fn variant(&mut self, variant: &str) -> Result<(), Failure> {
-        self.no_key()?;
+        self.deeper()?;
         self.push(b'{');
         push_text(&mut self.buffer.bytes, variant);
         self.push(b':');
@@ -233,12 +269,12 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
     ) -> Result<(), Failure> {
         self.variant(variant)?;
         self.inner(value)?;
-        self.push(b'}');
+        self.close(b"}");
         Ok(())
     }
 
     fn serialize_seq(self, _length: Option<usize>) -> Result<Items<'a, 'b>, Failure> {
-        self.no_key()?;
+        self.deeper()?;
         self.push(b'[');
         Ok(Items::new(self, b"]"))
     }
@@ -259,22 +295,24 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
         _length: usize,
     ) -> Result<Items<'a, 'b>, Failure> {
         self.variant(variant)?;
+        self.deeper()?;
         self.push(b'[');
         Ok(Items::new(self, b"]}"))
     }
 
     fn serialize_map(self, _length: Option<usize>) -> Result<Items<'a, 'b>, Failure> {
-        self.no_key()?;
+        self.deeper()?;
         self.push(b'{');
         Ok(Items::new(self, b"}"))
     }
 
     #[inline]
     fn serialize_struct(self, name: &'static str, _length: usize) -> Result<Items<'a, 'b>, Failure> {
-        self.no_key()?;
         if name.starts_with("$serde_json::private::") {
+            self.no_key()?;
             return Ok(Items { form: Form::Raw, ..Items::new(self, b"") });
         }
+        self.deeper()?;
         Ok(Items::new(self, b"}"))
     }
 
@@ -286,6 +324,7 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
         _length: usize,
     ) -> Result<Items<'a, 'b>, Failure> {
         self.variant(variant)?;
+        self.deeper()?;
         Ok(Items::new(self, b"}}"))
     }
 }
@@ -349,13 +388,18 @@ impl<'a, 'b> Items<'a, 'b> {
         // The one field is a text that holds the JSON.
         let quoted = serde_json::to_string(value).map_err(ser::Error::custom)?;
         let text: String = serde_json::from_str(&quoted).map_err(ser::Error::custom)?;
-        self.json.buffer.bytes.extend_from_slice(text.as_bytes());
+        if text.len() <= MOST_BYTES && !self.json.is_readable(&text) {
+            push_text(&mut self.json.buffer.bytes, &text);
+        } else {
+            // A log is one line. In strings there is no control character.
+            self.json.buffer.bytes.extend(text.bytes().map(|byte| if byte < b' ' { b' ' } else { byte }));
+        }
         self.json.within_limit()
     }
 
     #[inline]
     fn close(self) -> Result<(), Failure> {
-        self.json.buffer.bytes.extend_from_slice(self.close);
+        self.json.close(self.close);
         self.json.within_limit()
     }
 }
