@@ -2,7 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
+    cell::RefCell,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind, panic_any},
+    pin::Pin,
+    task::{self, Poll, Waker},
+    thread,
     time::Duration,
 };
 
@@ -92,7 +97,7 @@ async fn joined_at_once() {
 
 #[test]
 fn two_roots_at_once() {
-    let threads: Vec<_> = (0..2).map(|_| std::thread::spawn(|| capture(|| span!(A, span!(B))).1)).collect();
+    let threads: Vec<_> = (0..2).map(|_| thread::spawn(|| capture(|| span!(A, span!(B))).1)).collect();
     let traces: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
     for traces in &traces {
         assert_eq!(shape(traces), "A(A,A) 0/0 [B]\nB(A,A) 1/1 []");
@@ -276,8 +281,8 @@ async fn an_async_panic_is_recorded_and_goes_on() {
 #[test]
 fn what_panics_or_fails_while_captured_is_recorded_as_such() {
     struct Bad;
-    impl std::fmt::Debug for Bad {
-        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    impl fmt::Debug for Bad {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
             panic!("in Debug")
         }
     }
@@ -313,8 +318,8 @@ fn what_panics_or_fails_while_captured_is_recorded_as_such() {
 #[test]
 fn what_panics_while_the_current_span_is_told_is_recorded_as_such() {
     struct Bad;
-    impl std::fmt::Display for Bad {
-        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    impl fmt::Display for Bad {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
             panic!("in Display")
         }
     }
@@ -347,7 +352,7 @@ fn off_the_wrapper_is_transparent() {
     assert_eq!(quiet(1), 2);
     // Somebody else listens, but not to this thread's code.
     let (sender, receiver) = std::sync::mpsc::channel::<()>();
-    let other = std::thread::spawn(move || capture(|| receiver.recv()).1);
+    let other = thread::spawn(move || capture(|| receiver.recv()).1);
     assert_eq!(quiet(1), 2);
     sender.send(()).unwrap();
     assert!(other.join().unwrap().logs().is_empty());
@@ -389,7 +394,7 @@ async fn the_span_is_carried_to_tasks_threads_and_callbacks() {
         let here = parea::Context::current();
         tokio::task::spawn_blocking(move || here.enter(|| span!(blocking))).await.unwrap();
         let callback = parea::Context::current().wrap(|()| span!(callback));
-        std::thread::spawn(move || callback(())).join().unwrap();
+        thread::spawn(move || callback(())).join().unwrap();
         // Without being carried, a task stands alone, and here nobody listens to it.
         tokio::spawn(leaf(2)).await.unwrap();
     }
@@ -425,7 +430,7 @@ async fn a_child_may_outlive_its_parent() {
 fn captures_of_parallel_tests_do_not_mix() {
     let threads: Vec<_> = (0..8)
         .map(|n| {
-            std::thread::spawn(move || {
+            thread::spawn(move || {
                 let ((), traces) = capture(|| (0..100).for_each(|_| span!(A, (0..n).for_each(|_| span!(B)))));
                 assert_eq!(traces.logs().len(), 100 * (n + 1));
             })
@@ -458,4 +463,100 @@ async fn select_and_early_ends_restore_the_context() {
     assert_eq!(won, 0);
     assert_eq!(traces.log("race").children.as_ref().unwrap().len(), traces.logs().len() - 1);
     assert_eq!(traces.log("last").depth, 1);
+}
+
+/// Panics as it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("once more");
+    }
+}
+
+struct Nasty;
+
+impl fmt::Debug for Nasty {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic_any(Bomb)
+    }
+}
+
+fn blow_up() -> u8 {
+    panic_any(Bomb)
+}
+
+#[parea::trace(metadata(size = blow_up()))]
+fn nasty(value: Nasty) -> Nasty {
+    value
+}
+
+#[test]
+fn what_a_capture_panics_with_may_panic_as_it_is_dropped() {
+    let ((), traces) = capture(|| span!(A, assert!(matches!(nasty(Nasty), Nasty))));
+    let log = traces.log("nasty");
+    let shown = "<Nasty: panicked: (a value that is no text)>";
+    assert_eq!(log.inputs.as_ref().unwrap()["value"], shown);
+    assert_eq!(log.output.as_deref(), Some(shown));
+    assert_eq!(log.metadata.as_ref().unwrap()["capture_failed"], "<panicked: (a value that is no text)>");
+    assert_eq!(traces.tree(), "A (ok)\n└─ nasty (ok)\n");
+}
+
+type Held = Pin<Box<dyn Future<Output = u8>>>;
+
+/// Does with a future what a thread's locals may do as they are dropped.
+struct AtTheEnd(Option<Held>, fn(Held));
+
+impl Drop for AtTheEnd {
+    fn drop(&mut self) {
+        if let Some(held) = self.0.take() {
+            (self.1)(held);
+        }
+    }
+}
+
+fn poll(held: &mut Held) -> Poll<u8> {
+    held.as_mut().poll(&mut task::Context::from_waker(Waker::noop()))
+}
+
+#[parea::trace]
+async fn half_way(fails: bool) -> u8 {
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+    assert!(!fails, "too late");
+    7
+}
+
+/// The trees of a future that is polled once on a thread, and given to `end` when all else of the thread is gone.
+fn at_the_end_of_a_thread(fails: bool, end: fn(Held)) -> Traces {
+    thread_local! {
+        static LAST: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) };
+    }
+    let ((), traces) = capture(|| {
+        let here = parea::Context::current();
+        let thread = thread::spawn(move || {
+            // Before the first span, so that it is dropped after what the spans need.
+            LAST.set(None);
+            here.enter(|| {
+                let mut held: Held = Box::pin(half_way(fails));
+                assert!(poll(&mut held).is_pending());
+                LAST.set(Some(AtTheEnd(Some(held), end)));
+            });
+        });
+        thread.join().unwrap();
+    });
+    traces
+}
+
+#[test]
+fn a_span_ends_where_its_thread_ends() {
+    let dropped = at_the_end_of_a_thread(false, drop);
+    assert_eq!(dropped.tree(), "half_way (error: cancelled: the future was dropped before it completed)\n");
+    let polled = at_the_end_of_a_thread(false, |mut held| while poll(&mut held).is_pending() {});
+    assert_eq!(polled.log("half_way").output.as_deref(), Some("7"));
+    let failed = at_the_end_of_a_thread(true, |mut held| {
+        let polled = catch_unwind(AssertUnwindSafe(|| while poll(&mut held).is_pending() {}));
+        assert!(polled.is_err());
+    });
+    assert_eq!(failed.tree(), "half_way (error: panicked: too late)\n");
 }

@@ -17,6 +17,7 @@ use pin_project_lite::pin_project;
 use crate::{
     context::{self, Context, Entered},
     hooks::{End, panic_error},
+    record::Outcome,
     site::CallSite,
     span::Span,
     stack::{self, Begun, Place},
@@ -49,7 +50,7 @@ pub fn drive_sync<R>(site: &'static CallSite, body: impl FnOnce() -> R, outcome:
 pub(crate) fn run<R>(span: Option<&Arc<Span>>, body: impl FnOnce() -> R) -> R {
     let Some(span) = span else { return body() };
     inside(span, body).unwrap_or_else(|payload| {
-        span.finish(crate::record::Outcome { error: Some(panic_error(&*payload)), ..Default::default() });
+        span.finish(Outcome { error: Some(panic_error(&*payload)), ..Outcome::default() });
         resume_unwind(payload)
     })
 }
@@ -145,6 +146,8 @@ enum Progress {
     Muted,
     /// Entered, while what is left of the body is dropped.
     Dropping,
+    /// The same where it cannot be entered.
+    DroppingApart(Arc<Span>),
     /// Not recorded, or recorded already.
     Off,
 }
@@ -184,15 +187,15 @@ impl Course {
     fn poll_live(&mut self, step: &mut Step<'_>, then: Then) {
         let begun = match mem::replace(&mut self.0, Progress::Off) {
             Progress::New(site) => stack::begin(site),
-            Progress::Dropping | Progress::Off => Begun::Off,
-            Progress::Live(span) => {
-                stack::enter(Place::Inside(span));
-                Begun::Live
-            }
+            Progress::Live(span) => match stack::enter(Place::Inside(span)) {
+                Err(Place::Inside(span)) => return self.poll_apart(span, step, then),
+                _ => Begun::Live,
+            },
             Progress::Muted => {
-                stack::enter(Place::Muted);
+                let _ = stack::enter(Place::Muted);
                 Begun::Muted
             }
+            _ => Begun::Off,
         };
         match begun {
             Begun::Live => {}
@@ -218,15 +221,36 @@ impl Course {
         }
     }
 
+    /// [`poll`](Self::poll) on a thread that is about to end: the span cannot be entered, but it can end.
+    #[cold]
+    fn poll_apart(&mut self, span: Arc<Span>, step: &mut Step<'_>, then: Then) {
+        match catch_unwind(AssertUnwindSafe(|| step(None))) {
+            Ok(done) if done && then == Then::End => {
+                let mut end = End::default();
+                end.fill(|end| _ = step(Some(end)));
+                span.finish(end.outcome());
+            }
+            Ok(_) => self.0 = Progress::Live(span),
+            Err(payload) => {
+                span.finish(Outcome { error: Some(panic_error(&*payload)), ..Outcome::default() });
+                resume_unwind(payload);
+            }
+        }
+    }
+
     /// The future is dropped, and its body is next.
     #[inline(never)]
     fn begin_drop(&mut self) {
-        match mem::replace(&mut self.0, Progress::Off) {
-            Progress::Live(span) => stack::enter(Place::Inside(span)),
-            Progress::Muted => stack::enter(Place::Muted),
-            Progress::New(_) | Progress::Dropping | Progress::Off => return,
-        }
-        self.0 = Progress::Dropping;
+        let place = match mem::replace(&mut self.0, Progress::Off) {
+            Progress::Live(span) => Place::Inside(span),
+            Progress::Muted => Place::Muted,
+            _ => return,
+        };
+        self.0 = match stack::enter(place) {
+            Ok(()) => Progress::Dropping,
+            Err(Place::Inside(span)) => Progress::DroppingApart(span),
+            Err(_) => Progress::Off,
+        };
     }
 
     /// The span for whoever goes on.
@@ -234,7 +258,7 @@ impl Course {
         match mem::replace(&mut self.0, Progress::Off) {
             Progress::Live(span) => Some(Live(span)),
             Progress::Muted => Some(Live(Span::muted())),
-            Progress::New(_) | Progress::Dropping | Progress::Off => None,
+            _ => None,
         }
     }
 }
@@ -242,8 +266,12 @@ impl Course {
 impl Drop for Course {
     #[inline]
     fn drop(&mut self) {
-        if let Progress::Dropping = self.0 {
-            cancelled();
+        match &self.0 {
+            Progress::Dropping => cancelled(),
+            Progress::DroppingApart(span) => {
+                span.finish(Outcome { error: Some(CANCELLED.to_owned()), ..Outcome::default() });
+            }
+            _ => {}
         }
     }
 }
@@ -257,12 +285,15 @@ fn suspended() -> Progress {
     }
 }
 
+/// Error of a span whose future was dropped half-way.
+const CANCELLED: &str = "cancelled: the future was dropped before it completed";
+
 /// The body of a future that was dropped half-way is gone.
 #[cold]
 fn cancelled() {
     let mut end = End::default();
     if stack::begin_end(&mut end) {
-        end.fail("cancelled: the future was dropped before it completed");
+        end.fail(CANCELLED);
         stack::finish(&mut end);
     } else {
         stack::leave();

@@ -25,7 +25,7 @@ use crate::{
     context::Context,
     drive,
     exit::fork::PerProcess,
-    hooks::panic_error,
+    hooks::swallowed,
     record::{Finished, Outcome, Record},
     settings,
     site::site_of,
@@ -318,12 +318,12 @@ fn written(scores: &[EvaluationScore]) -> Vec<u8> {
 async fn guarded(evaluator: &dyn Evaluator, log: &TraceLog) -> Result<Vec<EvaluationScore>, String> {
     let mut evaluation = match drive::caught(|| evaluator.evaluate(log)) {
         Ok(evaluation) => evaluation,
-        Err(payload) => return Err(panic_error(&*payload)),
+        Err(payload) => return Err(swallowed(payload)),
     };
     let scores = std::future::poll_fn(|task| match drive::caught(|| evaluation.as_mut().poll(task)) {
         Ok(Poll::Ready(scores)) => Poll::Ready(scores),
         Ok(Poll::Pending) => Poll::Pending,
-        Err(payload) => Poll::Ready(Err(panic_error(&*payload))),
+        Err(payload) => Poll::Ready(Err(swallowed(payload))),
     });
     let scores = scores.await?;
     match scores.iter().find(|score| !score.score.is_finite()) {

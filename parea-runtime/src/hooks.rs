@@ -53,11 +53,21 @@ pub(crate) fn panic_error(payload: &(dyn Any + Send)) -> String {
     format!("panicked: {text}")
 }
 
+/// The same of a panic that goes no further. What it was raised with may panic in turn as it is dropped.
+#[cold]
+pub(crate) fn swallowed(payload: Box<dyn Any + Send>) -> String {
+    let text = panic_error(&*payload);
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        mem::forget(again);
+    }
+    text
+}
+
 /// Runs code of the user's that only serves the recording: what panics in it is no business of the program.
 #[inline(never)]
 pub(crate) fn guarded(record: &mut dyn FnMut()) -> Result<(), String> {
     // The values themselves are guarded one by one where they are captured; this is for the rest.
-    catch_unwind(AssertUnwindSafe(record)).map_err(|payload| format!("<{}>", panic_error(&*payload)))
+    catch_unwind(AssertUnwindSafe(record)).map_err(|payload| format!("<{}>", swallowed(payload)))
 }
 
 thread_local! {
@@ -170,7 +180,7 @@ impl End {
     #[inline]
     pub(crate) fn fill(&mut self, capture: impl FnOnce(&mut Self)) {
         if let Err(payload) = capturing(|| capture(self)) {
-            self.spoilt(&*payload);
+            self.spoilt(payload);
         }
         if self.failed {
             self.ensure_text();
@@ -179,12 +189,12 @@ impl End {
     }
 
     #[cold]
-    fn spoilt(&mut self, payload: &(dyn Any + Send)) {
+    fn spoilt(&mut self, payload: Box<dyn Any + Send>) {
         let Captured { buffer, start, sections } = &mut self.captured;
         buffer.bytes.truncate(*start + sections.inputs as usize);
         *sections = Sections { inputs: sections.inputs, ..Sections::default() };
         (self.mark, self.writing) = (buffer.len(), Writing::Output);
-        push_text(&mut buffer.bytes, &format!("<{}>", panic_error(payload)));
+        push_text(&mut buffer.bytes, &format!("<{}>", swallowed(payload)));
     }
 
     /// An error always has a text, so that it is told from a success.
@@ -252,7 +262,7 @@ fn record_live(site: &'static CallSite, capture: &mut dyn FnMut(&mut Recorder)) 
     }
     // The stack is free meanwhile: the user's `Serialize` may start spans or score the current one.
     if let Err(payload) = capturing(|| capture(&mut recorder)) {
-        let panic = format!("<{}>", panic_error(&*payload));
+        let panic = format!("<{}>", swallowed(payload));
         recorder.draft().metadata.insert("capture_failed".to_owned(), panic.into());
     }
     stack::keep_inputs(&mut recorder);

@@ -78,7 +78,7 @@ impl<'a> Slot<'a> {
         self.buffer.bytes.truncate(self.start);
         match failed {
             Ok(failed) => failed.err().unwrap_or_default(),
-            Err(payload) => crate::hooks::panic_error(&*payload),
+            Err(payload) => crate::hooks::swallowed(payload),
         }
     }
 

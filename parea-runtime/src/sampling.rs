@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     evaluation,
+    hooks::swallowed,
     record::{self, Finished, Record},
     scope::{Scope, Sink},
     stack,
@@ -107,7 +108,10 @@ impl Sampler {
             Chance::Plain(rate) => *rate,
             Chance::By(choose) => {
                 let start = TraceStart { name: root.name, inputs: root.inputs };
-                catch_unwind(AssertUnwindSafe(|| choose(&start))).unwrap_or(1.0)
+                catch_unwind(AssertUnwindSafe(|| choose(&start))).unwrap_or_else(|payload| {
+                    swallowed(payload);
+                    1.0
+                })
             }
         };
         let rate = if rate.is_nan() { 1.0 } else { rate.clamp(0.0, 1.0) };

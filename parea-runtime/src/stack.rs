@@ -178,9 +178,11 @@ pub(crate) fn begin(site: &'static CallSite) -> Begun {
     with(|stack| stack.begin(site)).unwrap_or(Begun::Off)
 }
 
-/// Enters a place, until [`leave`].
-pub(crate) fn enter(place: Place) {
+/// Enters a place, until [`leave`]. Gives it back where there is no stack: on a thread that is about to end.
+pub(crate) fn enter(place: Place) -> Result<(), Place> {
+    let mut place = Some(place);
     with(|stack| {
+        let Some(place) = place.take() else { return };
         stack.frames.push(match place {
             Place::Outside => Frame::Scope(None),
             Place::Scope(scope) => Frame::Scope(Some(scope)),
@@ -189,6 +191,7 @@ pub(crate) fn enter(place: Place) {
             Place::Muted => Frame::Muted,
         });
     });
+    place.map_or(Ok(()), Err)
 }
 
 /// Leaves what was entered last, and returns it to be entered again.

@@ -74,7 +74,10 @@ impl Hook {
         let spelled = || String::from_utf8_lossy(json.get(1..json.len() - 1).unwrap_or_default()).into_owned();
         let text: String = serde_json::from_slice(json).unwrap_or_else(|_| spelled());
         let answer = catch_unwind(AssertUnwindSafe(|| (self.0)(&text)));
-        let replacement = answer.unwrap_or_else(|_| Some(FAILED.to_owned()))?;
+        let replacement = answer.unwrap_or_else(|payload| {
+            crate::hooks::swallowed(payload);
+            Some(FAILED.to_owned())
+        })?;
         // Writing text to memory does not fail; if it did, nothing would be better than the text.
         Some(serde_json::to_vec(&replacement).unwrap_or_else(|_| b"null".to_vec()))
     }
