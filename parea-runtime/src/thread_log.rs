@@ -10,7 +10,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence},
     },
 };
 
@@ -230,11 +230,31 @@ impl Writer {
                 (self.at, self.records) = (0, 0);
                 true
             }
+            Err(Count::QueueFull) if self.start_over(needed) => true,
             Err(why) => {
                 self.count(why, 1);
                 false
             }
         }
+    }
+
+    /// Writes the segment once more from its front, if all of it was read: a thread that has one is not refused because
+    /// of others that hold theirs and rest.
+    fn start_over(&mut self, needed: usize) -> bool {
+        let Some(segment) = &self.segment else { return false };
+        // While this is held, nobody begins to read.
+        let mut unread = self.log.unread();
+        // The writer's and the log's: no piece of it waits to be copied.
+        let is_read = unread.read == self.at && unread.segments.len() == 1 && Arc::strong_count(segment) == 2;
+        if segment.words.len() < needed || !is_read {
+            return false;
+        }
+        // With the release by which the last piece was dropped.
+        fence(Ordering::Acquire);
+        segment.published.store(0, Ordering::Relaxed);
+        (unread.read, unread.counted) = (0, 0);
+        (self.at, self.records) = (0, 0);
+        true
     }
 }
 
@@ -394,5 +414,39 @@ impl Registry {
 
     fn logs(&self) -> MutexGuard<'_, Logs> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_that_was_read_is_written_again_where_there_is_no_room_for_another() {
+        let logs: &'static Registry = Box::leak(Box::new(Registry::new()));
+        // 64 segments of 64 words, all but one with threads that rest.
+        logs.set_cap(64 * 64 * 8);
+        let mut resting: Vec<Writer> = (0..63).map(|_| logs.writer()).collect();
+        assert!(resting.iter_mut().all(|writer| writer.append(&[0], &[], &[])));
+        logs.drain(|piece| logs.drop(piece));
+        let mut writer = logs.writer();
+        let mut seen = 0;
+        for round in 0..10_u64 {
+            for n in 0..16 {
+                assert!(writer.append(&[round, n], &[], &[1; 16]), "round {round}, record {n}");
+            }
+            assert!(!writer.append(&[round, 16], &[], &[1; 16]), "there is no room before it is read");
+            let mut pieces = Vec::new();
+            logs.drain(|piece| pieces.push(piece));
+            assert!(!writer.append(&[round, 16], &[], &[1; 16]), "nor before it is copied");
+            for piece in pieces {
+                seen += piece.records;
+                let copy = piece.copy();
+                assert_eq!(copy.first_chunk(), Some(&round.to_le_bytes()));
+                logs.drop(piece);
+            }
+        }
+        let tally = logs.tally();
+        assert_eq!((seen, tally.ended, tally.queue_full), (160, 243, 20));
     }
 }
