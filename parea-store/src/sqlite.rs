@@ -32,6 +32,7 @@ mod terms;
 mod tests;
 mod trees;
 mod values;
+mod varint;
 mod writer;
 
 use std::{

@@ -6,7 +6,7 @@ use std::{
     io,
 };
 
-use super::index;
+use super::{index, varint};
 use crate::text::{Pieces, each_token, pair};
 
 /// Logs in a block. More compress hardly better, and a tree or a page is read in whole blocks.
@@ -61,12 +61,12 @@ pub(super) fn encode<'a>(
     values: impl Iterator<Item = (i64, Option<&'a str>, &'a str)> + Clone,
 ) -> io::Result<Vec<u8>> {
     let mut raw = Vec::new();
-    number(&mut raw, values.clone().count() as u64);
+    varint::push(&mut raw, values.clone().count() as u64);
     let mut before = first;
     for (id, stamps, json) in values.clone() {
-        number(&mut raw, (id - before) as u64);
-        number(&mut raw, stamps.map_or(0, |stamps| stamps.len() as u64 + 1));
-        number(&mut raw, json.len() as u64);
+        varint::push(&mut raw, (id - before) as u64);
+        varint::push(&mut raw, stamps.map_or(0, |stamps| stamps.len() as u64 + 1));
+        varint::push(&mut raw, json.len() as u64);
         before = id;
     }
     for (_, stamps, json) in values {
@@ -92,11 +92,11 @@ impl Opened {
         let Some((&FORM, frame)) = data.split_first() else { return Err(damaged()) };
         let mut raw = zstd::stream::decode_all(frame)?;
         let mut rest = raw.as_slice();
-        let count = take(&mut rest).ok_or_else(damaged)?;
+        let count: u64 = varint::take(&mut rest).ok_or_else(damaged)?;
         let mut places = Vec::new();
         let (mut id, mut at) = (first, 0_usize);
         for _ in 0..count {
-            let mut next = || take(&mut rest).and_then(|number| usize::try_from(number).ok()).ok_or_else(damaged);
+            let mut next = || varint::take::<usize>(&mut rest).ok_or_else(damaged);
             id += next()? as i64;
             let (stamps, json) = (next()?, next()?);
             let begin = at.checked_add(stamps.saturating_sub(1)).ok_or_else(damaged)?;
@@ -173,28 +173,6 @@ impl Hasher for Quick {
     fn finish(&self) -> u64 {
         self.0 ^ (self.0 >> 32)
     }
-}
-
-/// Seven bits a byte, the lowest first.
-fn number(raw: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        raw.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    raw.push(number as u8);
-}
-
-fn take(raw: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let (&byte, rest) = raw.split_first()?;
-        *raw = rest;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(number);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

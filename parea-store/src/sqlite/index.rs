@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::values;
+use super::{values, varint};
 
 /// Blocks of a slab: their places are the bits of a `u64`.
 pub(super) const SLAB: usize = 64;
@@ -42,7 +42,7 @@ pub(super) fn add(conn: &Connection, block: i64, hashes: &[u32]) -> rusqlite::Re
     let mut list = Vec::with_capacity(hashes.len() * 3);
     let mut before = 0;
     for hash in hashes {
-        number(&mut list, hash - before);
+        varint::push(&mut list, hash - before);
         before = *hash;
     }
     conn.prepare_cached("INSERT OR REPLACE INTO word_list (block, hashes) VALUES (?1, ?2)")?
@@ -94,7 +94,7 @@ fn postings(pairs: &[u32]) -> Vec<u8> {
     let mut before = 0;
     for same in pairs.chunk_by(|a, b| a >> 6 == b >> 6) {
         let hash = same[0] >> 6;
-        number(&mut data, hash - before);
+        varint::push(&mut data, hash - before);
         before = hash;
         let places = same.iter().map(|pair| (pair & 63) as u8);
         match same.len() as u32 {
@@ -118,7 +118,7 @@ fn postings(pairs: &[u32]) -> Vec<u8> {
 fn places(mut data: &[u8], wanted: u32) -> Option<u64> {
     let mut hash = 0;
     while !data.is_empty() {
-        hash += take(&mut data)?;
+        hash += varint::take::<u32>(&mut data)?;
         let (&form, rest) = data.split_first()?;
         data = rest;
         let (length, bits) = match form {
@@ -232,31 +232,9 @@ impl Iterator for Hashes<'_> {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
-        self.before += take(&mut self.list)?;
+        self.before += varint::take::<u32>(&mut self.list)?;
         Some(self.before)
     }
-}
-
-/// Seven bits a byte, the lowest first.
-fn number(data: &mut Vec<u8>, mut number: u32) {
-    while number >= 0x80 {
-        data.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    data.push(number as u8);
-}
-
-fn take(data: &mut &[u8]) -> Option<u32> {
-    let mut number = 0;
-    for shift in (0..32).step_by(7) {
-        let (&byte, rest) = data.split_first()?;
-        *data = rest;
-        number |= u32::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(number);
-        }
-    }
-    None
 }
 
 #[cfg(test)]
