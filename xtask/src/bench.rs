@@ -3,10 +3,10 @@
 //! Libraries take turns within one run, each in a process of its own; of several rounds the least counts. Instructions
 //! are counted by callgrind where that is installed.
 
-use std::{collections::BTreeMap, env, path::PathBuf, process::Stdio};
+use std::{collections::BTreeMap, env, fmt::Write as _, path::PathBuf, process::Stdio};
 
 use crate::{
-    Chore,
+    Chore, section,
     step::{self, Failure, cargo, program, succeeds},
 };
 
@@ -49,8 +49,8 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
             allocations.insert((library, case), figure);
         }
     }
-    table("Nanoseconds of a call, over the plain function", &over_plain(&times), 0);
-    table("Allocations of a call", &allocations, 2);
+    let mut page = table("Nanoseconds of a call", &over_plain(&times), 0);
+    page += &table("Allocations", &allocations, 2);
     if succeeds(&mut program("valgrind", "--version")) {
         let mut instructions = Figures::new();
         for (library, name) in LIBRARIES.iter().enumerate() {
@@ -58,19 +58,21 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
                 instructions.insert((library, case), count(&binary, name, of)?);
             }
         }
-        table("Instructions of a call, over the plain function", &over_plain(&instructions), 0);
+        page += &table("Instructions", &over_plain(&instructions), 0);
     } else {
         println!("\nInstructions are not counted: valgrind is not installed.");
     }
-    println!("\nRecording off, over the plain function, in nanoseconds:\n");
+    page += "Recording off, in nanoseconds:";
     for (case, figure) in lines(&binary, &["time", "parea", "off"])? {
-        println!("- {}: {:.1}", CASES[case], figure - times.get(&(0, case)).copied().unwrap_or_default());
+        let over = figure - times.get(&(0, case)).copied().unwrap_or_default();
+        // Writing to a string does not fail.
+        let _ = write!(page, "{} {} {over:.1}", if case == 0 { "" } else { "," }, CASES[case]);
     }
-    println!("\nTwo threads flat out, a hundred calls in a trace, into an exporter that drops:\n");
+    page += ".\n\nTwo threads flat out, a hundred calls in a trace:\n\n";
     for name in &LIBRARIES[1..] {
-        println!("- {name}: {}", output(&binary, &["flat-out", name])?.trim().replace('\t', ", "));
+        let _ = writeln!(page, "- {name}: {}", output(&binary, &["flat-out", name])?.trim().replace('\t', ", "));
     }
-    Ok(())
+    section::write("bench", &page)
 }
 
 /// Lines of a case and a figure.
@@ -114,13 +116,15 @@ fn over_plain(figures: &Figures) -> Figures {
     figures.iter().map(|(&(library, case), figure)| ((library, case), figure - plain(case))).collect()
 }
 
-fn table(title: &str, figures: &Figures, decimals: usize) {
-    println!("\n{title}:\n\n| | {} |\n|---|{}", CASES.join(" | "), "---|".repeat(CASES.len()));
+fn table(title: &str, figures: &Figures, decimals: usize) -> String {
+    let mut table = format!("| {title} | {} |\n|---|{}\n", CASES.join(" | "), "---|".repeat(CASES.len()));
     for (library, name) in LIBRARIES.iter().enumerate().skip(1) {
         let cells = (0..CASES.len()).map(|case| {
             let figure = figures.get(&(library, case));
             figure.map_or_else(|| "–".to_owned(), |figure| format!("{figure:.decimals$}"))
         });
-        println!("| {name} | {} |", cells.collect::<Vec<_>>().join(" | "));
+        // Writing to a string does not fail.
+        let _ = writeln!(table, "| {name} | {} |", cells.collect::<Vec<_>>().join(" | "));
     }
+    table + "\n"
 }

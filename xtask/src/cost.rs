@@ -13,7 +13,7 @@ use std::{
 };
 
 use crate::{
-    Chore,
+    Chore, section,
     step::{Failure, cargo, program},
 };
 
@@ -65,32 +65,47 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         return Err(Failure::Usage("`cargo xtask cost` takes no arguments".to_owned()));
     }
     let folder = root().join("target/cost");
+    let mut page = String::new();
     for form in [Form::Async, Form::Sync] {
-        println!("\n{FUNCTIONS} functions, {form}:\n");
-        println!("| | future | code per function | release rebuild | `cargo check` |");
-        println!("|---|---|---|---|---|");
-        let mut plain = None;
-        for variant in VARIANTS {
-            let cost = measure(&folder, variant, form)?;
-            let base = *plain.get_or_insert(cost.code);
-            let future = cost.future.map_or_else(|| "–".to_owned(), |bytes| format!("{bytes} B"));
-            let code = if variant.name == PLAIN.name { "–".to_owned() } else { format!("{:.0} B", cost.code - base) };
-            let (rebuild, check) = (cost.rebuild.as_secs_f64(), cost.check.as_secs_f64());
-            println!("| {} | {future} | {code} | {rebuild:.1} s | {check:.2} s |", variant.name);
-        }
+        page += &table(&folder, form)?;
     }
-    println!("\nA chain of async functions that call one another, annotated with `#[parea::trace]`:\n");
-    for depth in CHAINS {
-        let took = build_chain(&folder, depth)?;
-        let took = took.map_or_else(|| "does not compile".to_owned(), |took| format!("{:.2} s", took.as_secs_f64()));
-        println!("- {depth} deep: {took}");
+    page += &chains(&folder)?;
+    section::write("cost", &page)
+}
+
+fn table(folder: &Path, form: Form) -> Result<String, Failure> {
+    let mut table =
+        format!("| {form} | future | code per function | release rebuild | `cargo check` |\n|---|---|---|---|---|\n");
+    let mut plain = None;
+    for variant in VARIANTS {
+        let cost = measure(folder, variant, form)?;
+        let base = *plain.get_or_insert(cost.code);
+        let future = cost.future.map_or_else(|| "–".to_owned(), |bytes| format!("{bytes} B"));
+        let code = if variant.name == PLAIN.name { "–".to_owned() } else { format!("{:.0} B", cost.code - base) };
+        let (rebuild, check) = (cost.rebuild.as_secs_f64(), cost.check.as_secs_f64());
+        // Writing to a string does not fail.
+        let _ = writeln!(table, "| {} | {future} | {code} | {rebuild:.1} s | {check:.2} s |", variant.name);
+        println!("{} {form}: done", variant.name);
+    }
+    Ok(table + "\n")
+}
+
+fn chains(folder: &Path) -> Result<String, Failure> {
+    let mut page =
+        String::from("Chains of async functions that call one another, annotated with `#[parea::trace]`, build in");
+    // What it depends on is built first.
+    build_chain(folder, 1)?;
+    for (depth, mark) in CHAINS.into_iter().zip([",", ",", "."]) {
+        let took = build_chain(folder, depth)?
+            .map_or_else(|| "no time, for it fails,".to_owned(), |took| format!("{:.2} s", took.as_secs_f64()));
+        let _ = write!(page, " {took} at {depth} deep{mark}");
     }
     let mut deepest = CHAINS[2];
-    while deepest < DEEPEST && build_chain(&folder, deepest + 1)?.is_some() {
+    while deepest < DEEPEST && build_chain(folder, deepest + 1)?.is_some() {
         deepest += 1;
     }
-    println!("- the deepest that compiles at the default recursion limit: {deepest}");
-    Ok(())
+    let _ = writeln!(page, "\nThe deepest that compiles at the default recursion limit has {deepest}.");
+    Ok(page)
 }
 
 #[derive(Clone, Copy, PartialEq)]

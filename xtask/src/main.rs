@@ -14,6 +14,7 @@ mod find;
 mod install;
 mod load;
 mod model;
+mod section;
 mod step;
 mod tally;
 mod test;
