@@ -56,6 +56,10 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
     let head = quote_spanned!(at=> async move);
     let future = quote!(#head #body);
     let drive = match flow {
+        // An `async fn` around it runs at its first poll: the span can begin there, and the future is smaller.
+        None if keeps_async_fn(function) && !options.boxed => {
+            quote!(#hooks::drive_begun(&__PAREA_SITE, #future, #outcome))
+        }
         None => quote!(#hooks::drive(&__PAREA_SITE, #future, #outcome)),
         Some(flow) => flow_call(options, &flow, "drive_", &future, &outcome, &hooks),
     };

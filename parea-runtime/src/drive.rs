@@ -310,16 +310,89 @@ where
     Drive { outcome, body, course: Course::new(site) }
 }
 
+/// [`drive`] where the span begins at once: inside an `async fn`, which runs at its first poll.
+pub fn drive_begun<F, O>(site: &'static CallSite, body: F, outcome: O) -> DriveBegun<F, O>
+where
+    F: Future,
+    O: Fn(&F::Output, &mut End),
+{
+    DriveBegun { outcome, body, begun: BegunSpan(context::begin(site)) }
+}
+
 /// [`drive`] for a plain function that returns a future: what it does before is part of the span, which starts with
 /// the call.
-pub fn drive_returned<F, O>(site: &'static CallSite, body: impl FnOnce() -> F, outcome: O) -> Drive<F, O>
+pub fn drive_returned<F, O>(site: &'static CallSite, body: impl FnOnce() -> F, outcome: O) -> DriveBegun<F, O>
 where
     F: Future,
     O: Fn(&F::Output, &mut End),
 {
     let span = context::begin(site);
-    let future = run(span.as_ref(), body);
-    Drive { outcome, body: future, course: Course::begun(span) }
+    let body = run(span.as_ref(), body);
+    DriveBegun { outcome, body, begun: BegunSpan(span) }
+}
+
+/// The span of a future that began before it. Nothing but the span: half of a [`Course`].
+#[derive(Debug)]
+struct BegunSpan(Option<Arc<Span>>);
+
+impl BegunSpan {
+    fn poll(&mut self, step: &mut Step<'_>) {
+        let mut course = Course(match self.0.take() {
+            Some(span) if span.is_muted() => Progress::Muted,
+            Some(span) => Progress::Live(span),
+            None => Progress::Off,
+        });
+        course.poll(step, Then::End);
+        self.0 = course.take_live().map(|Live(span)| span);
+    }
+
+    /// The future is dropped, and its body is next.
+    #[inline(never)]
+    fn begin_drop(&mut self) {
+        if let Some(span) = &self.0 {
+            stack::enter(Place::Inside(Arc::clone(span)));
+        }
+    }
+}
+
+impl Drop for BegunSpan {
+    #[inline]
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            cancelled();
+        }
+    }
+}
+
+pin_project! {
+    /// See [`drive_begun`].
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct DriveBegun<F, O> {
+        outcome: O,
+        #[pin]
+        body: F,
+        // Last: fields are dropped in order.
+        begun: BegunSpan,
+    }
+
+    impl<F, O> PinnedDrop for DriveBegun<F, O> {
+        fn drop(this: Pin<&mut Self>) {
+            this.project().begun.begin_drop();
+        }
+    }
+}
+
+impl<F, O> Future for DriveBegun<F, O>
+where
+    F: Future,
+    O: Fn(&F::Output, &mut End),
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        poll_in(this.body, this.outcome, task, |step| this.begun.poll(step))
+    }
 }
 
 /// [`drive`] where the span goes on in what `complete` makes of the body's result.
@@ -376,19 +449,29 @@ where
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<F::Output> {
-        let mut this = self.project();
-        let mut polled = Poll::Pending;
-        let step = &mut |end: Option<&mut End>| {
-            match (end, &polled) {
-                (None, _) => polled = this.body.as_mut().poll(task),
-                (Some(end), Poll::Ready(result)) => (this.outcome)(result, end),
-                (Some(_), Poll::Pending) => {}
-            }
-            polled.is_ready()
-        };
-        this.course.poll(step, Then::End);
-        polled
+        let this = self.project();
+        poll_in(this.body, this.outcome, task, |step| this.course.poll(step, Then::End))
     }
+}
+
+/// Polls a body as the steps of `poll`, which ends the span with what it is ready with.
+#[inline]
+fn poll_in<F: Future>(
+    mut body: Pin<&mut F>,
+    outcome: &impl Fn(&F::Output, &mut End),
+    task: &mut task::Context<'_>,
+    poll: impl FnOnce(&mut Step<'_>),
+) -> Poll<F::Output> {
+    let mut polled = Poll::Pending;
+    poll(&mut |end| {
+        match (end, &polled) {
+            (None, _) => polled = body.as_mut().poll(task),
+            (Some(end), Poll::Ready(result)) => outcome(result, end),
+            (Some(_), Poll::Pending) => {}
+        }
+        polled.is_ready()
+    });
+    polled
 }
 
 pin_project! {

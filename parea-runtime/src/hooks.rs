@@ -24,7 +24,7 @@ use crate::{
     stack,
 };
 pub use crate::{
-    drive::{drive, drive_returned, drive_sync},
+    drive::{drive, drive_begun, drive_returned, drive_sync},
     items::Keep,
     returned::{
         Boxed, Holds, boxed, drive_boxed, drive_iterator, drive_stream, drive_try_boxed, drive_try_iterator,
