@@ -560,3 +560,44 @@ fn a_span_ends_where_its_thread_ends() {
     });
     assert_eq!(failed.tree(), "half_way (error: panicked: too late)\n");
 }
+
+#[tokio::test]
+async fn an_async_fn_that_is_kept_is_traced_like_any_other() {
+    #[must_use]
+    #[parea::trace]
+    async fn kept(how: &str) -> u32 {
+        let _last = Bell;
+        tokio::task::yield_now().await;
+        match how {
+            "panics" => panic!("no"),
+            "waits" => std::future::pending().await,
+            _ => 1,
+        }
+    }
+
+    struct Bell;
+
+    impl Drop for Bell {
+        fn drop(&mut self) {
+            rings();
+        }
+    }
+
+    #[parea::trace]
+    fn rings() {}
+
+    let (_, traces) = capture_async(async {
+        assert_eq!(kept("returns").await, 1);
+        let panicked = tokio::spawn(kept("panics").in_current_span()).await;
+        assert!(panicked.is_err());
+        let waited = tokio::time::timeout(Duration::from_millis(5), kept("waits")).await;
+        assert!(waited.is_err());
+        drop(kept("is never polled"));
+    })
+    .await;
+    assert_eq!(
+        traces.tree(),
+        "kept (ok)\n└─ rings (ok)\nkept (error: panicked: no)\n└─ rings (ok)\n\
+         kept (error: cancelled: the future was dropped before it completed)\n└─ rings (ok)\n"
+    );
+}

@@ -37,12 +37,23 @@ struct Variant {
     attribute: &'static str,
 }
 
+impl Variant {
+    /// Its name as that of a package.
+    fn folder(self) -> String {
+        self.name.chars().filter(char::is_ascii_alphanumeric).collect()
+    }
+}
+
 const PLAIN: Variant = Variant { name: "plain", dependency: "", attribute: "" };
 const OURS: Variant =
     Variant { name: "parea", dependency: "parea = { path = \"ROOT\" }", attribute: "#[parea::trace]" };
-const VARIANTS: [Variant; 4] = [
+/// Where `async fn` has to stay.
+const KEPT: Variant =
+    Variant { name: "parea, `async fn` kept", dependency: OURS.dependency, attribute: "#[must_use]\n#[parea::trace]" };
+const VARIANTS: [Variant; 5] = [
     PLAIN,
     OURS,
+    KEPT,
     Variant { name: "tracing", dependency: "tracing = \"0.1\"", attribute: "#[tracing::instrument(err)]" },
     Variant {
         name: "fastrace",
@@ -77,7 +88,7 @@ fn table(folder: &Path, form: Form) -> Result<String, Failure> {
     let mut table =
         format!("| {form} | future | code per function | release rebuild | `cargo check` |\n|---|---|---|---|---|\n");
     let mut plain = None;
-    for variant in VARIANTS {
+    for variant in VARIANTS.into_iter().filter(|variant| form == Form::Async || variant.name != KEPT.name) {
         let cost = measure(folder, variant, form)?;
         let base = *plain.get_or_insert(cost.code);
         let future = cost.future.map_or_else(|| "–".to_owned(), |bytes| format!("{bytes} B"));
@@ -122,10 +133,10 @@ impl fmt::Display for Form {
 
 fn measure(folder: &Path, variant: Variant, form: Form) -> Result<Cost, Failure> {
     let fewer =
-        Package::write(folder, &format!("{}-{form}-few", variant.name), variant, &functions(variant, form, FEWER))?;
+        Package::write(folder, &format!("{}-{form}-few", variant.folder()), variant, &functions(variant, form, FEWER))?;
     fewer.build("build --release")?;
     let package =
-        Package::write(folder, &format!("{}-{form}", variant.name), variant, &functions(variant, form, FUNCTIONS))?;
+        Package::write(folder, &format!("{}-{form}", variant.folder()), variant, &functions(variant, form, FUNCTIONS))?;
     package.build("build --release")?;
     package.build("check")?;
     let rebuild = package.rebuild("build --release")?;
