@@ -350,7 +350,8 @@ impl BegunSpan {
     #[inline(never)]
     fn begin_drop(&mut self) {
         if let Some(span) = &self.0 {
-            stack::enter(Place::Inside(Arc::clone(span)));
+            // Where it cannot be entered, it ends all the same.
+            let _ = stack::enter(Place::Inside(Arc::clone(span)));
         }
     }
 }
@@ -358,8 +359,10 @@ impl BegunSpan {
 impl Drop for BegunSpan {
     #[inline]
     fn drop(&mut self) {
-        if self.0.is_some() {
+        if let Some(span) = &self.0 {
             cancelled();
+            // For a thread without a stack; elsewhere it has ended by now.
+            span.finish(Outcome { error: Some(CANCELLED.to_owned()), ..Outcome::default() });
         }
     }
 }
