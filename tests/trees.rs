@@ -586,7 +586,7 @@ async fn an_async_fn_that_is_kept_is_traced_like_any_other() {
     #[parea::trace]
     fn rings() {}
 
-    let (_, traces) = capture_async(async {
+    let ((), traces) = capture_async(async {
         assert_eq!(kept("returns").await, 1);
         let panicked = tokio::spawn(kept("panics").in_current_span()).await;
         assert!(panicked.is_err());
