@@ -9,6 +9,7 @@ mod client;
 mod commands;
 mod crash;
 mod datasets;
+mod demo;
 mod document;
 mod experiments;
 mod feedback;

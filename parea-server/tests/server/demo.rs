@@ -1,0 +1,23 @@
+//! The example that contributors look at the pages with, as they start it.
+
+use std::{
+    env,
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
+
+use crate::http;
+
+#[tokio::test]
+async fn the_demo_serves_pages_full_of_traces() {
+    // It lies beside this test, where `cargo test` has built it.
+    let built = env::current_exe().unwrap().parent().unwrap().with_file_name("examples").join("demo");
+    let demo = Command::new(built).stdout(Stdio::piped()).spawn();
+    let mut demo = demo.expect("`cargo build -p parea-server --example demo` makes the example");
+    let mut url = String::new();
+    BufReader::new(demo.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    let page = http::client().get(url.trim()).send().await.unwrap().text().await.unwrap();
+    demo.kill().unwrap();
+    demo.wait().unwrap();
+    assert!(page.contains("handle_ticket"), "{page}");
+}
