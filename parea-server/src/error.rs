@@ -35,7 +35,7 @@ pub(crate) enum ApiError {
     BrokenBody(String),
     /// 501: what is asked for is part of the API but not of this server yet.
     NotOffered(String),
-    /// What the store refuses: 400, 404 or 422. Else 500 or 503: the request is fine, the store is not.
+    /// What the store refuses: 400, 404 or 422. Else 500, 503 or 507: the request is fine, the store is not.
     Store(StoreError),
 }
 
@@ -94,6 +94,8 @@ impl IntoResponse for ApiError {
                 operator::tell(format_args!("parea: {error}"));
                 match error {
                     StoreError::Closed => (StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down".to_owned()),
+                    full @ StoreError::Full(_) => (StatusCode::INSUFFICIENT_STORAGE, full.to_string()),
+                    disk @ StoreError::Disk(_) => (StatusCode::SERVICE_UNAVAILABLE, disk.to_string()),
                     other => (StatusCode::INTERNAL_SERVER_ERROR, other.to_string()),
                 }
             }
@@ -101,7 +103,7 @@ impl IntoResponse for ApiError {
         let mut response = (status, Json(ErrorBody { detail: detail.into() })).into_response();
         let headers = response.headers_mut();
         match status {
-            StatusCode::SERVICE_UNAVAILABLE => {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             StatusCode::UNSUPPORTED_MEDIA_TYPE => {

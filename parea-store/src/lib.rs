@@ -26,17 +26,23 @@ use std::{future::Future, pin::Pin};
 /// What every operation of a store answers with; boxed, so that stores can be chosen at run time.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// Why an operation failed. After [`Closed`](Self::Closed) and [`Engine`](Self::Engine) the same may be asked again;
-/// the others refuse what was asked.
+/// Why an operation failed. After [`Closed`](Self::Closed), [`Engine`](Self::Engine),
+/// [`Full`](Self::Full) and [`Disk`](Self::Disk) the same may be asked again; the others refuse what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The store is shutting down and takes no more writes.
     #[error("the store is closed")]
     Closed,
-    /// The engine below failed: a full or read-only disk, a damaged file.
+    /// The engine below failed: a damaged file, no memory.
     #[error("the store failed: {0}")]
     Engine(String),
+    /// The disk is full. Nothing of the write is stored; it succeeds once there is room.
+    #[error("the disk is full, so nothing can be stored until there is room: {0}")]
+    Full(String),
+    /// The disk or the file cannot be written or read: read-only, failing, not permitted.
+    #[error("the disk cannot be used: {0}")]
+    Disk(String),
     /// A name that must be unique is taken. Nothing is stored.
     #[error("{0}")]
     Taken(String),

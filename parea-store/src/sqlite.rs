@@ -6,6 +6,7 @@ mod datasets;
 mod erase;
 mod experiments;
 mod export;
+mod failure;
 #[cfg(test)]
 mod filter_tests;
 mod functions;

@@ -8,6 +8,7 @@
 mod bench;
 mod burst;
 mod cost;
+mod crash;
 mod faults;
 #[path = "../../parea-server/tests/browser/find.rs"]
 mod find;
@@ -31,7 +32,7 @@ struct Chore {
 }
 
 const CHORES: &[Chore] =
-    &[test::CHORE, bench::CHORE, burst::CHORE, cost::CHORE, faults::CHORE, load::CHORE, model::CHORE];
+    &[test::CHORE, bench::CHORE, burst::CHORE, cost::CHORE, crash::CHORE, faults::CHORE, load::CHORE, model::CHORE];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();

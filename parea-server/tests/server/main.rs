@@ -10,6 +10,8 @@ mod commands;
 mod crash;
 mod datasets;
 mod demo;
+#[cfg(target_os = "linux")]
+mod disk;
 mod document;
 mod experiments;
 mod feedback;

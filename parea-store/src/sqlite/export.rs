@@ -122,6 +122,6 @@ impl StoreFile {
             tx.finish()?;
             Ok(answer)
         };
-        work().map_err(|error: rusqlite::Error| StoreError::Engine(error.to_string()))
+        work().map_err(|error: rusqlite::Error| error.into())
     }
 }

@@ -40,7 +40,7 @@ impl Readers {
             self.run(read)
         });
         match task.await {
-            Ok(answer) => answer.map_err(|error| StoreError::Engine(error.to_string())),
+            Ok(answer) => answer.map_err(StoreError::from),
             Err(error) => Err(StoreError::Engine(error.to_string())),
         }
     }

@@ -171,7 +171,7 @@ fn a_full_disk_is_an_error_and_not_the_end() {
     };
     let jobs = vec![vec![post("a", &long)], vec![post("b", "short")]];
     let (answers, _) = write(folder.path(), full, jobs);
-    assert!(matches!(answers[..], [Err(StoreError::Engine(_)), Ok(_)]), "{answers:?}");
+    assert!(matches!(answers[..], [Err(StoreError::Full(_)), Ok(_)]), "{answers:?}");
     let (answers, _) = write(folder.path(), |_| {}, vec![vec![post("a", &long), post("b", "short")]]);
     assert_eq!(answers[0].as_ref().unwrap().outcomes, [Outcome::Created, Outcome::Unchanged]);
 }

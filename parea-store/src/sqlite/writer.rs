@@ -14,7 +14,7 @@ use super::{
     job::{Done, Work},
     open::Folder,
 };
-use crate::{StoreError, Token};
+use crate::Token;
 
 /// Where a group ends although more waits, so that the first of it is not kept waiting.
 const GROUP_PATCHES: usize = 4096;
@@ -61,8 +61,8 @@ impl Writer {
                 }
             }
             Err(error) if group.len() == 1 => {
-                for work in group {
-                    work.answer(Err(StoreError::Engine(error.to_string())), Token::default());
+                if let Some(work) = group.into_iter().next() {
+                    work.answer(Err(error.into()), Token::default());
                 }
             }
             // One of them spoils it for all. Find out which; this is rare enough to be slow.
