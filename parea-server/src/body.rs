@@ -1,6 +1,7 @@
 //! From the bytes of a request to values, or to a list of all that is wrong with them.
 
 mod compression;
+mod depth;
 mod elements;
 mod integer;
 mod parse;
@@ -31,9 +32,19 @@ const DRAIN_TIME: Duration = Duration::from_secs(20);
 /// From here on a body is worth a thread of its own, so that parsing does not hold up other connections.
 const LARGE: usize = 64 << 10;
 
+/// The value that the body spells, or all that is wrong with it.
+pub(crate) async fn read<T>(state: &AppState, headers: &HeaderMap, body: Body) -> Result<T, ApiError>
+where
+    T: Checked + Send + 'static,
+{
+    let bytes = receive(state, headers, body).await?;
+    let depth = state.config.json_depth;
+    apart(bytes.len(), move || Ok(parse(&bytes, &["body".into()], depth)?)).await
+}
+
 /// The whole body, decompressed, if it is not larger than the limit.
 pub(crate) async fn receive(state: &AppState, headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
-    let limit = state.body_limit;
+    let limit = state.config.body_limit;
     let compression = Compression::of(headers)?;
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > limit {
@@ -46,7 +57,10 @@ pub(crate) async fn receive(state: &AppState, headers: &HeaderMap, body: Body) -
     let raw = collect(body, announced, limit).await?;
     match compression {
         None => Ok(raw.into()),
-        Some(compression) => apart(raw.len(), move || compression.undo(&raw, limit)).await.map(Bytes::from),
+        Some(compression) => {
+            let limit = state.config.plain_limit;
+            apart(raw.len(), move || compression.undo(&raw, limit)).await.map(Bytes::from)
+        }
     }
 }
 

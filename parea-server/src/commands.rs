@@ -4,6 +4,7 @@ mod api;
 mod compare;
 mod datasets;
 mod experiments;
+mod serve;
 mod table;
 
 use std::{
@@ -15,6 +16,7 @@ use std::{
 pub(crate) use compare::Compare;
 pub(crate) use datasets::Dataset;
 pub(crate) use experiments::Experiment;
+pub(crate) use serve::{ConfigCommand, Serve};
 
 /// Why a command failed, in a sentence.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! Every answer that is not 200, in one place.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -27,12 +29,20 @@ pub(crate) enum ApiError {
     SlowBody,
     /// 413: the body is larger than this many bytes.
     TooLarge(usize),
+    /// 413: the body is larger than this many bytes once it is decompressed.
+    TooLargePlain(usize),
     /// 413: the body holds more than this many logs.
     TooMany(usize),
     /// 415: a `Content-Encoding` that is not known.
     Encoding(String),
     /// 400: the body broke off or does not decompress.
     BrokenBody(String),
+    /// 431: the head is larger than this many bytes.
+    LargeHead(usize),
+    /// 503: too many requests are worked on.
+    Busy,
+    /// 503: the answer did not begin in this time.
+    Slow(Duration),
     /// 501: what is asked for is part of the API but not of this server yet.
     NotOffered(String),
     /// What the store refuses: 400, 404 or 422. Else 500, 503 or 507: the request is fine, the store is not.
@@ -77,8 +87,32 @@ impl IntoResponse for ApiError {
             Self::TooLarge(limit) => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 format!(
-                    "the body is larger than {limit} bytes (decompressed); send fewer or smaller logs at once, or raise \
-                     the limit with `parea serve --body-limit`"
+                    "the body is larger than {limit} bytes; send fewer or smaller logs at once, or raise the limit with \
+                     `parea serve --body-limit`"
+                ),
+            ),
+            Self::TooLargePlain(limit) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!(
+                    "the body is larger than {limit} bytes once it is decompressed; send fewer or smaller logs at once, \
+                     or raise the limit with `parea serve --plain-limit`"
+                ),
+            ),
+            Self::LargeHead(limit) => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                format!("the head is larger than {limit} bytes; the limit is `parea serve --head-limit`"),
+            ),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many requests are under way; try again, or raise the limit with `parea serve --requests`"
+                    .to_owned(),
+            ),
+            Self::Slow(limit) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!(
+                    "the answer did not begin within {} s; ask for less, or raise the limit with `parea serve \
+                     --request-time`",
+                    limit.as_secs_f64()
                 ),
             ),
             Self::TooMany(most) => {
@@ -86,7 +120,7 @@ impl IntoResponse for ApiError {
             }
             Self::Encoding(encoding) => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                format!("the content encoding `{encoding}` is not known; send identity, gzip or zstd"),
+                format!("the content encoding `{encoding}` is not known; send identity, gzip, deflate or zstd"),
             ),
             Self::BrokenBody(detail) | Self::Store(StoreError::Taken(detail)) => (StatusCode::BAD_REQUEST, detail),
             Self::NotOffered(detail) => (StatusCode::NOT_IMPLEMENTED, detail),
@@ -107,7 +141,7 @@ impl IntoResponse for ApiError {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-                headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd, identity"));
+                headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate, zstd, identity"));
             }
             // What is left of the body is not read as a next request.
             StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => {

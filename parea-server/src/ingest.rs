@@ -5,19 +5,35 @@ use parea_types::{
 };
 use serde::Deserialize;
 
-use crate::body::{self, Checked, Element, at, fault, missing};
+use crate::{
+    body::{self, Checked, Element, at, fault, missing},
+    config::Config,
+};
+
+/// What holds for every log that comes in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// Deepest nesting that is read.
+    pub(crate) json_depth: usize,
+}
+
+impl Rules {
+    pub(crate) fn of(config: &Config) -> Self {
+        Self { json_depth: config.json_depth }
+    }
+}
 
 /// The log that `json` spells, or all that is wrong with it; `above` is the way to it.
-pub(crate) fn log(json: &[u8], above: &[Location]) -> Result<TraceLog, Vec<ValidationError>> {
-    body::parse(json, above)
+pub(crate) fn log(json: &[u8], above: &[Location], rules: Rules) -> Result<TraceLog, Vec<ValidationError>> {
+    body::parse(json, above, rules.json_depth)
 }
 
 /// One log of many, or the entry that names it among those refused.
-pub(crate) fn element(element: Element<'_>, index: usize) -> Result<TraceLog, Box<RejectedLog>> {
+pub(crate) fn element(element: Element<'_>, index: usize, rules: Rules) -> Result<TraceLog, Box<RejectedLog>> {
     let above = [Location::from("body"), index.into()];
     let broken = |msg: &str| vec![fault(above.to_vec(), "json_invalid", msg)];
     let (json, result) = match element {
-        Element::Whole(json) => (json, log(json, &above)),
+        Element::Whole(json) => (json, log(json, &above, rules)),
         Element::CutOff => {
             ([].as_slice(), Err(broken("The body ends before the array does; what is missing was not read")))
         }

@@ -16,9 +16,11 @@
 mod api;
 mod auth;
 mod body;
+pub mod config;
 mod error;
 mod ingest;
 mod langchain;
+mod limits;
 pub mod operate;
 mod operator;
 mod pages;
@@ -29,5 +31,6 @@ mod spool;
 mod state;
 mod statistics;
 
+pub use config::Config;
 pub use parea_store::OpenError;
-pub use server::{Config, Handle, ServeError, Server};
+pub use server::{Handle, ServeError, Server};

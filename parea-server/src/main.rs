@@ -6,16 +6,12 @@ use std::{
     fmt,
     fs::File,
     io::{self, Write},
-    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{Parser, Subcommand};
-use parea_server::{
-    Config, ServeError, Server,
-    operate::{self, Erasure, OperateError},
-};
+use parea_server::operate::{self, Erasure, OperateError};
 
 /// See, score and compare what your LLM code does.
 #[derive(Parser)]
@@ -34,7 +30,27 @@ enum Command {
     ///
     /// Exit codes: 0 stopped, 1 the address or the folder cannot be used, 2 wrong arguments, 130 ended by a second
     /// signal.
-    Serve(Serve),
+    ///
+    /// Examples:
+    ///   parea serve                                     on this machine, in ./.parea, without a key
+    ///   parea serve --listen 0.0.0.0:7273 --data /var/lib/parea     for others, with keys of `parea key`
+    ///   parea serve --config /etc/parea.toml --body-limit "64 MiB"
+    #[command(verbatim_doc_comment)]
+    Serve(commands::Serve),
+    /// Prints every setting of `parea serve`, its unit, and where its value came from.
+    ///
+    /// Takes the flags of `parea serve`, so that what it prints is what that would do. A flag counts before the
+    /// environment (PAREA_BODY_LIMIT), that before the file `parea.toml` in the data folder, and the file before the
+    /// default.
+    ///
+    /// Examples:
+    ///   parea config
+    ///   parea config --template > .parea/parea.toml     a file with all settings, explained
+    ///   parea config --config /etc/parea.toml           whether that file is right
+    ///
+    /// Exit codes: 0 the configuration can be used, 2 it cannot, and why is on stderr.
+    #[command(verbatim_doc_comment)]
+    Config(commands::ConfigCommand),
     /// Writes all logs to stdout, one JSON object a line; a server may be running on the folder.
     ///
     /// Says on stderr how far it came: given as `--after`, the next export goes on from there. Every line can be posted
@@ -130,51 +146,28 @@ impl From<What> for Option<Erasure> {
 #[derive(clap::Args)]
 struct Folder {
     /// Folder that holds everything
-    #[arg(long, default_value = ".parea", value_name = "DIR")]
+    #[arg(long, env = "PAREA_DATA", default_value = ".parea", value_name = "DIR")]
     data: PathBuf,
-}
-
-#[derive(clap::Args)]
-struct Serve {
-    /// Address and port to listen on; port 0 takes a free one
-    #[arg(long, default_value = "127.0.0.1:7273", value_name = "ADDRESS:PORT")]
-    listen: SocketAddr,
-    /// Folder that holds everything; made when absent
-    #[arg(long, default_value = ".parea", value_name = "DIR")]
-    data: PathBuf,
-    /// Key that requests must carry in `x-api-key`; needed to listen beyond this machine
-    #[arg(long, env = "PAREA_API_KEY", hide_env_values = true, value_name = "KEY")]
-    api_key: Option<String>,
-    /// Largest request body, in bytes
-    #[arg(long, default_value_t = Config::default().body_limit, value_name = "BYTES")]
-    body_limit: usize,
-    /// Note each request on stderr
-    #[arg(long)]
-    verbose: bool,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Serve { listen, data, api_key, body_limit, verbose } = match Parea::parse().command {
-        Command::Serve(serve) => serve,
-        Command::Experiment(command) => return commands::run(command.run()).await,
-        Command::Compare(command) => return commands::run(command.run()).await,
-        Command::Dataset(command) => return commands::run(command.run()).await,
-        other => return operate(other).await,
-    };
-    match serve(Config { listen, data, api_key, body_limit, verbose }).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tell(format_args!("parea: {error}"));
-            ExitCode::from(if matches!(error, ServeError::NeedsKey(_)) { 2 } else { 1 })
-        }
+    match Parea::parse().command {
+        Command::Serve(serve) => serve.run().await,
+        Command::Config(config) => config.run(),
+        Command::Experiment(command) => commands::run(command.run()).await,
+        Command::Compare(command) => commands::run(command.run()).await,
+        Command::Dataset(command) => commands::run(command.run()).await,
+        other => operate(other).await,
     }
 }
 
 /// The commands that are not serving.
 async fn operate(command: Command) -> ExitCode {
     let done = match command {
-        Command::Serve(_) | Command::Experiment(_) | Command::Compare(_) | Command::Dataset(_) => Ok(true),
+        Command::Serve(_) | Command::Config(_) | Command::Experiment(_) | Command::Compare(_) | Command::Dataset(_) => {
+            Ok(true)
+        }
         Command::Export { folder, after } => {
             let mut out = io::BufWriter::new(io::stdout().lock());
             operate::export(&folder.data, after, &mut out).map(|operate::Exported { logs, last }| {
@@ -238,71 +231,4 @@ fn doctor(data: &Path, repair: bool) -> Result<bool, OperateError> {
 /// Writes a line on stderr, if anybody still reads it: `eprintln!` would panic.
 fn tell(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{line}");
-}
-
-async fn serve(config: Config) -> Result<(), ServeError> {
-    let mut signals = Signals::listen();
-    let server = Server::bind(config).await?;
-    // Whoever started the server may have closed its output; that is no reason not to serve.
-    let mut stdout = io::stdout();
-    let _ = writeln!(stdout, "listening on {}, data in {}", server.url(), server.data().display());
-    let _ = stdout.flush();
-    let (stop, stopped) = tokio::sync::oneshot::channel();
-    tokio::spawn(async move {
-        signals.next().await;
-        let _ = stop.send(());
-        signals.next().await;
-        std::process::exit(130);
-    });
-    server
-        .run(async {
-            let _ = stopped.await;
-        })
-        .await;
-    Ok(())
-}
-
-/// The signals that stop a server.
-#[cfg(unix)]
-struct Signals([Option<tokio::signal::unix::Signal>; 2]);
-
-#[cfg(unix)]
-impl Signals {
-    fn listen() -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
-        Self([SignalKind::interrupt(), SignalKind::terminate()].map(|kind| {
-            signal(kind).inspect_err(|error| tell(format_args!("parea: cannot wait for a signal: {error}"))).ok()
-        }))
-    }
-
-    async fn next(&mut self) {
-        let [interrupt, terminate] = &mut self.0;
-        tokio::select! {
-            Some(()) = received(interrupt) => {}
-            Some(()) = received(terminate) => {}
-            else => std::future::pending().await,
-        }
-    }
-}
-
-#[cfg(unix)]
-async fn received(signal: &mut Option<tokio::signal::unix::Signal>) -> Option<()> {
-    signal.as_mut()?.recv().await
-}
-
-/// The signals that stop a server.
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn listen() -> Self {
-        Self
-    }
-
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
-        }
-    }
 }

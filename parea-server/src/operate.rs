@@ -10,7 +10,11 @@ pub use parea_store::Erasure;
 use parea_store::{Logs, OpenError, Outcome, Patch, SqliteStore, StoreError, StoreFile};
 use parea_types::{Location, TraceLog};
 
-use crate::{ingest, operator::tell};
+use crate::{
+    config::Config,
+    ingest::{self, Rules},
+    operator::tell,
+};
 
 /// Logs that are read or written together.
 const STEP: u32 = 512;
@@ -84,6 +88,7 @@ pub struct Imported {
 pub async fn import(data: &Path, mut input: impl BufRead) -> Result<Imported, OperateError> {
     let store = SqliteStore::open(data)?;
     let mut imported = Imported::default();
+    let rules = Rules::of(&Config::default());
     let (mut line, mut number) = (Vec::new(), 0_u64);
     let mut patches = Vec::new();
     loop {
@@ -91,7 +96,7 @@ pub async fn import(data: &Path, mut input: impl BufRead) -> Result<Imported, Op
         let is_end = input.read_until(b'\n', &mut line)? == 0;
         number += 1;
         if !line.trim_ascii().is_empty() {
-            match ingest::log(line.trim_ascii(), &[]) {
+            match ingest::log(line.trim_ascii(), &[], rules) {
                 Ok(log) => patches.push(Patch::Post(Box::<TraceLog>::new(log))),
                 Err(faults) => {
                     imported.refused += 1;

@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 
-use crate::{api, auth, operator, pages, site, state::AppState};
+use crate::{api, auth, limits, operator, pages, site, state::AppState};
 
 /// Everything that the server answers.
 pub(crate) fn router(state: AppState) -> Router {
@@ -18,6 +18,7 @@ pub(crate) fn router(state: AppState) -> Router {
     api.merge(pages)
         .fallback(api::unknown)
         .method_not_allowed_fallback(api::method)
+        .layer(middleware::from_fn_with_state(state.clone(), limits::bounded))
         .layer(middleware::from_fn_with_state(state.clone(), site::own))
         .layer(middleware::from_fn_with_state(state.clone(), note))
         .with_state(state)
@@ -25,7 +26,7 @@ pub(crate) fn router(state: AppState) -> Router {
 
 /// Notes the request on stderr if the server was asked to.
 async fn note(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    if !state.verbose {
+    if !state.config.verbose {
         return next.run(request).await;
     }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());

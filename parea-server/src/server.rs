@@ -5,7 +5,7 @@ use std::{
     future::Future,
     io,
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -19,45 +19,12 @@ use hyper_util::{
 use parea_store::{OpenError, SqliteStore};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     task::{JoinHandle, JoinSet},
 };
 use tower::ServiceExt;
 
-use crate::{auth::Key, operator, router, spool::Spool, state::AppState};
-
-/// How long requests under way may take after the server was told to stop.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// How long a client may take to send the head of a request.
-const HEAD: Duration = Duration::from_secs(30);
-
-/// What a server is to do. Start from [`Config::default`].
-#[derive(Clone)]
-pub struct Config {
-    /// Where to listen; port 0 takes any free one. Default: 127.0.0.1:7273.
-    pub listen: SocketAddr,
-    /// The folder that holds everything, made when absent. Default: `.parea`.
-    pub data: PathBuf,
-    /// The key that requests must carry. Needed to listen beyond loopback.
-    pub api_key: Option<String>,
-    /// Largest request body in bytes, before and after decompression. Default: 32 MiB.
-    pub body_limit: usize,
-    /// Notes each request on stderr.
-    pub verbose: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7273)),
-            data: PathBuf::from(".parea"),
-            api_key: None,
-            body_limit: 32 << 20,
-            verbose: false,
-        }
-    }
-}
+use crate::{auth::Key, config::Config, operator, router, spool::Spool, state::AppState};
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -114,15 +81,15 @@ pub struct Server {
 impl Server {
     /// Takes the address and opens the folder.
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
-        let Config { listen, data, api_key, body_limit, verbose } = config;
-        let key = api_key.filter(|key| !key.is_empty()).map(|key| Key::new(&key));
+        let listen = config.listen;
+        let key = config.api_key.as_deref().filter(|key| !key.is_empty()).map(Key::new);
         if key.is_none() && !listen.ip().is_loopback() {
             return Err(ServeError::NeedsKey(listen));
         }
         let listening = |source| ServeError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
-        let folder = data.clone();
+        let folder = config.data.clone();
         let store = match tokio::task::spawn_blocking(move || SqliteStore::open(&folder)).await {
             Ok(opened) => opened?,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
@@ -130,10 +97,9 @@ impl Server {
         let state = AppState {
             catalog: Arc::new(store.clone()),
             logs: Arc::new(store.clone()),
-            data: data.into(),
             key,
-            body_limit,
-            verbose,
+            turns: Arc::new(Semaphore::new(config.requests.min(Semaphore::MAX_PERMITS))),
+            config: Arc::new(config),
         };
         Ok(Self { listener, address, store, state })
     }
@@ -154,14 +120,16 @@ impl Server {
 
     /// The data folder.
     pub fn data(&self) -> &Path {
-        &self.state.data
+        &self.state.config.data
     }
 
     /// Serves until `shutdown` is ready; then takes no more connections, finishes the requests under way (those that
-    /// take longer than ten seconds are cut off) and closes the store. What was acknowledged is on disk.
+    /// take longer than [`Config::stop_time`] are cut off) and closes the store. What was acknowledged is on disk.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { listener, store, state, .. } = self;
         let spool = Spool::watch(&state);
+        let config = Arc::clone(&state.config);
+        let places = Arc::new(Semaphore::new(config.connections.min(Semaphore::MAX_PERMITS)));
         let router = router::router(state);
         let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();
@@ -169,12 +137,16 @@ impl Server {
         loop {
             let accepted = tokio::select! {
                 () = &mut shutdown => break,
-                accepted = listener.accept() => accepted,
+                accepted = accept(&listener, &places) => accepted,
             };
             while connections.try_join_next().is_some() {}
             match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(stream, router.clone(), &graceful));
+                Ok((stream, place)) => {
+                    let connection = connection(stream, router.clone(), &graceful, &config);
+                    connections.spawn(async move {
+                        connection.await;
+                        drop(place);
+                    });
                 }
                 // The client is gone already, or no file handle is free: the next may do better, but not at once.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -189,10 +161,10 @@ impl Server {
             graceful.shutdown().await;
             while connections.join_next().await.is_some() {}
         };
-        if tokio::time::timeout(GRACE, finished).await.is_err() {
+        if tokio::time::timeout(config.stop_time, finished).await.is_err() {
             operator::tell(format_args!(
                 "parea: some requests took longer than {} s and were cut off",
-                GRACE.as_secs()
+                config.stop_time.as_secs()
             ));
             connections.shutdown().await;
         }
@@ -212,7 +184,19 @@ impl Server {
     }
 }
 
-fn connection(stream: TcpStream, router: Router, graceful: &GracefulShutdown) -> impl Future<Output = ()> + use<> {
+/// The next connection, once there is a place for it.
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
+}
+
+fn connection(
+    stream: TcpStream,
+    router: Router,
+    graceful: &GracefulShutdown,
+    config: &Config,
+) -> impl Future<Output = ()> + use<> {
     // Answers are small and wanted at once. A socket that refuses is gone, as reading will tell.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
@@ -223,7 +207,8 @@ fn connection(stream: TcpStream, router: Router, graceful: &GracefulShutdown) ->
     });
     let serve = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(config.head_time)
+        .max_buf_size(config.head_limit.max(8 << 10))
         .serve_connection(TokioIo::new(stream), service);
     let serve = graceful.watch(serve);
     async move {

@@ -25,7 +25,13 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::{body::Element, ingest, operator, spool::rejected::Rejected, state::AppState};
+use crate::{
+    body::Element,
+    ingest::{self, Rules},
+    operator,
+    spool::rejected::Rejected,
+    state::AppState,
+};
 
 /// How often the folder is looked at.
 const EVERY: Duration = Duration::from_secs(2);
@@ -48,7 +54,8 @@ impl Spool {
     pub(crate) fn watch(state: &AppState) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut intake = Intake {
-            folder: state.data.join("spool"),
+            folder: state.config.data.join("spool"),
+            rules: Rules::of(&state.config),
             logs: Arc::clone(&state.logs),
             runtime: Handle::current(),
             stopped: stopped.clone(),
@@ -87,6 +94,7 @@ impl Spool {
 
 struct Intake {
     folder: PathBuf,
+    rules: Rules,
     logs: Arc<dyn Logs>,
     runtime: Handle,
     stopped: watch::Receiver<bool>,
@@ -184,7 +192,7 @@ impl Intake {
             if json.is_empty() {
                 continue;
             }
-            match ingest::element(Element::Whole(json), number - 1) {
+            match ingest::element(Element::Whole(json), number - 1, self.rules) {
                 Ok(log) => group.push(Patch::Post(Box::new(log))),
                 Err(refused) => rejected.add(json, &refused),
             }

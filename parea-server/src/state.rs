@@ -1,10 +1,11 @@
 //! What every handler can reach.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use parea_store::{Catalog, Logs};
+use tokio::sync::Semaphore;
 
-use crate::auth::Key;
+use crate::{auth::Key, config::Config};
 
 /// What every handler can reach. Cheap to clone: axum does so for each request.
 #[derive(Clone)]
@@ -13,12 +14,10 @@ pub(crate) struct AppState {
     pub(crate) catalog: Arc<dyn Catalog>,
     /// Logs and the traces that they form.
     pub(crate) logs: Arc<dyn Logs>,
-    /// The data folder.
-    pub(crate) data: Arc<Path>,
+    /// What the server was told to do.
+    pub(crate) config: Arc<Config>,
     /// The key that requests must carry, if one is set.
     pub(crate) key: Option<Key>,
-    /// Largest body taken, in bytes, before and after decompression.
-    pub(crate) body_limit: usize,
-    /// Whether each request is noted on stderr.
-    pub(crate) verbose: bool,
+    /// A place for each request that may be worked on at once.
+    pub(crate) turns: Arc<Semaphore>,
 }

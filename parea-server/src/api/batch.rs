@@ -11,7 +11,7 @@ use super::losses;
 use crate::{
     body::{self, Element, fault, missing},
     error::ApiError,
-    ingest,
+    ingest::{self, Rules},
     state::AppState,
 };
 
@@ -34,11 +34,11 @@ pub(super) async fn create(
     if bytes.trim_ascii().is_empty() && losses.is_empty() {
         return Err(vec![missing(vec!["body".into()])].into());
     }
-    let size = bytes.len();
+    let (size, rules) = (bytes.len(), Rules::of(&state.config));
     let mut batch = body::apart(size, move || Batch::of(&bytes)).await?;
     let mut accepted = 0;
     while !batch.elements.is_empty() {
-        let (rest, patches) = body::apart(size, move || Ok(batch.read())).await?;
+        let (rest, patches) = body::apart(size, move || Ok(batch.read(rules))).await?;
         batch = rest;
         accepted += patches.len() as u64;
         if !patches.is_empty() {
@@ -80,12 +80,12 @@ impl Batch {
     }
 
     /// Reads the next slice.
-    fn read(mut self) -> (Self, Vec<Patch>) {
+    fn read(mut self, rules: Rules) -> (Self, Vec<Patch>) {
         let slice = self.elements.len().min(SLICE);
         let mut patches = Vec::with_capacity(slice);
         for element in self.elements.drain(..slice) {
             let element = element.as_ref().map_or_else(|broken| *broken, |json| Element::Whole(json));
-            match ingest::element(element, self.read) {
+            match ingest::element(element, self.read, rules) {
                 Ok(log) => {
                     if self.project.is_none() {
                         let uuid = log.project_uuid.clone().filter(|uuid| !uuid.is_empty());

@@ -25,10 +25,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<CreateTestCaseCollectionResponse>, ApiError> {
-    let bytes = body::receive(&state, &headers, body).await?;
-    let request =
-        body::apart(bytes.len(), move || Ok(body::parse::<CreateTestCaseCollectionRequest>(&bytes, &["body".into()])?))
-            .await?;
+    let request: CreateTestCaseCollectionRequest = body::read(&state, &headers, body).await?;
     Ok(Json(state.catalog.create_dataset(request).await?))
 }
 
@@ -56,9 +53,7 @@ pub(super) async fn add(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Vec<i64>>, ApiError> {
-    let bytes = body::receive(&state, &headers, body).await?;
-    let request =
-        body::apart(bytes.len(), move || Ok(body::parse::<CreateTestCases>(&bytes, &["body".into()])?)).await?;
+    let request: CreateTestCases = body::read(&state, &headers, body).await?;
     Ok(Json(state.catalog.add_test_cases(request).await?))
 }
 
@@ -73,8 +68,7 @@ pub(super) async fn update(
         path.map_err(|rejection| vec![fault(vec!["path".into()], "string_unicode", rejection.body_text())])?;
     let dataset = number("dataset_id", &dataset)?;
     let case = number("test_case_id", &case)?;
-    let bytes = body::receive(&state, &headers, body).await?;
-    let change: UpdateTestCasePublicRequest = body::parse(&bytes, &["body".into()])?;
+    let change: UpdateTestCasePublicRequest = body::read(&state, &headers, body).await?;
     state.catalog.update_test_case(dataset, case, change).await?;
     Ok(Json(()))
 }

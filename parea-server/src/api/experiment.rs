@@ -25,8 +25,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Experiment>, ApiError> {
-    let bytes = body::receive(&state, &headers, body).await?;
-    let request: CreateExperimentRequest = body::parse(&bytes, &["body".into()])?;
+    let request: CreateExperimentRequest = body::read(&state, &headers, body).await?;
     Ok(Json(state.catalog.create_experiment(request).await?))
 }
 
@@ -36,8 +35,7 @@ pub(super) async fn list(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Vec<ExperimentWithStats>>, ApiError> {
-    let bytes = body::receive(&state, &headers, body).await?;
-    let wanted: ListExperimentsRequest = body::parse(&bytes, &["body".into()])?;
+    let wanted: ListExperimentsRequest = body::read(&state, &headers, body).await?;
     let mut runs = state.catalog.experiments(wanted).await?;
     let uuids = runs.iter().map(|run| run.experiment.uuid.clone()).collect();
     for (run, size) in runs.iter_mut().zip(state.logs.experiment_sizes(uuids).await?) {
@@ -67,7 +65,7 @@ pub(super) async fn finish(
     let bytes = body::receive(&state, &headers, body).await?;
     let FinishExperimentRequest { status, dataset_level_stats } = match bytes.trim_ascii() {
         b"" | b"null" => FinishExperimentRequest::default(),
-        _ => body::parse(&bytes, &["body".into()])?,
+        _ => body::parse(&bytes, &["body".into()], state.config.json_depth)?,
     };
     let parent_trace_stats = state.logs.experiment_stats(&uuid).await?;
     let mut pinned = statistics::means(&parent_trace_stats);

@@ -29,8 +29,7 @@ pub(super) async fn list(
     body: Body,
 ) -> Result<Response, ApiError> {
     let uuid = experiment::uuid(path)?;
-    let bytes = body::receive(&state, &headers, body).await?;
-    let form: FilterBase = body::parse(&bytes, &["body".into()])?;
+    let form: FilterBase = body::read(&state, &headers, body).await?;
     let filter = Filter::from_parea(&form)?;
     let runtime = Handle::current();
     // Fetched before the answer begins, so that a store that fails is told by the status.

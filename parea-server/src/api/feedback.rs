@@ -23,8 +23,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Stored>, ApiError> {
-    let bytes = body::receive(&state, &headers, body).await?;
-    let feedback: FeedbackRequest = body::parse(&bytes, &["body".into()])?;
+    let feedback: FeedbackRequest = body::read(&state, &headers, body).await?;
     let trace_id = feedback.log_id().unwrap_or_default().to_owned();
     let update = update(feedback, trace_id.clone(), Utc::now().into());
     commit(&state, trace_id, vec![Patch::Put(update)]).await

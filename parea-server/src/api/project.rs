@@ -11,8 +11,7 @@ pub(super) async fn find_or_create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<CreateGetProjectResponse>, ApiError> {
-    let bytes = body::receive(&state, &headers, body).await?;
-    let request: CreateGetProjectRequest = body::parse(&bytes, &["body".into()])?;
+    let request: CreateGetProjectRequest = body::read(&state, &headers, body).await?;
     let (project, was_created) = state.catalog.project(&request.name).await?;
     Ok(Json(CreateGetProjectResponse {
         name: project.name,

@@ -66,8 +66,7 @@ pub(super) async fn find(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Found>, ApiError> {
-    let bytes = body::receive(&state, &headers, body).await?;
-    let search: Search = body::parse(&bytes, &["body".into()])?;
+    let search: Search = body::read(&state, &headers, body).await?;
     let query = TextQuery::parse(&search.query).map_err(|error: TextQueryError| {
         vec![fault(vec!["body".into(), "query".into()], "value_error", error.to_string())]
     })?;

@@ -15,7 +15,8 @@ use super::stream;
 use crate::{
     body::{self, fault},
     error::ApiError,
-    ingest, langchain,
+    ingest::{self, Rules},
+    langchain,
     state::AppState,
 };
 
@@ -33,7 +34,8 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<Json<Stored>, ApiError> {
     let bytes = body::receive(&state, &headers, body).await?;
-    let log = body::apart(bytes.len(), move || Ok(ingest::log(&bytes, &["body".into()])?)).await?;
+    let rules = Rules::of(&state.config);
+    let log = body::apart(bytes.len(), move || Ok(ingest::log(&bytes, &["body".into()], rules)?)).await?;
     let trace_id = log.trace_id.clone();
     commit(&state, trace_id, vec![Patch::Post(Box::new(log))]).await
 }
@@ -44,8 +46,7 @@ pub(super) async fn create_langchain(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Stored>, ApiError> {
-    let bytes = body::receive(&state, &headers, body).await?;
-    let logs = body::apart(bytes.len(), move || Ok(langchain::logs(body::parse(&bytes, &["body".into()])?))).await?;
+    let logs = langchain::logs(body::read(&state, &headers, body).await?);
     let trace_id = logs.first().map(|log| log.trace_id.clone()).unwrap_or_default();
     commit(&state, trace_id, logs.into_iter().map(|log| Patch::Post(Box::new(log))).collect()).await
 }
@@ -56,8 +57,7 @@ pub(super) async fn update(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Stored>, ApiError> {
-    let bytes = body::receive(&state, &headers, body).await?;
-    let update = body::apart(bytes.len(), move || Ok(body::parse::<UpdateLog>(&bytes, &["body".into()])?)).await?;
+    let update: UpdateLog = body::read(&state, &headers, body).await?;
     let trace_id = update.trace_id.clone();
     commit(&state, trace_id, vec![Patch::Put(update)]).await
 }

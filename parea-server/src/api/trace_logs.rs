@@ -16,8 +16,7 @@ const STEP: u32 = 2000;
 
 /// Logs of a project, newest start first.
 pub(super) async fn list(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
-    let bytes = body::receive(&state, &headers, body).await?;
-    let query: QueryParamsPagination = body::parse(&bytes, &["body".into()])?;
+    let query: QueryParamsPagination = body::read(&state, &headers, body).await?;
     let filter = Filter::from_parea(&query.filter())?;
     let Some(project) = state.catalog.find_project(&query.project_name).await? else {
         return Ok(page(&query, 0, None));

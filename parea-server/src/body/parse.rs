@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, error::Category, json};
 use serde_path_to_error::{Path, Segment};
 
-use super::{integer, surrogate};
+use super::{depth, integer, surrogate};
 
 /// The way to a value that lies below another.
 pub(crate) fn at(above: &[Location], below: impl Into<Location>) -> Vec<Location> {
@@ -30,9 +30,14 @@ pub(crate) trait Checked: DeserializeOwned {
 
 /// The value that `json` spells, or all that is wrong with it; `above` is the way to it.
 ///
-/// A good body is read once. Only a bad one pays for being explained.
-pub(crate) fn parse<T: Checked>(json: &[u8], above: &[Location]) -> Result<T, Vec<ValidationError>> {
+/// A good body is read once, at most [`DEEPEST`] levels deep. Only a bad one pays for being explained.
+pub(crate) fn parse<T: Checked>(json: &[u8], above: &[Location], depth: usize) -> Result<T, Vec<ValidationError>> {
     let text = text(json, above)?;
+    if depth < DEEPEST
+        && let Some(offset) = depth::beyond(text, depth)
+    {
+        return Err(vec![too_deep(at(above, offset), depth)]);
+    }
     let mended = integer::quoted(text);
     let text = mended.as_deref().unwrap_or(text);
     match text.trim_start().as_bytes().first() {
@@ -160,12 +165,19 @@ fn replace(value: &mut Value, path: &[Location], new: &Value) -> bool {
     }
 }
 
+/// How deep serde_json reads.
+const DEEPEST: usize = 127;
+
+fn too_deep(loc: Vec<Location>, levels: usize) -> ValidationError {
+    fault(loc, "json_invalid", format!("The JSON is nested deeper than {levels} levels; flatten it"))
+}
+
 fn not_json(text: &str, error: &serde_json::Error, above: &[Location]) -> ValidationError {
     let ended = error.classify() == Category::Eof;
     let offset = if ended { text.len() } else { offset(text, error.line(), error.column()) };
     let message = error.to_string();
     if message.starts_with("recursion limit exceeded") {
-        return fault(at(above, offset), "json_invalid", "The JSON is nested deeper than 127 levels; flatten it");
+        return too_deep(at(above, offset), DEEPEST);
     }
     let hint = match text.get(offset..) {
         _ if ended => "; the text ends too early",

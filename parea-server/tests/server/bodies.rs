@@ -59,7 +59,7 @@ async fn fifty_megabytes_are_refused_and_the_client_reads_why() {
 
 #[tokio::test]
 async fn compressed_bodies_are_read_and_bombs_refused() {
-    let local = Local::with(Config { body_limit: 1 << 20, ..Config::default() }).await;
+    let local = Local::with(Config { body_limit: 1 << 20, plain_limit: 1 << 20, ..Config::default() }).await;
     let gzip = |plain: &[u8]| {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(plain).unwrap();

@@ -7,6 +7,7 @@ mod batch;
 mod bodies;
 mod client;
 mod commands;
+mod config;
 mod crash;
 mod datasets;
 mod demo;

@@ -15,7 +15,10 @@ pub(crate) struct Process {
 
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_parea"));
-    command.args(arguments).env_remove("PAREA_API_KEY").stdout(Stdio::piped()).stderr(Stdio::piped());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PAREA_")) {
+        command.env_remove(name);
+    }
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 

@@ -1,0 +1,71 @@
+//! What a server is to do: one table of settings, each with a name, a unit and a default, from wherever they come.
+//!
+//! A setting is given by a flag (`--body-limit`), in the environment (`PAREA_BODY_LIMIT`) or in a file (`body_limit`);
+//! the first of these that has it counts.
+
+mod error;
+mod load;
+mod show;
+mod table;
+mod unit;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+pub use error::ConfigError;
+pub use load::{FILE, Loaded, Origin, Sources};
+pub use table::{SETTINGS, Setting};
+
+/// What a server is to do. Start from [`Config::default`].
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen; port 0 takes any free one. Default: 127.0.0.1:7273.
+    pub listen: SocketAddr,
+    /// The folder that holds everything, made when absent. Default: `.parea`.
+    pub data: PathBuf,
+    /// A key that may do everything, beside those of `parea key`. Default: none.
+    pub api_key: Option<String>,
+    /// Largest request body in bytes, as it comes. Default: 32 MiB.
+    pub body_limit: usize,
+    /// Largest request body in bytes once it is decompressed. Default: 32 MiB.
+    pub plain_limit: usize,
+    /// Deepest nesting of JSON that is read, 127 at most. Default: 127.
+    pub json_depth: usize,
+    /// How long a request may take until its answer begins. Default: 120 s.
+    pub request_time: Duration,
+    /// Requests that are worked on at once; others wait for their turn. Default: 512.
+    pub requests: usize,
+    /// Connections at once; others wait to be accepted. Default: 4096.
+    pub connections: usize,
+    /// Largest head of a request in bytes, at least 8 KiB. Default: 64 KiB.
+    pub head_limit: usize,
+    /// How long a client may take to send the head of a request. Default: 30 s.
+    pub head_time: Duration,
+    /// How long requests under way may take after the server was told to stop. Default: 10 s.
+    pub stop_time: Duration,
+    /// Notes each request on stderr. Default: no.
+    pub verbose: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7273)),
+            data: PathBuf::from(".parea"),
+            api_key: None,
+            body_limit: 32 << 20,
+            plain_limit: 32 << 20,
+            json_depth: 127,
+            request_time: Duration::from_secs(120),
+            requests: 512,
+            connections: 4096,
+            head_limit: 64 << 10,
+            head_time: Duration::from_secs(30),
+            stop_time: Duration::from_secs(10),
+            verbose: false,
+        }
+    }
+}
