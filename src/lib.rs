@@ -30,11 +30,13 @@ pub mod __private {
 
 #[cfg(feature = "eval")]
 pub use parea_eval::{
-    Baseline, Cassette, CassetteRequest, Check, Eval, Evaluate, Experiment, ExperimentError, Figure, FromRow,
+    Baseline, Cassette, CassetteRequest, Check, Eval, EvalFn, Evaluate, Experiment, ExperimentError, Figure, FromRow,
     IntoScores, Log, LogError, Miss, Outcome, Report, Requirement, Row, RowError, RowFailure, RowResult, RunStatus,
     Score, ScoreSummary, evals, experiment, least, mean, most, percentile, row, stats,
 };
 pub use parea_macros::trace;
+#[cfg(feature = "eval")]
+pub use parea_macros::{eval, test_eval};
 
 #[cfg(feature = "http")]
 pub use parea_runtime::{

@@ -5,6 +5,7 @@ use parea_stats::{Run, Settings, compare};
 use crate::{
     ExperimentError, Report,
     experiment::Plan,
+    render,
     report::{Check, Outcome},
 };
 
@@ -15,7 +16,8 @@ pub(crate) fn make(plan: &Plan, baseline: Option<&Run>, report: &mut Report) -> 
     for (name, requirement) in &plan.requirements {
         let (met, message) = requirement.check(name, &report.values(name), &known);
         let outcome = if met { Outcome::Passed } else { Outcome::Failed };
-        checks.push(Check { name: format!("require {name}"), outcome, message });
+        let examples = if met { Vec::new() } else { worst(report, name, requirement.wants_high()) };
+        checks.push(Check { name: format!("require {name}"), outcome, message, examples });
     }
     if let Some(baseline) = baseline {
         let settings = Settings { minimal_effect: plan.minimal_effect, ..Settings::default() };
@@ -34,7 +36,7 @@ fn regression(score: &parea_stats::ScoreComparison, margin: f64, baseline: &str)
     let name = format!("no regression of {}", score.name);
     let Some(interval) = score.interval else {
         let message = format!("`{}` has too few rows to compare with {baseline}", score.name);
-        return Check { name, outcome: Outcome::NoEvidence, message };
+        return Check { name, outcome: Outcome::NoEvidence, message, examples: Vec::new() };
     };
     let shown = |value: f64| (value * 1e4).round() / 1e4;
     let reach = format!("{} to {}", shown(interval.low), shown(interval.high));
@@ -50,5 +52,27 @@ fn regression(score: &parea_stats::ScoreComparison, margin: f64, baseline: &str)
         name,
         outcome,
         message: format!("`{}` {said} (difference {difference}, 95 % interval {reach})", score.name),
+        examples: Vec::new(),
     }
+}
+
+/// Rows that are shown of a requirement that is not met.
+const WORST: usize = 3;
+
+/// The rows that are farthest from what was asked of a score, as lines.
+fn worst(report: &Report, name: &str, wants_high: bool) -> Vec<String> {
+    let scored = report.rows.iter().filter_map(|row| {
+        let score = row.scores.iter().find(|score| score.name == name)?.score;
+        Some((if wants_high { score } else { -score }, score, row))
+    });
+    let mut scored: Vec<_> = scored.collect();
+    scored.sort_by(|(one, _, a), (other, _, b)| one.total_cmp(other).then((a.row, a.trial).cmp(&(b.row, b.trial))));
+    // Trials of a row tell the same.
+    let mut rows: Vec<_> = Vec::new();
+    for (_, score, row) in scored {
+        if rows.len() < WORST && rows.iter().all(|(_, known): &(f64, &crate::RowResult)| known.key != row.key) {
+            rows.push((score, row));
+        }
+    }
+    rows.into_iter().map(|(score, row)| render::example(score, row)).collect()
 }

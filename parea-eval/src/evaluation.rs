@@ -1,13 +1,21 @@
 //! Functions as evaluations: of a log or of values, sync or async.
 
-use std::{any::type_name, fmt, marker::PhantomData, sync::Arc};
+use std::{
+    any::type_name,
+    fmt,
+    marker::PhantomData,
+    sync::{Arc, OnceLock},
+};
 
 use parea_runtime::{
     evaluation::{Evaluation, Evaluator},
     types::{EvaluationScore, TraceLog},
 };
 
-use crate::{IntoScores, Log};
+use crate::{
+    IntoScores, Log,
+    described::{EvalSite, listening},
+};
 
 /// What can score a finished log.
 ///
@@ -26,10 +34,8 @@ pub trait Evaluate<Form>: Sized {
     /// The evaluation under that name.
     fn under(self, name: &str) -> Eval;
 
-    /// The evaluation under its function's name.
-    fn eval(self) -> Eval {
-        self.under(&function_name(type_name::<Self>()))
-    }
+    /// The evaluation under its function's name, or that of its `#[parea::eval]`.
+    fn eval(self) -> Eval;
 }
 
 /// An evaluation with its name, ready to run.
@@ -54,9 +60,21 @@ impl Eval {
         evaluation.under(name)
     }
 
-    /// Its name.
+    /// Its name. That of a function under `#[parea::eval]` is known from its first call on, and its function's before.
     pub fn name(&self) -> &str {
         self.0.name()
+    }
+
+    /// What it tells, if somebody said.
+    pub fn description(&self) -> Option<&str> {
+        self.0.description()
+    }
+
+    /// The same evaluation with a sentence on what it tells: reports and its spans show it.
+    #[must_use]
+    pub fn described(self, description: impl Into<String>) -> Self {
+        let description = description.into();
+        if description.is_empty() { self } else { Self(Arc::new(Labelled::of(self, None, Some(description)))) }
     }
 
     /// Runs it on a log.
@@ -89,7 +107,12 @@ pub(crate) fn function_name(path: &str) -> String {
 
 /// A function of one of the forms.
 struct Function<F, Form> {
-    name: String,
+    /// Asked for by the user.
+    given: Option<String>,
+    /// That of its type.
+    own: String,
+    /// What it says of itself when it is called, if it is under `#[parea::eval]`.
+    known: OnceLock<&'static EvalSite>,
     call: F,
     form: PhantomData<fn() -> Form>,
 }
@@ -98,8 +121,16 @@ impl<F, Form> Function<F, Form>
 where
     Self: Evaluator,
 {
-    fn eval(name: &str, function: F) -> Eval {
-        Eval(Arc::new(Self { name: name.to_owned(), call: function, form: PhantomData }))
+    fn eval(name: Option<&str>, function: F) -> Eval {
+        let (given, own) = (name.map(str::to_owned), function_name(type_name::<F>()));
+        Eval(Arc::new(Self { given, own, known: OnceLock::new(), call: function, form: PhantomData }))
+    }
+}
+
+impl<F, Form> Function<F, Form> {
+    fn label(&self) -> &str {
+        let known = || self.known.get().map(|site| site.name());
+        self.given.as_deref().or_else(known).unwrap_or(&self.own)
     }
 }
 
@@ -109,27 +140,46 @@ pub struct Ready;
 
 impl Evaluate<Ready> for Eval {
     fn under(self, name: &str) -> Eval {
-        struct Renamed(String, Eval);
-        impl Evaluator for Renamed {
-            fn name(&self) -> &str {
-                &self.0
-            }
-
-            fn evaluate<'a>(&'a self, log: &'a TraceLog) -> Evaluation<'a> {
-                Box::pin(async move {
-                    let mut scores = self.1.0.evaluate(log).await?;
-                    for score in scores.iter_mut().filter(|score| score.name == self.1.name()) {
-                        score.name.clone_from(&self.0);
-                    }
-                    Ok(scores)
-                })
-            }
-        }
-        if name == self.name() { self } else { Self(Arc::new(Renamed(name.to_owned(), self))) }
+        if name == self.name() { self } else { Self(Arc::new(Labelled::of(self, Some(name.to_owned()), None))) }
     }
 
     fn eval(self) -> Eval {
         self
+    }
+}
+
+/// An evaluation under another name, or with another description.
+struct Labelled {
+    name: String,
+    description: Option<String>,
+    eval: Eval,
+}
+
+impl Labelled {
+    fn of(eval: Eval, name: Option<String>, description: Option<String>) -> Self {
+        let name = name.unwrap_or_else(|| eval.name().to_owned());
+        let description = description.or_else(|| eval.description().map(str::to_owned));
+        Self { name, description, eval }
+    }
+}
+
+impl Evaluator for Labelled {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    fn evaluate<'a>(&'a self, log: &'a TraceLog) -> Evaluation<'a> {
+        Box::pin(async move {
+            let mut scores = self.eval.0.evaluate(log).await?;
+            for score in scores.iter_mut().filter(|score| score.name == self.eval.name()) {
+                score.name.clone_from(&self.name);
+            }
+            Ok(scores)
+        })
     }
 }
 
@@ -145,7 +195,11 @@ macro_rules! form {
             R: IntoScores + 'static,
         {
             fn under(self, name: &str) -> Eval {
-                Function::<F, $form<R>>::eval(name, self)
+                Function::<F, $form<R>>::eval(Some(name), self)
+            }
+
+            fn eval(self) -> Eval {
+                Function::<F, $form<R>>::eval(None, self)
             }
         }
 
@@ -155,14 +209,18 @@ macro_rules! form {
             R: IntoScores + 'static,
         {
             fn name(&self) -> &str {
-                &self.name
+                self.label()
+            }
+
+            fn description(&self) -> Option<&str> {
+                self.known.get().and_then(|site| site.description())
             }
 
             fn evaluate<'a>(&'a $self, log: &'a TraceLog) -> Evaluation<'a> {
                 Box::pin(async move {
                     let $log = Log::from(log.clone());
-                    match $call {
-                        Some(result) => result.into_scores(&$self.name),
+                    match listening::<F, _>(&$self.known, async { $call }).await {
+                        Some(result) => result.into_scores($self.label()),
                         None => Ok(Vec::new()),
                     }
                 })

@@ -277,6 +277,11 @@ impl Experiment {
         self
     }
 
+    /// Whether something was asked of the score.
+    pub(crate) fn asks_for(&self, score: &str) -> bool {
+        self.plan.requirements.iter().any(|(name, _)| name == score)
+    }
+
     /// Shows no progress. It is never shown where stderr is no terminal.
     pub fn quiet(mut self) -> Self {
         self.plan.quiet = true;

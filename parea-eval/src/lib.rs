@@ -6,6 +6,7 @@ extern crate self as parea_eval;
 mod baseline;
 mod cell_value;
 mod checks;
+mod described;
 mod error;
 pub mod evals;
 mod evaluation;
@@ -27,8 +28,10 @@ mod run_name;
 mod runner;
 mod score;
 mod source;
+mod test_eval;
 
 pub use baseline::Baseline;
+pub use described::EvalFn;
 pub use error::ExperimentError;
 pub use evaluation::{Eval, Evaluate};
 pub use experiment::{Experiment, RowFailure, experiment};

@@ -13,7 +13,8 @@ impl fmt::Display for Report {
         let scores = self.score_lines();
         let width = scores.iter().map(|[name, ..]| name.chars().count()).max().unwrap_or(0);
         for [name, mean, interval, count] in &scores {
-            writeln!(f, "  {name:<width$}  {mean:>8}  {interval:<18}  {count}")?;
+            let told = self.descriptions.get(name).map(|told| format!("  {}", cut(told, 80))).unwrap_or_default();
+            writeln!(f, "  {name:<width$}  {mean:>8}  {interval:<18}  {count}{told}")?;
         }
         for score in &self.dataset_scores {
             writeln!(f, "  {:<width$}  {:>8}  (whole run)", score.name, number(score.score))?;
@@ -44,6 +45,9 @@ impl fmt::Display for Report {
         }
         for check in &self.checks {
             writeln!(f, "{} {}", sign(check.outcome), check.message)?;
+            for example in &check.examples {
+                writeln!(f, "    {example}")?;
+            }
         }
         Ok(())
     }
@@ -126,6 +130,9 @@ impl Report {
         for score in &self.dataset_scores {
             let _ = writeln!(text, "| {} | {} | whole run | |", plain(&score.name), number(score.score));
         }
+        for (name, told) in &self.descriptions {
+            let _ = writeln!(text, "\n`{}`: {}", plain(name), plain(told));
+        }
         let _ = writeln!(text, "\n{}", self.figures());
         let failed: Vec<&RowResult> = self.failures().collect();
         if !failed.is_empty() {
@@ -147,6 +154,9 @@ impl Report {
         }
         for check in &self.checks {
             let _ = writeln!(text, "- {} {}", sign(check.outcome), plain(&check.message));
+            for example in &check.examples {
+                let _ = writeln!(text, "  - `{}`", example.replace('`', "ˋ"));
+            }
         }
         text
     }
@@ -185,12 +195,22 @@ impl Report {
             let _ = match check.outcome {
                 Outcome::Passed => writeln!(text, "</testcase>"),
                 Outcome::NoEvidence => writeln!(text, "<skipped message=\"{message}\"/></testcase>"),
-                Outcome::Failed => writeln!(text, "<failure message=\"{message}\"/></testcase>"),
+                Outcome::Failed => {
+                    let examples = xml(&check.examples.join("\n"));
+                    writeln!(text, "<failure message=\"{message}\">{examples}</failure></testcase>")
+                }
             };
         }
         text.push_str("</testsuite>\n");
         text
     }
+}
+
+/// A row as an example of what went wrong: its score, its inputs, and what came out instead of what.
+pub(crate) fn example(score: f64, row: &RowResult) -> String {
+    let output = cut(row.output.as_deref().unwrap_or(""), 100);
+    let instead = row.target.as_ref().map(|target| format!(", not {}", cut(target, 100))).unwrap_or_default();
+    format!("{} row {}{} {}: {output}{instead}", number(score), row.row, trial(row), cut(&row.label(), 60))
 }
 
 /// At most four decimals, without zeros at the end.

@@ -105,6 +105,9 @@ pub struct Check {
     pub outcome: Outcome,
     /// A sentence with the figures.
     pub message: String,
+    /// Rows that are farthest from what was asked, the worst first, where it does not hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
 }
 
 /// A score over all rows that have it.
@@ -142,6 +145,9 @@ pub struct Report {
     pub resumed: usize,
     /// Seconds that this part of the run took.
     pub seconds: f64,
+    /// What scores tell, by name, where their evaluations say so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub descriptions: BTreeMap<String, String>,
     /// Scores of the whole run.
     pub dataset_scores: Vec<EvaluationScore>,
     /// What the user should know besides.

@@ -74,6 +74,11 @@ impl fmt::Display for Figure {
 }
 
 impl Requirement {
+    /// Whether high values are what is asked for.
+    pub(crate) fn wants_high(&self) -> bool {
+        self.low.is_finite()
+    }
+
     /// Whether it is met, and a sentence that says so. `known` are the names there are.
     pub(crate) fn check(&self, name: &str, values: &[f64], known: &[&str]) -> (bool, String) {
         let Some(figure) = self.figure.of(values) else {

@@ -123,6 +123,13 @@ pub(crate) async fn run(mut plan: Plan, rows: Vec<Row>, work: Work) -> Result<Re
         planned,
         resumed,
         notes: opened.notes,
+        // Known now that each was called.
+        descriptions: plan
+            .evals
+            .iter()
+            .filter_map(|eval| Some((eval.name(), eval.description()?)))
+            .map(owned)
+            .collect(),
         ..Report::default()
     };
     evaluate_run(plan, &mut report);
@@ -133,6 +140,10 @@ pub(crate) async fn run(mut plan: Plan, rows: Vec<Row>, work: Work) -> Result<Re
     report.seconds = start.elapsed().as_secs_f64();
     checks::make(plan, baseline.as_ref(), &mut report)?;
     Ok(report)
+}
+
+fn owned((name, description): (&str, &str)) -> (String, String) {
+    (name.to_owned(), description.to_owned())
 }
 
 fn check_plan(plan: &Plan, rows: &[Row]) -> Result<(), ExperimentError> {

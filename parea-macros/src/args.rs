@@ -228,7 +228,7 @@ fn unknown(name: &Ident) -> Error {
 }
 
 /// The `=` behind a name, and the promise of something behind it.
-fn equals(name: &Ident, input: ParseStream<'_>, form: &str) -> Result<()> {
+pub(crate) fn equals(name: &Ident, input: ParseStream<'_>, form: &str) -> Result<()> {
     // What is missing at the end has no token of its own: the name stands for it.
     if !input.peek(Token![=]) {
         let at = if input.is_empty() || input.peek(Token![,]) { name.span() } else { input.span() };
@@ -249,7 +249,7 @@ fn value(into: &mut Option<Expr>, name: &Ident, input: ParseStream<'_>) -> Resul
 }
 
 /// An expression, without the groups that nobody sees and that `macro_rules` put around what they pass on.
-fn expression(input: ParseStream<'_>) -> Result<Expr> {
+pub(crate) fn expression(input: ParseStream<'_>) -> Result<Expr> {
     let mut expression = input.parse()?;
     while let Expr::Group(group) = expression {
         expression = *group.expr;
@@ -389,7 +389,7 @@ fn flag(into: &mut bool, name: &Ident, input: ParseStream<'_>) -> Result<()> {
 }
 
 /// `(…)`
-fn list(name: &Ident, input: ParseStream<'_>, form: &str) -> Result<TokenStream> {
+pub(crate) fn list(name: &Ident, input: ParseStream<'_>, form: &str) -> Result<TokenStream> {
     if !input.peek(syn::token::Paren) {
         return Err(Error::new_spanned(name, format!("`{name}` takes a list: `{form}`")));
     }
@@ -398,7 +398,7 @@ fn list(name: &Ident, input: ParseStream<'_>, form: &str) -> Result<TokenStream>
     content.parse()
 }
 
-fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {
+pub(crate) fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {
     while !input.is_empty() && !input.peek(Token![,]) {
         input.parse::<TokenTree>()?;
     }
@@ -406,9 +406,9 @@ fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {
 }
 
 /// `key = value` or `"key" = value`
-struct Pair {
-    key: String,
-    value: Expr,
+pub(crate) struct Pair {
+    pub(crate) key: String,
+    pub(crate) value: Expr,
 }
 
 impl syn::parse::Parse for Pair {

@@ -99,6 +99,12 @@ pub(crate) fn parse(item: &TokenStream) -> Result<Function> {
 }
 
 fn describe(item: &TokenStream) -> Option<Error> {
+    let (token, what) = misplaced(item)?;
+    Some(Error::new_spanned(token, format!("`#[trace]` traces functions and blocks of methods, not {what}")))
+}
+
+/// What another item is, and the token that says so.
+pub(crate) fn misplaced(item: &TokenStream) -> Option<(TokenStream, &'static str)> {
     let (token, what): (&dyn ToTokens, _) = match &syn::parse2::<Item>(item.clone()).ok()? {
         Item::Struct(item) => (&item.struct_token.clone(), "a struct; put it on its `impl` blocks"),
         Item::Enum(item) => (&item.enum_token.clone(), "an enum; put it on its `impl` blocks"),
@@ -112,8 +118,7 @@ fn describe(item: &TokenStream) -> Option<Error> {
         Item::Macro(item) => (&item.mac.path.clone(), "a macro; put it on the functions that the macro makes"),
         other => (&other.clone(), "this"),
     };
-    let message = format!("`#[trace]` traces functions and blocks of methods, not {what}");
-    Some(Error::new_spanned(quote::quote!(#token), message))
+    Some((token.to_token_stream(), what))
 }
 
 pub(crate) fn take_apart(Written { attrs, vis, default, mut sig, body }: Written) -> Result<Function> {

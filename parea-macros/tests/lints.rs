@@ -172,3 +172,24 @@ fn closing(text: &str) -> usize {
     }
     panic!("an attribute does not end: {text}");
 }
+
+/// In a crate of its own: the other programs are built with the feature.
+#[test]
+fn evals_without_their_feature_say_which_it_is() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("without_eval");
+    fs::create_dir_all(&folder).unwrap();
+    fs::copy(here.join("../Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    let manifest = fs::read_to_string(here.join("tests/lints/Cargo.toml.in")).unwrap();
+    let manifest = manifest.replace("{parea}", here.parent().unwrap().to_str().unwrap());
+    let program = here.join("tests/lints/without_eval.rs");
+    let bin = format!("{manifest}\n[[bin]]\nname = \"without-eval\"\npath = {:?}\n", program.to_str().unwrap());
+    fs::write(folder.join("Cargo.toml"), bin).unwrap();
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["clippy", "--offline", "--message-format=short"]).current_dir(&folder);
+    let output = command.env("CARGO_TARGET_DIR", target).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let wanted = "without_eval.rs:5:25: error[E0277]: the option `evals` needs the feature `eval` of the crate `parea`";
+    assert!(said.contains(wanted), "{said}");
+}

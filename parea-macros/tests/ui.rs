@@ -5,5 +5,6 @@
 fn ui() {
     let cases = trybuild::TestCases::new();
     cases.pass("tests/ui/pass/*.rs");
+    cases.pass("tests/ui/eval/*.rs");
     cases.compile_fail("tests/ui/fail/*.rs");
 }

@@ -43,8 +43,13 @@ pub type Evaluation<'a> = Pin<Box<dyn Future<Output = Result<Vec<EvaluationScore
 
 /// Scores a finished span.
 pub trait Evaluator: Send + Sync + 'static {
-    /// Its name, which its span has too.
+    /// Its name, which its span has too. It may be known only once it was called.
     fn name(&self) -> &str;
+
+    /// What it tells, in a sentence; metadata of its span.
+    fn description(&self) -> Option<&str> {
+        None
+    }
 
     /// The scores, none of them, or why there are none.
     fn evaluate<'a>(&'a self, log: &'a TraceLog) -> Evaluation<'a>;
@@ -295,6 +300,14 @@ async fn run(
     let inputs = serde_json::to_vec(&serde_json::json!({ "log": *log }));
     span.update_all(|known| known.inputs = inputs.unwrap_or_default());
     let result = guarded(&*evaluator, &log).in_context(Context::inside(Arc::clone(&span))).await;
+    // It may have learned both by being called.
+    let span = match site_of(evaluator.name()) {
+        site if std::ptr::eq(site, span.identity.site) => span,
+        site => span.renamed(site),
+    };
+    if let Some(description) = evaluator.description() {
+        span.update(|draft| _ = draft.metadata.insert("description".to_owned(), description.into()));
+    }
     let (outcome, scores) = match result {
         Ok(scores) => (Outcome { output: written(&scores), ..Outcome::default() }, scores),
         Err(error) => (Outcome { error: Some(error), ..Outcome::default() }, Vec::new()),

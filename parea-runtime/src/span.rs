@@ -243,6 +243,17 @@ impl Span {
         (self.trace.next_order(), state.target.clone())
     }
 
+    /// The same span under another name, with all that is known of it. This one has ended then.
+    pub(crate) fn renamed(self: Arc<Self>, site: &'static CallSite) -> Arc<Self> {
+        match self.close() {
+            Some((known, target)) => {
+                let identity = Identity { site, ..self.identity };
+                Self::new(identity, Arc::clone(&self.trace), *known, target)
+            }
+            None => self,
+        }
+    }
+
     /// Changes what is known of the span; does nothing once it has ended. Never call user code in `change`: it
     /// may come back here.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Draft)) {
