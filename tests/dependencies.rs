@@ -86,6 +86,24 @@ fn no_part_of_the_workspace_needs_openssl() {
     assert!(packages.is_disjoint(&banned), "{:?}", packages.intersection(&banned));
 }
 
+/// What `deny.toml` allows holds wherever the tests run; cargo-deny, which takes minutes to build, may be absent.
+#[test]
+fn every_licence_is_one_that_is_allowed() {
+    let rules: toml::Table = include_str!("../deny.toml").parse().unwrap();
+    let allowed = rules["licenses"]["allow"].as_array().unwrap().iter();
+    let allowed: Vec<_> = allowed.map(|name| spdx::Licensee::parse(name.as_str().unwrap()).unwrap()).collect();
+    let metadata: Value = serde_json::from_str(&cargo("metadata --format-version 1 --all-features")).unwrap();
+    let refused = metadata["packages"].as_array().unwrap().iter().filter_map(|package| {
+        let licence = package["license"].as_str().unwrap_or("none is named");
+        let fits = spdx::Expression::parse_mode(licence, spdx::ParseMode::LAX).is_ok_and(|expression| {
+            expression.evaluate(|asked| allowed.iter().any(|licensee| licensee.satisfies(asked)))
+        });
+        (!fits).then(|| format!("{} {}: {licence}", package["name"], package["version"]))
+    });
+    let refused: Vec<_> = refused.collect();
+    assert!(refused.is_empty(), "not among those that deny.toml allows: {refused:#?}");
+}
+
 /// Our packages: each with its version and its dependencies on one another, tests aside.
 fn workspace() -> BTreeMap<String, (String, Vec<Value>)> {
     let metadata: Value = serde_json::from_str(&cargo("metadata --format-version 1 --no-deps")).unwrap();

@@ -58,12 +58,13 @@ fn in_calm(tests: &mut Command) -> &mut Command {
     tests
 }
 
-/// Checks `deny.toml` where cargo-deny is at hand; it takes minutes to build, so it is not asked for. Advisories are left
+/// Checks all of `deny.toml` where cargo-deny is at hand; it takes minutes to build, so it is not asked for, and that licences are
+/// allowed is a test (`tests/dependencies.rs`). Advisories are left
 /// out: they appear without a change of ours, so a change should not fail by them.
 fn licences() -> Result<(), Failure> {
     if step::succeeds(&mut cargo("deny --version")) {
         return step::run("licences", &mut cargo("deny check bans licenses sources"));
     }
-    println!("\n== licences: skipped, for cargo-deny is not installed (`cargo install --locked cargo-deny`)");
+    println!("\n== bans and sources: skipped, for cargo-deny is not installed (`cargo install --locked cargo-deny`)");
     Ok(())
 }
