@@ -307,8 +307,7 @@ async fn what_does_not_fit_in_memory_is_counted_and_told_to_the_server() {
         .iter()
         .map(|losses| losses.strip_prefix("queue_full=").unwrap().parse::<u64>().unwrap())
         .sum();
-    // The last drops may come after the last batch; they wait for the next.
-    assert!(told > 0 && told <= dropped, "{told} of {dropped}");
+    assert!(told > 0 && told == dropped, "{told} of {dropped}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,6 +56,12 @@ struct Ledger {
     safe: u64,
     /// Since when no attempt to deliver has succeeded.
     trouble: Option<Instant>,
+    /// When a server last answered as it should.
+    answered: Option<Instant>,
+    /// Somebody waits until the server knows of the unreported drops.
+    asked: bool,
+    /// The server takes no account of drops without logs.
+    deaf: bool,
     /// The server refuses whatever is sent: only the user can mend it.
     refused: bool,
     /// Secrets that were taken out of finished logs.
@@ -78,12 +84,20 @@ pub(crate) enum Until {
     /// The server has it.
     Delivered,
     /// The same, but once everything is in the spool a server that fails is not waited for any longer than
-    /// [`PATIENCE`].
+    /// [`PATIENCE`], and one that says nothing for half of the time.
     Patience,
 }
 
 /// How long the end of a program waits for a server that fails, once nothing can be lost any more.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Until {
+    /// For how long a server may say nothing.
+    fn silence(self, begun: Instant, deadline: Option<Instant>) -> Option<Duration> {
+        let whole = deadline?.saturating_duration_since(begun);
+        (self == Self::Patience).then(|| (whole / 2).max(PATIENCE))
+    }
+}
 
 impl Books {
     /// So many records that were taken from the queue have left memory.
@@ -150,6 +164,7 @@ impl Books {
         let mut ledger = self.lock();
         ledger.trouble.get_or_insert_with(Instant::now);
         ledger.last_error = Some(error);
+        ledger.asked = false;
         drop(ledger);
         // Whoever has little patience looks again.
         self.changed.notify_all();
@@ -169,6 +184,13 @@ impl Books {
         ledger.trouble = None;
         ledger.refused = false;
         ledger.last_error = None;
+        ledger.answered = Some(Instant::now());
+    }
+
+    /// A server has answered, if only a question before the first delivery.
+    #[cfg(feature = "http")]
+    pub(crate) fn heard(&self) {
+        self.lock().answered = Some(Instant::now());
     }
 
     /// Drops that no server was told of; to be given back by [`unreport`](Self::unreport) if the account does not
@@ -186,6 +208,44 @@ impl Books {
         }
     }
 
+    /// Asks for the server to be told of the drops that it does not know of; whether it can be.
+    pub(crate) fn ask(&self) -> bool {
+        let mut ledger = self.lock();
+        let is_well = ledger.trouble.is_none() && !ledger.refused && !ledger.deaf;
+        ledger.asked = is_well && !ledger.unreported.is_empty();
+        ledger.asked
+    }
+
+    /// Whether somebody waits for that.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_asked(&self) -> bool {
+        self.lock().asked
+    }
+
+    /// An attempt was made to tell it.
+    #[cfg(feature = "http")]
+    pub(crate) fn told(&self, is_deaf: bool) {
+        let mut ledger = self.lock();
+        ledger.asked = false;
+        ledger.deaf |= is_deaf;
+        drop(ledger);
+        self.changed.notify_all();
+    }
+
+    /// Waits until that was tried, at most until the deadline and no longer than [`PATIENCE`].
+    pub(crate) fn wait_told(&self, deadline: Option<Instant>) {
+        let end = Instant::now() + PATIENCE;
+        let end = deadline.map_or(end, |deadline| deadline.min(end));
+        let mut ledger = self.lock();
+        while ledger.asked {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            ledger = self.changed.wait_timeout(ledger, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
     /// Whether every record up to that number is at rest.
     pub(crate) fn is_released(&self, wanted: u64) -> bool {
         self.lock().released >= wanted
@@ -193,15 +253,20 @@ impl Books {
 
     /// Waits until every record up to that number is at rest, at most until the deadline; `None` is no deadline.
     pub(crate) fn wait(&self, wanted: u64, deadline: Option<Instant>, until: Until) {
+        let begun = Instant::now();
+        let silence = until.silence(begun, deadline);
         let mut ledger = self.lock();
         while ledger.released < wanted {
             let now = Instant::now();
-            if ledger.refused && ledger.safe >= wanted {
+            let is_safe = ledger.safe >= wanted;
+            if ledger.refused && is_safe {
                 return;
             }
-            let patience = ledger.trouble.filter(|_| until == Until::Patience && ledger.safe >= wanted);
+            let patience = ledger.trouble.filter(|_| until == Until::Patience && is_safe);
             let patience = patience.and_then(|since| since.checked_add(PATIENCE));
-            let end = [deadline, patience].into_iter().flatten().min();
+            let last_heard = ledger.answered.map_or(begun, |answered| answered.max(begun));
+            let silence = silence.filter(|_| is_safe).and_then(|silence| last_heard.checked_add(silence));
+            let end = [deadline, patience, silence].into_iter().flatten().min();
             ledger = match end.map(|end| end.saturating_duration_since(now)) {
                 Some(Duration::ZERO) => return,
                 Some(left) => self.changed.wait_timeout(ledger, left).unwrap_or_else(PoisonError::into_inner).0,
@@ -218,16 +283,18 @@ impl Books {
     }
 
     /// The report. The threads are asked for their counts after the books are read, so that no record is settled that has
-    /// not ended.
-    pub(crate) fn report(&self, tally: impl FnOnce() -> Tally) -> FlushReport {
+    /// not ended. With `through` it is of the records up to that
+    /// number and of those that were refused, whatever has ended since.
+    pub(crate) fn report(&self, tally: impl FnOnce() -> Tally, through: Option<u64>) -> FlushReport {
         let mut ledger = self.lock();
         let tally = tally();
         ledger.refuse(&tally);
+        let came = through.unwrap_or_else(|| tally.ended.saturating_sub(ledger.queue_full + ledger.too_large));
         FlushReport {
             delivered: ledger.delivered,
             spooled: ledger.spooled,
             dropped: ledger.dropped.clone(),
-            pending: tally.ended.saturating_sub(ledger.settled + ledger.queue_full + ledger.too_large),
+            pending: came.saturating_sub(ledger.settled),
             open: tally.started.saturating_sub(tally.ended),
             unevaluated: evaluation::released(),
             redacted: ledger.redacted + tally.redacted,

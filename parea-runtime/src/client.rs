@@ -57,6 +57,12 @@ impl Client {
         CLIENT.get()?.of_this_process(false)
     }
 
+    /// That of this process, if it has anything to deliver: a child that has recorded something without an exporter gets
+    /// one now.
+    pub(crate) fn to_finish() -> Option<&'static Self> {
+        Self::started().or_else(|| if stack::logs().tally().ended > 0 { Self::get() } else { None })
+    }
+
     #[cold]
     fn of_this_process(&'static self, start: bool) -> Option<&'static Self> {
         if self.generation == fork::generation() {
@@ -311,9 +317,13 @@ impl Builder {
         mem::forget(Listener::new());
         DURABLE.store(client.settings.durable, Ordering::Relaxed);
         exit::install(client);
-        Ok(Guard::of(client))
+        Ok(Guard::new())
     }
 }
+
+/// Most bytes of an answer to the exporter: what takes logs has little to say.
+#[cfg(feature = "http")]
+const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 
 /// Where logs are sent.
 #[cfg(feature = "http")]
@@ -324,7 +334,8 @@ fn server(settings: &Settings) -> Result<Server, InitError> {
         (None, None) => LOCAL_SERVER,
     };
     // Attempts are counted and timed by the exporter.
-    let mut builder = ApiClient::builder(url).retries(0).timeout(Duration::from_secs(30));
+    let mut builder =
+        ApiClient::builder(url).retries(0).timeout(Duration::from_secs(30)).longest_answer(LONGEST_ANSWER);
     if let Some(Secret(key)) = &settings.api_key {
         builder = builder.api_key(key);
     }

@@ -15,34 +15,37 @@ use crate::{books::Until, client::Client, evaluation, exit, exporter::warn, repo
 
 /// Delivers what is left when it is dropped, for at most the [`deadline`](crate::Builder::deadline). Recording goes on.
 ///
-/// What is not delivered by then is in the spool, from where this process or the next one sends it. A server that
-/// fails is not waited for longer than a second once everything is there.
+/// What is not delivered by then is in the spool, from where this process or the next one sends it. Once everything is
+/// there, a server that fails is not waited for longer than a second, and one that says nothing not longer than half of
+/// the deadline (a second at least).
+///
+/// In a forked child it is the child's: what it delivers is what the child has recorded.
 #[derive(Debug)]
 #[must_use = "the guard delivers the last logs when it is dropped: keep it with `let _parea = parea::init()?;`"]
 pub struct Guard {
-    /// `None` when tracing is turned off by the environment.
-    client: Option<&'static Client>,
+    /// Not when tracing is turned off by the environment.
+    is_recording: bool,
 }
 
 impl Guard {
-    pub(crate) fn of(client: &'static Client) -> Self {
-        Self { client: Some(client) }
+    pub(crate) fn new() -> Self {
+        Self { is_recording: true }
     }
 
     pub(crate) fn idle() -> Self {
-        Self { client: None }
+        Self { is_recording: false }
     }
 
     /// Waits until everything that has ended so far is delivered or given up (without a server: in the spool), but at
     /// most `timeout`, and says how it stands. Blocks this thread only; the exporter needs none of the user's runtimes.
     pub fn flush(&self, timeout: Duration) -> FlushReport {
-        self.client.map(|client| client.flush(timeout)).unwrap_or_default()
+        if self.is_recording { flush(timeout) } else { FlushReport::default() }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let Some(client) = self.client else { return };
+        let Some(client) = Client::to_finish().filter(|_| self.is_recording) else { return };
         client.say(&client.finish(client.settings.deadline, false));
     }
 }
@@ -98,7 +101,7 @@ impl Client {
                 "no server was there: {spooled} logs are in {folder}; `parea serve --data {folder}` takes them in"
             )),
             (Some(_), error) => {
-                let why = error.as_deref().unwrap_or("the server takes its time");
+                let why = error.as_deref().unwrap_or("the program ended before the server had taken them");
                 warn(&format!("{spooled} logs wait in {folder} for the next run to deliver them: {why}"));
             }
         }

@@ -81,6 +81,12 @@ impl Queue {
         !pieces.is_empty()
     }
 
+    /// The same; returns the number of the last record that has come by now.
+    pub(crate) fn collected(&self) -> u64 {
+        self.collect();
+        self.lock().accepted
+    }
+
     /// The oldest records, about one batch of them.
     pub(crate) fn take_batch(&self) -> Taken {
         self.collect();
@@ -125,8 +131,7 @@ impl Queue {
     pub(crate) fn flush(&self, timeout: Duration, until: Until) -> FlushReport {
         // A deadline beyond the clock's end is none.
         let deadline = Instant::now().checked_add(timeout);
-        self.collect();
-        let wanted = self.lock().accepted;
+        let wanted = self.collected();
         if !self.books.is_released(wanted) {
             self.logs.wake().notify_one();
         }
@@ -136,7 +141,17 @@ impl Queue {
 
     /// How it stands.
     pub(crate) fn report(&self) -> FlushReport {
-        self.books.report(|| self.logs.tally())
+        self.books.report(|| self.logs.tally(), None)
+    }
+
+    /// How it stands with the records up to that number, whatever has ended since.
+    pub(crate) fn report_through(&self, number: u64) -> FlushReport {
+        self.books.report(|| self.logs.tally(), Some(number))
+    }
+
+    /// Bytes of what waits, or little more.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.logs.held()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -10,7 +10,7 @@ use crate::{
     api::{ApiClientBuilder, ApiError},
     exporter::{BATCH_INTERVAL, warn},
     outbox::{GRACE, Outbox},
-    transport::http::{Http, backoff},
+    transport::http::{Http, Losses, backoff},
 };
 
 /// How often the spool is searched for what processes left that are gone.
@@ -61,7 +61,7 @@ pub(crate) async fn run(outbox: Arc<Outbox>, server: Server) {
     let mut failures = 0;
     loop {
         let look = server.looked.is_none_or(|looked| looked.elapsed() >= LOOK);
-        if !outbox.has_work(look) {
+        if !outbox.has_work(look) && !outbox.books().is_asked() {
             server.looked = if look { Some(Instant::now()) } else { server.looked };
             outbox.work(LOOK).await;
             continue;
@@ -114,9 +114,9 @@ impl Sender {
         if look {
             self.looked = Some(Instant::now());
         }
-        let Some(lines) = outbox.next() else { return Ok(()) };
+        let Some(lines) = outbox.next() else { return self.tell_losses(outbox).await };
         let losses = outbox.books().take_losses();
-        let answer = self.http.send(lines, &losses).await;
+        let answer = self.http.send(lines, &Losses { project: &outbox.project(), counts: &losses }).await;
         if !answer.losses_taken {
             outbox.books().unreport(losses);
         }
@@ -124,6 +124,22 @@ impl Sender {
         let progress = answer.delivered > 0 || !answer.dropped.is_empty();
         outbox.answered(answer);
         failure.map_or(Ok(()), |error| Err(Failure { error, progress }))
+    }
+
+    /// Tells the server what was lost without a log to go along, if somebody waits for that: the program may be about to
+    /// end.
+    async fn tell_losses(&mut self, outbox: &Outbox) -> Result<(), Failure> {
+        let books = outbox.books();
+        if !books.is_asked() {
+            return Ok(());
+        }
+        let losses = books.take_losses();
+        let told = self.http.tell(&Losses { project: &outbox.project(), counts: &losses }).await;
+        if !matches!(told, Ok(true)) {
+            books.unreport(losses);
+        }
+        books.told(matches!(told, Ok(false)));
+        told.map(drop).map_err(Failure::from)
     }
 
     /// How long to wait at least, and how long if nobody waits for the server.
@@ -162,9 +178,11 @@ impl Sender {
         }
         match self.http.client().project_uuid(&outbox.project().name).await {
             Ok(uuid) => outbox.set_project_uuid(uuid),
-            Err(error) if error.is_transient() => return Err(error),
+            // A key that does not fit says nothing of projects.
+            Err(error) if error.is_transient() || matches!(error.status(), Some(401 | 403)) => return Err(error),
             Err(_) => {}
         }
+        outbox.books().heard();
         self.project_known = true;
         Ok(())
     }

@@ -397,6 +397,11 @@ impl Registry {
         }
     }
 
+    /// Bytes in segments, and in copies that are not released yet.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
     /// Copies of so many bytes are done with.
     pub(crate) fn release(&self, bytes: usize) {
         self.held.fetch_sub(bytes, Ordering::Relaxed);

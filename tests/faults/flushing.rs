@@ -3,6 +3,7 @@
 use std::{
     path::Path,
     process::Command,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -42,9 +43,17 @@ impl Drop for Flushes {
 #[test]
 #[ignore = "a program that the other tests start"]
 fn flushes_everywhere() {
-    let guard = parea::builder().deadline(Duration::from_millis(100)).init().unwrap();
+    static STUCK: AtomicBool = AtomicBool::new(false);
+    let stuck = |_: &str| {
+        while STUCK.load(Ordering::Relaxed) {
+            std::thread::park();
+        }
+        None
+    };
+    let guard = parea::builder().deadline(Duration::from_millis(100)).redact_with(stuck).init().unwrap();
     println!();
     flush_here("no runtime");
+    STUCK.store(std::env::var("STUCK").is_ok(), Ordering::Relaxed);
     let current = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     current().block_on(async { flush_here("current_thread") });
     current().block_on(async {
@@ -92,10 +101,15 @@ fn futures_executor() {
 async fn a_flush_comes_back_from_wherever_it_is_asked_for() {
     let server = Hostile::start(Manner::Hangs).await;
     let folder = tempfile::tempdir().unwrap();
-    let ran = run("flushing::flushes_everywhere", folder.path(), &server.url()).await;
-    let places = ran.lines().filter(|line| line.starts_with("BACK ")).count();
-    assert_eq!(places, 26, "{ran}");
-    assert!(ran.contains("DONE"), "{ran}");
+    let url = server.url();
+    let [hanging, absent] = [[("PAREA_BASE_URL", &*url)], [("STUCK", "1")]];
+    // The server never answers; there is none, and a hook of the user's never returns.
+    for environment in [&hanging, &absent] {
+        let ran = run("flushing::flushes_everywhere", folder.path(), environment).await;
+        let places = ran.lines().filter(|line| line.starts_with("BACK ")).count();
+        assert_eq!(places, 26, "{ran}");
+        assert!(ran.contains("DONE"), "{ran}");
+    }
 }
 
 #[parea::trace]
@@ -124,15 +138,18 @@ fn serves_without_a_server() {
 async fn each_invocation_of_a_serverless_function_delivers_its_logs() {
     let server = Hostile::start(Manner::Good).await;
     let folder = tempfile::tempdir().unwrap();
-    let ran = run("flushing::serves_without_a_server", folder.path(), &server.url()).await;
+    let ran = run("flushing::serves_without_a_server", folder.path(), &[("PAREA_BASE_URL", &server.url())]).await;
     assert!(ran.contains("DONE"), "{ran}");
     assert_eq!(server.count(), 6);
 }
 
-async fn run(program: &str, folder: &Path, url: &str) -> String {
+async fn run(program: &str, folder: &Path, environment: &[(&str, &str)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([program, "--exact", "--ignored", "--nocapture", "--test-threads=1"]).current_dir(folder);
-    command.env_remove("PAREA_API_KEY").env_remove("TURN_OFF_PAREA_LOGGING").env("PAREA_BASE_URL", url);
+    for name in ["PAREA_API_KEY", "PAREA_BASE_URL", "TURN_OFF_PAREA_LOGGING"] {
+        command.env_remove(name);
+    }
+    command.envs(environment.iter().copied());
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }

@@ -33,6 +33,10 @@ pub(crate) enum Manner {
     HalfAnswers,
     /// 200 with something that is no JSON, to whatever is asked.
     Babbles,
+    /// An answer without end.
+    Floods,
+    /// Takes no log for good.
+    Rejects,
 }
 
 /// Logs that are kept whole; of others the id will do.
@@ -50,6 +54,8 @@ struct State {
     ids: Mutex<HashSet<String>>,
     /// The first of the logs by id, with the place in which each came first.
     logs: Mutex<BTreeMap<String, (usize, Value)>>,
+    /// What clients told of their losses, and of which project.
+    losses: Mutex<Vec<(String, String)>>,
 }
 
 impl Hostile {
@@ -63,6 +69,7 @@ impl Hostile {
             requests: Mutex::default(),
             ids: Mutex::default(),
             logs: Mutex::default(),
+            losses: Mutex::default(),
         });
         let address = listener.local_addr().unwrap();
         let served = Arc::clone(&state);
@@ -89,6 +96,10 @@ impl Hostile {
 
     pub(crate) fn count(&self) -> usize {
         self.state.ids.lock().unwrap().len()
+    }
+
+    pub(crate) fn losses(&self) -> Vec<(String, String)> {
+        self.state.losses.lock().unwrap().clone()
     }
 
     /// A log of that name.
@@ -146,6 +157,11 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
     let length = header.lines().find_map(|line| line.strip_prefix("content-length: "));
     let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
     let manner = *state.manner.lock().unwrap();
+    let told = |name: &str| header.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
+    if header.contains("x-parea-losses") {
+        let told = (told("x-parea-losses: "), told("x-parea-project: "));
+        state.losses.lock().unwrap().push(told);
+    }
     if manner == Manner::Resets {
         // With what was sent unread, closing is a reset.
         return Ok(());
@@ -188,6 +204,20 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
             socket.write_all(&answer.as_bytes()[..answer.len() - 10]).await
         }
         Manner::Babbles => socket.write_all(written("200 OK", "", "<html>Please log in</html>").as_bytes()).await,
+        Manner::Floods => {
+            socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+            loop {
+                socket.write_all(&[b' '; 8 * 1024]).await?;
+            }
+        }
+        Manner::Rejects => {
+            let mut answer = state.take(&path, &body);
+            if let Some(count) = answer["accepted"].as_u64() {
+                let rejected: Vec<_> = (0..count).map(|index| json!({"index": index, "detail": "no"})).collect();
+                answer = json!({"accepted": 0, "rejected": rejected});
+            }
+            socket.write_all(written("200 OK", "", &answer.to_string()).as_bytes()).await
+        }
         Manner::Resets => unreachable!("done with above"),
     }
 }

@@ -61,6 +61,31 @@ misbehaves! {
     it_is_another_server: Manner::Says(404);
     it_answers_half: Manner::HalfAnswers;
     it_answers_no_json: Manner::Babbles;
+    it_answers_without_end: Manner::Floods;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_end_is_not_kept() {
+    let server = Hostile::start(Manner::Floods).await;
+    let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
+    let ran = run(folder.path(), &[("PAREA_BASE_URL", &*url), ("CALLS", "1")]).await;
+    let error = ran.report()["error"].to_string();
+    assert!(error.contains("longer than 16 MB"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn losses_are_told_before_the_program_ends() {
+    let server = Hostile::start(Manner::Rejects).await;
+    let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
+    let ran = run(folder.path(), &[("PAREA_BASE_URL", &*url), ("CALLS", "50"), ("END", "forget")]).await;
+    assert!(ran.stderr.contains("(rejected=100)"), "{}", ran.stderr);
+    let told: u64 = server
+        .losses()
+        .iter()
+        .map(|(counts, _)| counts.strip_prefix("rejected=").unwrap().parse::<u64>().unwrap())
+        .sum();
+    assert_eq!(told, 100, "each of them once: {:?}", server.losses());
+    assert!(server.losses().iter().all(|(_, project)| project == "p"), "{:?}", server.losses());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parea::{FlushReport, types::TraceLog};
+use parea::{FlushReport, Guard, types::TraceLog};
 use parea_runtime::{
     cell::{Cell, CellStart},
     evaluation::{Evaluation, Evaluator},
@@ -88,17 +88,17 @@ fn program() {
     match &*end {
         "" | "tidy" => drop(guard),
         how => {
-            // From here on the guard is forgotten.
-            std::mem::forget(guard);
             fs::write("ready", "").unwrap();
-            end_by(how);
+            end_by(how, guard);
         }
     }
     println!("ENDED {}", started.elapsed().as_millis());
     print_report(&parea::flush(Duration::ZERO));
 }
 
-fn end_by(how: &str) {
+fn end_by(how: &str, guard: Guard) {
+    // All but one forget it.
+    let guard = std::mem::ManuallyDrop::new(guard);
     match how {
         "forget" => {}
         "panic" => panic!("at the end of main"),
@@ -125,6 +125,18 @@ fn end_by(how: &str) {
                 std::process::exit(0);
             }
         }
+        #[cfg(unix)]
+        "fork_guard" => match crate::unix::fork() {
+            None => {
+                root(1_000);
+                drop(std::mem::ManuallyDrop::into_inner(guard));
+                crate::unix::exit_with(0);
+            }
+            Some(child) => {
+                crate::unix::wait_for(child);
+                drop(std::mem::ManuallyDrop::into_inner(guard));
+            }
+        },
         how => panic!("there is no way to end by {how}"),
     }
 }
@@ -132,12 +144,13 @@ fn end_by(how: &str) {
 /// Ends the process while other threads go on recording.
 fn exit_on_a_thread() {
     let enough = Arc::new(AtomicBool::new(false));
-    for _ in 0..2 {
+    // More than a debug build writes down: whoever waited for the end of it would wait for ever.
+    for _ in 0..8 {
         let enough = Arc::clone(&enough);
         thread::spawn(move || {
             while !enough.load(Ordering::Relaxed) {
                 std::hint::black_box(child(0));
-                thread::sleep(Duration::from_micros(100));
+                thread::sleep(Duration::from_micros(200));
             }
         });
     }

@@ -3,8 +3,12 @@
 
 /// Ends the process without any of its hooks.
 pub(crate) fn exit_at_once() -> ! {
+    exit_with(3)
+}
+
+pub(crate) fn exit_with(code: i32) -> ! {
     // SAFETY: it takes a number and does not return.
-    unsafe { libc::_exit(3) }
+    unsafe { libc::_exit(code) }
 }
 
 /// `None` in the child, whose id the parent gets.

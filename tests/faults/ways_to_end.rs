@@ -117,6 +117,16 @@ async fn after_a_fork_parent_and_child_both_deliver() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_guard_in_a_forked_child_delivers_what_is_the_childs() {
+    let (ran, server) = ends("fork_guard", &[]).await;
+    assert!(ran.status.success(), "{}\n{}", ran.stdout, ran.stderr);
+    let mut numbers = server.numbers("root");
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..100).chain([1_000]).collect::<Vec<_>>(), "{}", ran.stderr);
+    assert_eq!(ran.stderr, "", "nothing of the parent's is in the spool");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_still_evaluated_at_the_end_goes_without_its_scores() {
     let (ran, server) = ends("evaluating", &[("DEADLINE_MS", "400")]).await;
     assert!(ran.status.success(), "{}", ran.stderr);

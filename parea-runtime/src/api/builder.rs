@@ -21,6 +21,7 @@ pub struct ApiClientBuilder {
     api_key: Option<Secret>,
     timeout: Duration,
     retries: u32,
+    longest_answer: Option<usize>,
     logs_off: bool,
 }
 
@@ -31,6 +32,7 @@ impl ApiClientBuilder {
             api_key: None,
             timeout: Duration::from_secs(180),
             retries: 2,
+            longest_answer: None,
             logs_off: false,
         }
     }
@@ -69,14 +71,21 @@ impl ApiClientBuilder {
         self
     }
 
+    /// Most bytes that an answer may have; what is longer is no answer.
+    pub(crate) fn longest_answer(mut self, bytes: usize) -> Self {
+        self.longest_answer = Some(bytes);
+        self
+    }
+
     /// Makes the client. No connection is made yet.
     pub fn build(self) -> Result<ApiClient, ApiError> {
         let (base, key) = self.checked()?;
         let loopback = is_loopback(&base);
         let http = connector(loopback)?;
         let base = base.as_str().trim_end_matches('/').into();
-        let Self { timeout, retries, logs_off, .. } = self;
-        Ok(ApiClient { http, connection: Arc::new(Connection { base, key, timeout, retries, logs_off, loopback }) })
+        let Self { timeout, retries, longest_answer, logs_off, .. } = self;
+        let connection = Connection { base, key, timeout, retries, longest_answer, logs_off, loopback };
+        Ok(ApiClient { http, connection: Arc::new(connection) })
     }
 
     /// Whether the settings make sense. Making a client costs more: the certificates of the system are read for it.

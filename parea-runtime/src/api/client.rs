@@ -45,6 +45,8 @@ pub(super) struct Connection {
     pub(super) key: Option<header::HeaderValue>,
     pub(super) timeout: Duration,
     pub(super) retries: u32,
+    /// Most bytes of an answer, if that is bounded.
+    pub(super) longest_answer: Option<usize>,
     /// The environment says to write no logs.
     pub(super) logs_off: bool,
     pub(super) loopback: bool,
@@ -164,9 +166,19 @@ impl ApiClient {
 
     async fn attempt(&self, mut request: Request) -> Result<Vec<u8>, ApiError> {
         *request.timeout_mut() = Some(self.connection.timeout);
-        let answer = self.answer(request).await?;
-        let body = answer.bytes().await.map_err(|error| ApiError::connection(&error))?;
-        Ok(body.into())
+        let mut answer = self.answer(request).await?;
+        let Some(longest) = self.connection.longest_answer else {
+            let body = answer.bytes().await.map_err(|error| ApiError::connection(&error))?;
+            return Ok(body.into());
+        };
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| ApiError::connection(&error))? {
+            if body.len() + chunk.len() > longest {
+                return Err(ApiError::Answer(format!("it is longer than {} MB", longest >> 20)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
     }
 
     /// The answer, its body still to come, if it is a success.

@@ -35,7 +35,7 @@ fn a_flush_ends_once_what_it_waits_for_is_at_rest() {
         });
         // loom finds the order in which this would wait for ever.
         books.wait(2, None, Until::Delivered);
-        let report = books.report(|| ended(2));
+        let report = books.report(|| ended(2), None);
         assert_eq!((report.delivered, report.spooled, report.total_dropped(), report.pending), (1, 0, 1, 0));
         exporter.join().unwrap();
     });
@@ -56,7 +56,7 @@ fn nobody_waits_for_a_server_that_refuses_everything() {
         });
         books.wait(1, None, Until::Delivered);
         exporter.join().unwrap();
-        assert_eq!(books.report(|| ended(1)).spooled, 1);
+        assert_eq!(books.report(|| ended(1), None).spooled, 1);
     });
 }
 
@@ -72,7 +72,7 @@ fn whenever_it_is_asked_for_a_report_sums_to_what_ended() {
                 books.unspool(1, Fate::Dropped(DropReason::Damaged));
             }
         });
-        let report = books.report(|| ended(2));
+        let report = books.report(|| ended(2), None);
         assert_eq!(report.finished(), 2);
         exporter.join().unwrap();
     });

@@ -23,7 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{client::Client, evaluation, outbox, stack};
+use crate::{client::Client, evaluation, outbox};
 
 thread_local! {
     /// Whether this thread is the exporter's, which nobody on it can wait for.
@@ -78,10 +78,7 @@ extern "C" fn at_exit() {
 
 /// The last flush of this process, within what is left of the user's deadline.
 fn finish() {
-    // A child that has recorded something without an exporter gets one now.
-    let started = Client::started();
-    let client = started.or_else(|| if stack::logs().tally().ended > 0 { Client::get() } else { None });
-    let Some(client) = client else { return };
+    let Some(client) = Client::to_finish() else { return };
     let report = client.outbox.report();
     if report.finished() == 0 && report.earlier.delivered == 0 {
         return;
@@ -109,7 +106,7 @@ fn rescue() {
     const AT_MOST: Duration = Duration::from_secs(1);
     if let Some(client) = Client::started() {
         evaluation::release();
-        client.outbox.rescue(Instant::now().checked_add(AT_MOST), false);
+        let _ = client.outbox.rescue(Instant::now().checked_add(AT_MOST), false);
     }
 }
 

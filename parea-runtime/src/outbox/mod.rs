@@ -30,6 +30,17 @@ use crate::{
 #[cfg(feature = "http")]
 pub(crate) const GRACE: Duration = Duration::from_millis(200);
 
+/// Batches that the exporter's thread writes before it looks at anything else.
+const AT_ONCE: usize = 4;
+
+/// What became of a batch that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    Done,
+    More,
+    Senders,
+}
+
 thread_local! {
     /// Whether this thread holds an outbox. Without a destructor, so that it can be asked when the thread's locals are
     /// gone, as they are in an exit hook.
@@ -94,50 +105,66 @@ impl Outbox {
                 self.queue.discard();
                 continue;
             }
-            if !self.due() {
-                self.turn.notified().await;
+            loop {
+                match self.due() {
+                    Due::Done => break,
+                    // The sender, whose thread this is, has its turn as well.
+                    Due::More => tokio::task::yield_now().await,
+                    Due::Senders => {
+                        self.turn.notified().await;
+                        break;
+                    }
+                }
             }
         }
     }
 
-    /// Whether the batch that is due is taken care of; else it is the sender's turn.
-    fn due(&self) -> bool {
-        let Some(mut held) = self.hold() else { return true };
-        let behind = held.state.behind;
-        if behind {
-            held.write_all();
-        } else {
+    /// Takes care of what is due, or leaves it to the sender.
+    fn due(&self) -> Due {
+        let Some(mut held) = self.hold() else { return Due::Done };
+        let due = if !held.state.behind {
             held.state.due = true;
-        }
+            Due::Senders
+        } else if held.write_some(AT_ONCE, None) {
+            Due::Done
+        } else {
+            Due::More
+        };
         drop(held);
         self.work.notify_one();
-        behind
+        due
     }
 
     /// Puts all that has ended so far on disk, as the durable mode promises before a call returns.
     pub(crate) fn write_through(&self) {
-        // This thread is writing already; it goes on until the queue is empty.
+        // This thread is writing already; what it ends meanwhile is written with the next.
         let Some(mut held) = self.hold() else { return };
-        held.write_all();
+        held.write_all(None);
         drop(held);
         self.work.notify_one();
     }
 
     /// Waits until all that has ended before the call is at rest, at most until the deadline.
     pub(crate) fn flush(&self, timeout: Duration, until: Until) -> FlushReport {
+        let deadline = Instant::now().checked_add(timeout);
         // To ask how it stands is not to wait for the server.
         if !timeout.is_zero() {
             self.again.notify_one();
         }
-        let report = self.queue.flush(timeout, until);
+        let mut report = self.queue.flush(timeout, until);
         if !self.named && report.spooled > 0 {
-            // So that `parea serve` finds it, whenever it is started.
-            if let Some(mut held) = self.hold()
+            // So that `parea serve` finds it, whenever it is started. A hook of the user's may keep us from it.
+            if let Some(mut held) = self.hold_until(deadline)
                 && held.state.at_rest
             {
                 held.state.flight = None;
                 held.state.spool.hand_over();
             }
+        }
+        if !timeout.is_zero() && !self.discard && self.books().ask() {
+            self.work.notify_one();
+            self.books().wait_told(deadline);
+            report = self.queue.report();
         }
         report
     }
@@ -145,32 +172,37 @@ impl Outbox {
     /// The end of the program, or of its `main`: waits for delivery, and what is left at the deadline goes to the
     /// spool. `last` when nothing comes after it.
     pub(crate) fn finish(&self, timeout: Duration, last: bool) -> FlushReport {
-        /// Part of the time that writing may take.
+        /// Part of the time that writing may take, and what it may write in a second beyond that.
         const MARGIN: Duration = Duration::from_millis(100);
+        const PACE: f64 = 32.0 * 1024.0 * 1024.0;
         let begun = Instant::now();
-        let report = self.flush(timeout.saturating_sub(MARGIN.min(timeout / 10)), Until::Patience);
-        if report.pending > 0 {
-            self.rescue(begun.checked_add(timeout), last);
-        }
+        let waiting = Duration::from_secs_f64(self.queue.waiting_bytes() as f64 / PACE);
+        let margin = (MARGIN.min(timeout / 10) + waiting).min(timeout / 2);
+        let report = self.flush(timeout.saturating_sub(margin), Until::Patience);
+        let through = if report.pending > 0 { self.rescue(begun.checked_add(timeout), last) } else { Some(0) };
         if last && let Some(mut held) = self.hold_until(begun.checked_add(timeout)) {
             // Complete, so that the next process takes them over even where there are no locks.
             held.state.flight = None;
             held.state.spool.hand_over();
         }
-        self.queue.report()
+        // What other threads have ended since, nobody waits for.
+        through.map_or_else(|| self.queue.report(), |through| self.queue.report_through(through))
     }
 
-    /// Writes everything that is in memory alone to the spool, now.
-    pub(crate) fn rescue(&self, deadline: Option<Instant>, last: bool) {
-        let Some(mut held) = self.hold_until(deadline) else { return };
+    /// Writes everything that is in memory alone to the spool, now. Returns the number of the last record that it was
+    /// about.
+    pub(crate) fn rescue(&self, deadline: Option<Instant>, last: bool) -> Option<u64> {
+        let mut held = self.hold_until(deadline)?;
         held.state.behind = true;
         held.state.spool_again = None;
         // From here on nothing else can take what the spool does not.
         held.state.at_rest |= last;
-        held.write_all();
+        let through = self.queue.collected();
+        held.write_all(deadline.map(at_least_a_moment));
         if !self.named && held.state.at_rest {
             held.state.spool.hand_over();
         }
+        Some(through)
     }
 
     /// The state, unless this thread has it already: code of the user's that runs while it is held may come back
@@ -188,8 +220,7 @@ impl Outbox {
         if HOLDING.get() {
             return None;
         }
-        // When it is over, there is still time for a file that somebody is writing.
-        let deadline = deadline.map(|deadline| deadline.max(Instant::now() + 50 * PAUSE));
+        let deadline = deadline.map(at_least_a_moment);
         loop {
             match self.state.try_lock() {
                 Ok(state) => return Some(self.held(state)),
@@ -206,4 +237,10 @@ impl Outbox {
         HOLDING.set(true);
         Held { outbox: self, state }
     }
+}
+
+/// When a deadline is over, there is still time for a file that somebody is writing.
+fn at_least_a_moment(deadline: Instant) -> Instant {
+    const MOMENT: Duration = Duration::from_millis(50);
+    deadline.max(Instant::now() + MOMENT)
 }

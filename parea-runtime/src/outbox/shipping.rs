@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    Outbox,
+    AT_ONCE, Outbox,
     state::{Batch, Flight, Held, Source, State},
 };
 use crate::{
@@ -90,7 +90,7 @@ impl Outbox {
     pub(crate) fn grace_is_over(&self) {
         let Some(mut held) = self.hold() else { return };
         held.state.behind = true;
-        held.write_all();
+        held.write_some(AT_ONCE, None);
         drop(held);
         self.turn.notify_one();
     }

@@ -126,9 +126,16 @@ impl Held<'_> {
         Some(Batch { lines, bytes, through })
     }
 
-    /// Moves everything that is in memory alone to the spool, in order, as far as that can be written. What is under
-    /// way stays under way.
-    pub(super) fn write_all(&mut self) {
+    /// Moves everything that is in memory alone to the spool, in order, as far as that can be written until the deadline.
+    /// What is under way stays under way, and what ends meanwhile is left for the next time: other threads may be quicker
+    /// than a disk.
+    pub(super) fn write_all(&mut self, deadline: Option<Instant>) {
+        self.write_some(usize::MAX, deadline);
+    }
+
+    /// The same, but no more than so many batches; whether it is done. The exporter's thread has more to do.
+    pub(super) fn write_some(&mut self, most: usize, deadline: Option<Instant>) -> bool {
+        let wanted = self.outbox.queue.collected();
         if let Some(Flight { lines, source: Source::Memory { bytes, through } }) = &self.state.flight {
             let batch = Batch { lines: lines.clone(), bytes: *bytes, through: *through };
             self.state.flight = match self.write(batch) {
@@ -138,7 +145,7 @@ impl Held<'_> {
                 }
                 Written::GivenUp => None,
                 // Nothing may overtake it.
-                Written::No(_) => return,
+                Written::No(_) => return true,
             };
         }
         if let Some(batch) = self.state.held.take()
@@ -146,12 +153,23 @@ impl Held<'_> {
         {
             self.state.held = Some(batch);
         }
-        while self.state.held.is_none() && !self.is_spool_left_alone() {
-            let Some(batch) = self.take_batch() else { return };
+        let mut through = 0;
+        let mut left = most;
+        while through < wanted && self.state.held.is_none() && !self.is_spool_left_alone() {
+            if left == 0 {
+                return false;
+            }
+            left -= 1;
+            let Some(batch) = self.take_batch() else { return true };
+            through = batch.through;
             if let Written::No(batch) = self.write(batch) {
                 self.state.held = Some(batch);
             }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return false;
+            }
         }
+        true
     }
 
     fn write(&mut self, batch: Batch) -> Written {

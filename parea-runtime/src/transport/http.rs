@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use super::Line;
 use crate::{
     api::{ApiClient, ApiError},
+    record::ProjectRef,
     report::DropReason,
 };
 
@@ -44,6 +45,13 @@ impl Answer {
     }
 }
 
+/// Logs that were given up, of which the server is to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Losses<'a> {
+    pub(crate) project: &'a ProjectRef,
+    pub(crate) counts: &'a BTreeMap<DropReason, u64>,
+}
+
 /// Answer of the batch operation.
 #[derive(Deserialize)]
 struct Accepted {
@@ -67,8 +75,22 @@ impl Http {
         &self.client
     }
 
+    /// Tells of losses alone; whether the server takes that.
+    pub(crate) async fn tell(&self, losses: &Losses<'_>) -> Result<bool, ApiError> {
+        if !self.batches {
+            return Ok(false);
+        }
+        let path = "/trace_logs";
+        let sent = self.client.send(Method::POST, path, "application/x-ndjson", &losses.headers(), Vec::new()).await;
+        match sent.map(|body| serde_json::from_slice::<Accepted>(&body)) {
+            Ok(answer) => Ok(answer.is_ok()),
+            Err(error) if error.is_transient() => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
     /// Sends the logs once. Whatever is to be tried again is in the answer.
-    pub(crate) async fn send(&mut self, lines: Vec<Line>, losses: &BTreeMap<DropReason, u64>) -> Answer {
+    pub(crate) async fn send(&mut self, lines: Vec<Line>, losses: &Losses<'_>) -> Answer {
         let mut answer = Answer::default();
         // Parts of a batch that was too large are sent in order.
         let mut parts = vec![lines];
@@ -85,7 +107,7 @@ impl Http {
     async fn send_batch(
         &mut self,
         lines: Vec<Line>,
-        losses: &BTreeMap<DropReason, u64>,
+        losses: &Losses<'_>,
         answer: &mut Answer,
         parts: &mut Vec<Vec<Line>>,
     ) {
@@ -94,10 +116,7 @@ impl Http {
             answer.again.extend(lines);
             return;
         }
-        let mut headers = Vec::new();
-        if !losses.is_empty() && !answer.losses_taken {
-            headers.push(("x-parea-losses", losses_header(losses)));
-        }
+        let headers = if answer.losses_taken { Vec::new() } else { losses.headers() };
         let body = lines.iter().fold(Vec::new(), |mut body, line| {
             body.extend_from_slice(line);
             body.push(b'\n');
@@ -198,13 +217,26 @@ fn is_json(body: &[u8]) -> bool {
     body.is_empty() || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
 }
 
-fn losses_header(losses: &BTreeMap<DropReason, u64>) -> String {
-    losses.iter().fold(String::new(), |mut header, (reason, count)| {
-        let separator = if header.is_empty() { "" } else { ", " };
-        // Writing to a string does not fail.
-        let _ = write!(header, "{separator}{}={count}", reason.as_str());
-        header
-    })
+impl Losses<'_> {
+    /// Nothing where nothing was lost.
+    fn headers(&self) -> Vec<(&'static str, String)> {
+        if self.counts.is_empty() {
+            return Vec::new();
+        }
+        let counts = self.counts.iter().fold(String::new(), |mut header, (reason, count)| {
+            let separator = if header.is_empty() { "" } else { ", " };
+            // Writing to a string does not fail.
+            let _ = write!(header, "{separator}{}={count}", reason.as_str());
+            header
+        });
+        let mut headers = vec![("x-parea-losses", counts)];
+        // The logs that go along may be another project's: an earlier process left them.
+        let project = self.project.uuid.as_ref().unwrap_or(&self.project.name);
+        if !project.is_empty() && project.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+            headers.push(("x-parea-project", project.clone()));
+        }
+        headers
+    }
 }
 
 /// How long to wait before the attempt after `failures` failed ones: doubling from 100 ms to 5 s, at random between

@@ -15,7 +15,7 @@ use crate::{
     state::AppState,
 };
 
-/// The project that figures belong to when no log of the batch names one.
+/// The project that figures belong to when neither the client nor a log of the batch names one.
 const DEFAULT_PROJECT: &str = "default";
 
 /// Logs that are read and handed to the store together: as values they take many times the memory of a short log's
@@ -53,7 +53,9 @@ pub(super) async fn create(
         return Err(detail.into());
     }
     if !losses.is_empty() {
-        state.logs.add_losses(batch.project.as_deref().unwrap_or(DEFAULT_PROJECT), &losses).await?;
+        let said = losses::project_of(&headers);
+        let project = said.or(batch.project.as_deref()).unwrap_or(DEFAULT_PROJECT);
+        state.logs.add_losses(project, &losses).await?;
     }
     Ok(Json(BatchResponse { accepted, rejected }))
 }

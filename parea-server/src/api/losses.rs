@@ -23,3 +23,9 @@ pub(super) fn of(headers: &HeaderMap) -> Vec<(String, u64)> {
         .take(MOST)
         .collect()
 }
+
+/// The project that they belong to, by uuid or name, if the client says it.
+pub(super) fn project_of(headers: &HeaderMap) -> Option<&str> {
+    let project = headers.get("x-parea-project")?.to_str().ok()?.trim();
+    (1..=256).contains(&project.len()).then_some(project)
+}

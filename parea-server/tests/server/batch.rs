@@ -103,6 +103,10 @@ async fn losses_of_clients_add_up_in_their_project() {
     // Without a log that names one, they belong to the project that clients use when told of none.
     let request = local.client.request("POST", "/trace_logs").header("x-parea-losses", "queue_full=1000");
     assert_eq!(Client::attempt(request).await.unwrap(), (200, json!({ "accepted": 0, "rejected": [] })));
+    // Unless the client says whose they are, whatever logs go along.
+    let request = local.client.request("POST", "/trace_logs").header("x-parea-losses", "damaged=7");
+    let request = request.header("x-parea-project", "elsewhere").body(json!([log("b")]).to_string());
+    assert_eq!(Client::attempt(request).await.unwrap().0, 200);
     let (_, project) = local.client.post("/project", &json!({ "name": "test" })).await;
     assert_eq!(project["was_created"], false);
     let (store, _folder) = local.into_store().await;
@@ -111,7 +115,7 @@ async fn losses_of_clients_add_up_in_their_project() {
     losses.sort();
     assert_eq!(losses, [("queue_full".to_owned(), 15), ("too_large".to_owned(), 1)]);
     let all = parea_store::Logs::losses(&store, &parea_store::Scope::default()).await.unwrap();
-    assert!(all.contains(&("queue_full".to_owned(), 1015)), "{all:?}");
+    assert!(all.contains(&("queue_full".to_owned(), 1015)) && all.contains(&("damaged".to_owned(), 7)), "{all:?}");
 }
 
 /// As values short logs take many times the memory of their JSON, which is 12 MB here.
