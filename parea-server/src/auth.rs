@@ -1,59 +1,93 @@
 //! Who may ask.
 
-use std::{fmt, sync::Arc};
+mod access;
+mod keys;
+
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, RwLock},
+};
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use subtle::ConstantTimeEq;
+
+pub(crate) use access::Access;
+use access::Own;
+pub(crate) use keys::{Grant, Keys};
+pub use keys::{KeyRecord, KeyRing, KeyScope};
 
 use crate::{error::ApiError, state::AppState};
 
-/// A secret that requests must carry. Its text is never shown.
-#[derive(Clone)]
-pub(crate) struct Key(Arc<[u8]>);
+/// The projects of keys, once they were looked up: name to uuid.
+#[derive(Debug, Default)]
+pub(crate) struct Projects(RwLock<HashMap<String, String>>);
 
-impl Key {
-    pub(crate) fn new(key: &str) -> Self {
-        Self(key.as_bytes().into())
+/// What a key allows, with its project as the store knows it. A project that is not there is made, so that its uuid can
+/// be told from then on.
+async fn access(state: &AppState, grant: Grant) -> Result<Access, ApiError> {
+    let Grant { id, scope, project } = grant;
+    let Some(name) = project else { return Ok(Access { key: id, scope, project: None }) };
+    let known = state.projects.0.read().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
+    let uuid = if let Some(uuid) = known {
+        uuid
+    } else {
+        let uuid = state.catalog.project(&name).await?.0.uuid;
+        state.projects.0.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), uuid.clone());
+        uuid
+    };
+    Ok(Access { key: id, scope, project: Some(Own { uuid, name }) })
+}
+
+/// What the bearer of these credentials may do; `None` where a key is demanded and there is none, or no good one.
+async fn admitted(state: &AppState, given: Option<&[u8]>) -> Result<Option<Access>, ApiError> {
+    if !state.keys.are_demanded() {
+        return Ok(Some(Access::all()));
     }
-
-    /// Takes the same time wherever the two begin to differ, so that a key cannot be guessed byte by byte.
-    fn is(&self, given: &[u8]) -> bool {
-        self.0.ct_eq(given).into()
+    match given.and_then(|given| state.keys.grant(given)) {
+        None => Ok(None),
+        Some(grant) => access(state, grant).await.map(Some),
     }
 }
 
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(…)")
-    }
-}
-
-/// Lets an API request pass if it carries the key in `x-api-key` or, when that is absent, in `x-user-id`.
-pub(crate) async fn api(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let Some(key) = &state.key else { return next.run(request).await };
+/// Lets an API request pass if it carries a key in `x-api-key` or, when that is absent, in `x-user-id`.
+pub(crate) async fn api(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let headers = request.headers();
-    match headers.get("x-api-key").or_else(|| headers.get("x-user-id")) {
-        Some(given) if key.is(given.as_bytes()) => next.run(request).await,
-        Some(_) => ApiError::Unauthorized("the key in `x-api-key` is not this server's key").into_response(),
-        None => ApiError::Unauthorized("this server demands a key: send it in the header `x-api-key`").into_response(),
+    let given = headers.get("x-api-key").or_else(|| headers.get("x-user-id"));
+    match admitted(&state, given.map(HeaderValue::as_bytes)).await {
+        Ok(Some(access)) => {
+            request.extensions_mut().insert(access.clone());
+            let mut response = next.run(request).await;
+            response.extensions_mut().insert(access);
+            response
+        }
+        Ok(None) if given.is_some() => {
+            ApiError::Unauthorized("the key in `x-api-key` is none of this server's keys").into_response()
+        }
+        Ok(None) => {
+            ApiError::Unauthorized("this server demands a key: send it in the header `x-api-key`").into_response()
+        }
+        Err(error) => error.into_response(),
     }
 }
 
-/// Lets a browser pass that carries the key as the password of basic authentication, under any name, and asks the
+/// Lets a browser pass that carries a key as the password of basic authentication, under any name, and asks the
 /// others for it.
-pub(crate) async fn page(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    match &state.key {
-        Some(key) if !password(request.headers()).is_some_and(|given| key.is(&given)) => {
-            let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"parea: the password is the API key\"")];
-            (challenge, ApiError::Unauthorized("the password is this server's API key")).into_response()
+pub(crate) async fn page(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    match admitted(&state, password(request.headers()).as_deref()).await {
+        Ok(Some(access)) => {
+            request.extensions_mut().insert(access);
+            next.run(request).await
         }
-        _ => next.run(request).await,
+        Ok(None) => {
+            let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"parea: the password is an API key\"")];
+            (challenge, ApiError::Unauthorized("the password is one of this server's API keys")).into_response()
+        }
+        Err(error) => error.into_response(),
     }
 }
 

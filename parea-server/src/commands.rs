@@ -4,6 +4,7 @@ mod api;
 mod compare;
 mod datasets;
 mod experiments;
+mod keys;
 mod serve;
 mod table;
 
@@ -16,6 +17,7 @@ use std::{
 pub(crate) use compare::Compare;
 pub(crate) use datasets::Dataset;
 pub(crate) use experiments::Experiment;
+pub(crate) use keys::Key;
 pub(crate) use serve::{ConfigCommand, Serve};
 
 /// Why a command failed, in a sentence.

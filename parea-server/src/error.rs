@@ -35,6 +35,8 @@ pub(crate) enum ApiError {
     TooMany(usize),
     /// 415: a `Content-Encoding` that is not known.
     Encoding(String),
+    /// 415: the body does not say that it is JSON.
+    NotJson,
     /// 400: the body broke off or does not decompress.
     BrokenBody(String),
     /// 431: the head is larger than this many bytes.
@@ -121,6 +123,12 @@ impl IntoResponse for ApiError {
             Self::Encoding(encoding) => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 format!("the content encoding `{encoding}` is not known; send identity, gzip, deflate or zstd"),
+            ),
+            Self::NotJson => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "a server without a key takes only bodies that say they are JSON: send the header `content-type: \
+                 application/json`"
+                    .to_owned(),
             ),
             Self::BrokenBody(detail) | Self::Store(StoreError::Taken(detail)) => (StatusCode::BAD_REQUEST, detail),
             Self::NotOffered(detail) => (StatusCode::NOT_IMPLEMENTED, detail),

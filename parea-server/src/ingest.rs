@@ -6,6 +6,7 @@ use parea_types::{
 use serde::Deserialize;
 
 use crate::{
+    auth::Access,
     body::{self, Checked, Element, at, fault, missing},
     config::Config,
 };
@@ -29,11 +30,19 @@ pub(crate) fn log(json: &[u8], above: &[Location], rules: Rules) -> Result<Trace
 }
 
 /// One log of many, or the entry that names it among those refused.
-pub(crate) fn element(element: Element<'_>, index: usize, rules: Rules) -> Result<TraceLog, Box<RejectedLog>> {
+pub(crate) fn element(
+    element: Element<'_>,
+    index: usize,
+    rules: Rules,
+    access: &Access,
+) -> Result<TraceLog, Box<RejectedLog>> {
     let above = [Location::from("body"), index.into()];
     let broken = |msg: &str| vec![fault(above.to_vec(), "json_invalid", msg)];
     let (json, result) = match element {
-        Element::Whole(json) => (json, log(json, &above, rules)),
+        Element::Whole(json) => {
+            let log = log(json, &above, rules);
+            (json, log.and_then(|log| access.fault(&log, &above).map_or(Ok(log), |fault| Err(vec![fault]))))
+        }
         Element::CutOff => {
             ([].as_slice(), Err(broken("The body ends before the array does; what is missing was not read")))
         }

@@ -31,6 +31,7 @@ mod spool;
 mod state;
 mod statistics;
 
+pub use auth::{KeyRecord, KeyRing, KeyScope};
 pub use config::Config;
 pub use parea_store::OpenError;
 pub use server::{Handle, ServeError, Server};

@@ -51,6 +51,9 @@ enum Command {
     /// Exit codes: 0 the configuration can be used, 2 it cannot, and why is on stderr.
     #[command(verbatim_doc_comment)]
     Config(commands::ConfigCommand),
+    /// Keys of a folder's server
+    #[command(subcommand)]
+    Key(commands::Key),
     /// Writes all logs to stdout, one JSON object a line; a server may be running on the folder.
     ///
     /// Says on stderr how far it came: given as `--after`, the next export goes on from there. Every line can be posted
@@ -155,6 +158,7 @@ async fn main() -> ExitCode {
     match Parea::parse().command {
         Command::Serve(serve) => serve.run().await,
         Command::Config(config) => config.run(),
+        Command::Key(key) => key.run(),
         Command::Experiment(command) => commands::run(command.run()).await,
         Command::Compare(command) => commands::run(command.run()).await,
         Command::Dataset(command) => commands::run(command.run()).await,
@@ -165,9 +169,12 @@ async fn main() -> ExitCode {
 /// The commands that are not serving.
 async fn operate(command: Command) -> ExitCode {
     let done = match command {
-        Command::Serve(_) | Command::Config(_) | Command::Experiment(_) | Command::Compare(_) | Command::Dataset(_) => {
-            Ok(true)
-        }
+        Command::Serve(_)
+        | Command::Config(_)
+        | Command::Key(_)
+        | Command::Experiment(_)
+        | Command::Compare(_)
+        | Command::Dataset(_) => Ok(true),
         Command::Export { folder, after } => {
             let mut out = io::BufWriter::new(io::stdout().lock());
             operate::export(&folder.data, after, &mut out).map(|operate::Exported { logs, last }| {

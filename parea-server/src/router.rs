@@ -9,7 +9,12 @@ use axum::{
     response::Response,
 };
 
-use crate::{api, auth, limits, operator, pages, site, state::AppState};
+use crate::{
+    api::{self, Operation},
+    auth::{self, Access},
+    limits, operator, pages, site,
+    state::AppState,
+};
 
 /// Everything that the server answers.
 pub(crate) fn router(state: AppState) -> Router {
@@ -32,8 +37,10 @@ async fn note(State(state): State<AppState>, request: Request, next: Next) -> Re
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let begun = Instant::now();
     let response = next.run(request).await;
+    let operation = response.extensions().get::<&'static Operation>().map_or("-", |operation| operation.name);
+    let key = response.extensions().get::<Access>().and_then(|access| access.key.as_deref()).unwrap_or("-");
     operator::tell(format_args!(
-        "{method} {path} {} {:.1} ms",
+        "{method} {path} {} {:.1} ms {operation} key {key}",
         response.status().as_u16(),
         begun.elapsed().as_secs_f64() * 1e3
     ));

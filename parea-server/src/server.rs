@@ -24,7 +24,13 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use crate::{auth::Key, config::Config, operator, router, spool::Spool, state::AppState};
+use crate::{
+    auth::{Keys, Projects},
+    config::Config,
+    operator, router,
+    spool::Spool,
+    state::AppState,
+};
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -32,10 +38,13 @@ use crate::{auth::Key, config::Config, operator, router, spool::Spool, state::Ap
 pub enum ServeError {
     /// Whoever reaches the address could read everything.
     #[error(
-        "refusing to listen on {0}, which others can reach, without a key: set PAREA_API_KEY or --api-key, or listen on \
-         127.0.0.1"
+        "refusing to listen on {0}, which others can reach, without a key: make one with `parea key create`, set \
+         PAREA_API_KEY, or listen on 127.0.0.1"
     )]
     NeedsKey(SocketAddr),
+    /// The keys of the folder cannot be read.
+    #[error("cannot read the keys: {0}")]
+    Keys(io::Error),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}{}", hint(.source, .address))]
     Listen {
@@ -82,8 +91,8 @@ impl Server {
     /// Takes the address and opens the folder.
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
         let listen = config.listen;
-        let key = config.api_key.as_deref().filter(|key| !key.is_empty()).map(Key::new);
-        if key.is_none() && !listen.ip().is_loopback() {
+        let keys = Keys::load(&config.data, config.api_key.as_deref()).map_err(ServeError::Keys)?;
+        if !keys.any_is_good() && !listen.ip().is_loopback() {
             return Err(ServeError::NeedsKey(listen));
         }
         let listening = |source| ServeError::Listen { address: listen, source };
@@ -97,7 +106,8 @@ impl Server {
         let state = AppState {
             catalog: Arc::new(store.clone()),
             logs: Arc::new(store.clone()),
-            key,
+            keys: Arc::new(keys),
+            projects: Arc::new(Projects::default()),
             turns: Arc::new(Semaphore::new(config.requests.min(Semaphore::MAX_PERMITS))),
             config: Arc::new(config),
         };

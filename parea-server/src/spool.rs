@@ -26,6 +26,7 @@ use tokio::{
 };
 
 use crate::{
+    auth::Access,
     body::Element,
     ingest::{self, Rules},
     operator,
@@ -192,7 +193,7 @@ impl Intake {
             if json.is_empty() {
                 continue;
             }
-            match ingest::element(Element::Whole(json), number - 1, self.rules) {
+            match ingest::element(Element::Whole(json), number - 1, self.rules, &Access::all()) {
                 Ok(log) => group.push(Patch::Post(Box::new(log))),
                 Err(refused) => rejected.add(json, &refused),
             }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use parea_store::{Catalog, Logs};
 use tokio::sync::Semaphore;
 
-use crate::{auth::Key, config::Config};
+use crate::{
+    auth::{Keys, Projects},
+    config::Config,
+};
 
 /// What every handler can reach. Cheap to clone: axum does so for each request.
 #[derive(Clone)]
@@ -16,8 +19,10 @@ pub(crate) struct AppState {
     pub(crate) logs: Arc<dyn Logs>,
     /// What the server was told to do.
     pub(crate) config: Arc<Config>,
-    /// The key that requests must carry, if one is set.
-    pub(crate) key: Option<Key>,
+    /// Who may ask.
+    pub(crate) keys: Arc<Keys>,
+    /// The projects of their keys.
+    pub(crate) projects: Arc<Projects>,
     /// A place for each request that may be worked on at once.
     pub(crate) turns: Arc<Semaphore>,
 }

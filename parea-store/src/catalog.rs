@@ -6,7 +6,7 @@ use parea_types::{
     ListExperimentsRequest, Timestamp, UpdateTestCasePublicRequest,
 };
 
-use crate::Answer;
+use crate::{Answer, Scope};
 
 /// A project: the name that people see and the id that logs carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,29 +45,40 @@ pub trait Catalog: Send + Sync {
 
     /// Runs, newest first. Their number of samples is left open: see
     /// [`Logs::experiment_sizes`](crate::Logs::experiment_sizes).
-    fn experiments(&self, wanted: ListExperimentsRequest) -> Answer<'_, Vec<ExperimentWithStats>>;
+    fn experiments(&self, scope: &Scope, wanted: ListExperimentsRequest) -> Answer<'_, Vec<ExperimentWithStats>>;
 
     /// Notes how a run ended, in place of what was noted before.
     /// [`StoreError::Unknown`](crate::StoreError::Unknown) when neither a request nor a log has named it.
     fn finish_experiment(
         &self,
+        scope: &Scope,
         uuid: &str,
         status: ExperimentStatus,
         pinned: Vec<ExperimentPinnedStatistic>,
     ) -> Answer<'_, ()>;
 
-    /// Creates a dataset, also when there is one of that name: names then mean the new one.
+    /// Creates a dataset of the scope's project, or of all, also when there is one of that name: names then mean the new one.
     /// [`StoreError::Columns`](crate::StoreError::Columns) when a row names a column that is not among the dataset's.
-    fn create_dataset(&self, request: CreateTestCaseCollectionRequest) -> Answer<'_, CreateTestCaseCollectionResponse>;
+    fn create_dataset(
+        &self,
+        scope: &Scope,
+        request: CreateTestCaseCollectionRequest,
+    ) -> Answer<'_, CreateTestCaseCollectionResponse>;
 
-    /// A dataset with all its rows.
-    fn dataset(&self, key: DatasetKey) -> Answer<'_, Option<GetTestCaseCollectionResponse>>;
+    /// A dataset with all its rows; within a project one of its own or of all.
+    fn dataset(&self, scope: &Scope, key: DatasetKey) -> Answer<'_, Option<GetTestCaseCollectionResponse>>;
 
     /// Adds rows and answers with their ids. A name that no dataset has creates one with the first row's columns.
     /// [`StoreError::Unknown`](crate::StoreError::Unknown) when no dataset has that id,
     /// [`StoreError::Columns`](crate::StoreError::Columns) when a row has not exactly the dataset's columns.
-    fn add_test_cases(&self, request: CreateTestCases) -> Answer<'_, Vec<i64>>;
+    fn add_test_cases(&self, scope: &Scope, request: CreateTestCases) -> Answer<'_, Vec<i64>>;
 
     /// Changes what is set of a row; of its inputs only the columns that are named. Refused as above.
-    fn update_test_case(&self, dataset: i64, case: i64, change: UpdateTestCasePublicRequest) -> Answer<'_, ()>;
+    fn update_test_case(
+        &self,
+        scope: &Scope,
+        dataset: i64,
+        case: i64,
+        change: UpdateTestCasePublicRequest,
+    ) -> Answer<'_, ()>;
 }

@@ -12,8 +12,10 @@ use crate::{Answer, query::Filter, text::TextQuery};
 pub enum Patch {
     /// A log as a client sent it. It names its project by `project_uuid` or `project_name`.
     Post(Box<TraceLog>),
-    /// Fields of a log that may not be stored yet.
+    /// Fields of a log that may not be stored yet, in whatever project it is.
     Put(UpdateLog),
+    /// The same of the log in the project of this uuid only.
+    PutIn(String, UpdateLog),
 }
 
 /// What became of one patch.
@@ -175,9 +177,15 @@ pub trait Logs: Send + Sync {
     /// A log of any depth with its whole tree below, as [`page`](Self::page) fills it; `None` when there is no such log.
     fn tree(&self, trace_id: &str) -> Answer<'_, Option<TraceLogTree>>;
 
+    /// The same within a scope.
+    fn tree_in(&self, scope: &Scope, trace_id: &str) -> Answer<'_, Option<TraceLogTree>>;
+
     /// All logs of a trace by its root's id, in execution order and unlinked, also when the root or some parent
     /// never came. Empty when there is none.
     fn trace(&self, root_trace_id: &str) -> Answer<'_, Vec<TraceLog>>;
+
+    /// The same within a scope.
+    fn trace_in(&self, scope: &Scope, root_trace_id: &str) -> Answer<'_, Vec<TraceLog>>;
 
     /// Logs of any depth in which all terms of the query occur, the last to arrive first, at most `limit` in one call.
     fn text(
@@ -190,13 +198,19 @@ pub trait Logs: Send + Sync {
     ) -> Answer<'_, TextPage>;
 
     /// The figures of each trace of an experiment's run, oldest first: one for each root log that names the run.
-    fn experiment_stats(&self, uuid: &str) -> Answer<'_, Vec<TraceStats>>;
+    fn experiment_stats(&self, scope: &Scope, uuid: &str) -> Answer<'_, Vec<TraceStats>>;
 
     /// The number of such root logs, for each of the runs.
-    fn experiment_sizes(&self, uuids: Vec<String>) -> Answer<'_, Vec<u64>>;
+    fn experiment_sizes(&self, scope: &Scope, uuids: Vec<String>) -> Answer<'_, Vec<u64>>;
 
     /// Those root logs with their trees, oldest first, behind the row that the cursor names.
-    fn experiment_page(&self, uuid: &str, after: Option<Cursor>, limit: u32) -> Answer<'_, Page<TraceLogTree>>;
+    fn experiment_page(
+        &self,
+        scope: &Scope,
+        uuid: &str,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Answer<'_, Page<TraceLogTree>>;
 
     /// Adds to a project's figures of logs that its clients had to drop, by reason.
     fn add_losses(&self, project: &str, losses: &[(String, u64)]) -> Answer<'_, ()>;

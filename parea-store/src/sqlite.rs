@@ -27,6 +27,7 @@ mod repair;
 mod rollup;
 mod sampling;
 mod schema;
+mod scope;
 mod search;
 mod terms;
 #[cfg(test)]
@@ -57,7 +58,7 @@ pub use self::{
     export::{Exported, StoreFile},
     open::OpenError,
 };
-use self::{job::Work, open::Folder, readers::Readers};
+use self::{job::Work, open::Folder, readers::Readers, scope::Within};
 use crate::{
     After, Answer, Catalog, Committed, Count, Cursor, DatasetKey, LogFilter, Logs, Page, Patch, Project, Scope,
     StoreError, TextCursor, TextPage, TraceSummary, text::TextQuery,
@@ -196,34 +197,62 @@ impl Catalog for SqliteStore {
         Box::pin(self.order(move |ingest| experiments::create(ingest, &request)))
     }
 
-    fn experiments(&self, wanted: ListExperimentsRequest) -> Answer<'_, Vec<ExperimentWithStats>> {
-        Box::pin(self.read(move |conn| experiments::list(conn, &wanted)))
+    fn experiments(&self, scope: &Scope, wanted: ListExperimentsRequest) -> Answer<'_, Vec<ExperimentWithStats>> {
+        let scope = scope.clone();
+        Box::pin(self.read(move |conn| experiments::list(conn, Within::of(conn, &scope)?, &wanted)))
     }
 
     fn finish_experiment(
         &self,
+        scope: &Scope,
         uuid: &str,
         status: ExperimentStatus,
         pinned: Vec<ExperimentPinnedStatistic>,
     ) -> Answer<'_, ()> {
-        let uuid = uuid.to_owned();
-        Box::pin(self.order(move |ingest| experiments::finish(ingest.conn, &uuid, status, &pinned)))
+        let (scope, uuid) = (scope.clone(), uuid.to_owned());
+        Box::pin(self.order(move |ingest| {
+            let within = Within::of(ingest.conn, &scope)?;
+            experiments::finish(ingest.conn, within, &uuid, status, &pinned)
+        }))
     }
 
-    fn create_dataset(&self, request: CreateTestCaseCollectionRequest) -> Answer<'_, CreateTestCaseCollectionResponse> {
-        Box::pin(self.order(move |ingest| datasets::create(ingest.conn, &request)))
+    fn create_dataset(
+        &self,
+        scope: &Scope,
+        request: CreateTestCaseCollectionRequest,
+    ) -> Answer<'_, CreateTestCaseCollectionResponse> {
+        let scope = scope.clone();
+        Box::pin(self.order(move |ingest| {
+            let within = Within::of(ingest.conn, &scope)?;
+            datasets::create(ingest.conn, within, &request)
+        }))
     }
 
-    fn dataset(&self, key: DatasetKey) -> Answer<'_, Option<GetTestCaseCollectionResponse>> {
-        Box::pin(self.read(move |conn| datasets::read(conn, &key)))
+    fn dataset(&self, scope: &Scope, key: DatasetKey) -> Answer<'_, Option<GetTestCaseCollectionResponse>> {
+        let scope = scope.clone();
+        Box::pin(self.read(move |conn| datasets::read(conn, Within::of(conn, &scope)?, &key)))
     }
 
-    fn add_test_cases(&self, request: CreateTestCases) -> Answer<'_, Vec<i64>> {
-        Box::pin(self.order(move |ingest| datasets::add(ingest.conn, &request)))
+    fn add_test_cases(&self, scope: &Scope, request: CreateTestCases) -> Answer<'_, Vec<i64>> {
+        let scope = scope.clone();
+        Box::pin(self.order(move |ingest| {
+            let within = Within::of(ingest.conn, &scope)?;
+            datasets::add(ingest.conn, within, &request)
+        }))
     }
 
-    fn update_test_case(&self, dataset: i64, case: i64, change: UpdateTestCasePublicRequest) -> Answer<'_, ()> {
-        Box::pin(self.order(move |ingest| datasets::update(ingest.conn, dataset, case, &change)))
+    fn update_test_case(
+        &self,
+        scope: &Scope,
+        dataset: i64,
+        case: i64,
+        change: UpdateTestCasePublicRequest,
+    ) -> Answer<'_, ()> {
+        let scope = scope.clone();
+        Box::pin(self.order(move |ingest| {
+            let within = Within::of(ingest.conn, &scope)?;
+            datasets::update(ingest.conn, within, dataset, case, &change)
+        }))
     }
 }
 
@@ -264,6 +293,24 @@ impl Logs for SqliteStore {
         Box::pin(self.read(move |conn| trees::trace(conn, &root)))
     }
 
+    fn tree_in(&self, scope: &Scope, trace_id: &str) -> Answer<'_, Option<TraceLogTree>> {
+        let (scope, trace_id) = (scope.clone(), trace_id.to_owned());
+        Box::pin(self.read(move |conn| match Within::of(conn, &scope)? {
+            Within::All => trees::tree(conn, &trace_id),
+            Within::Project(project) => trees::below(conn, &values::Blocks::default(), project, &trace_id, &mut 0),
+            Within::Nothing => Ok(None),
+        }))
+    }
+
+    fn trace_in(&self, scope: &Scope, root_trace_id: &str) -> Answer<'_, Vec<TraceLog>> {
+        let (scope, root) = (scope.clone(), root_trace_id.to_owned());
+        Box::pin(self.read(move |conn| match Within::of(conn, &scope)? {
+            Within::All => trees::trace(conn, &root),
+            Within::Project(project) => trees::whole(conn, project, &root),
+            Within::Nothing => Ok(Vec::new()),
+        }))
+    }
+
     fn text(
         &self,
         scope: &Scope,
@@ -276,18 +323,27 @@ impl Logs for SqliteStore {
         Box::pin(self.read(move |conn| search.run(conn, after, limit)))
     }
 
-    fn experiment_stats(&self, uuid: &str) -> Answer<'_, Vec<TraceStats>> {
-        let uuid = uuid.to_owned();
-        Box::pin(self.read(move |conn| experiments::stats(conn, &uuid)))
+    fn experiment_stats(&self, scope: &Scope, uuid: &str) -> Answer<'_, Vec<TraceStats>> {
+        let (scope, uuid) = (scope.clone(), uuid.to_owned());
+        Box::pin(self.read(move |conn| experiments::stats(conn, Within::of(conn, &scope)?, &uuid)))
     }
 
-    fn experiment_sizes(&self, uuids: Vec<String>) -> Answer<'_, Vec<u64>> {
-        Box::pin(self.read(move |conn| experiments::sizes(conn, &uuids)))
+    fn experiment_sizes(&self, scope: &Scope, uuids: Vec<String>) -> Answer<'_, Vec<u64>> {
+        let scope = scope.clone();
+        Box::pin(self.read(move |conn| experiments::sizes(conn, Within::of(conn, &scope)?, &uuids)))
     }
 
-    fn experiment_page(&self, uuid: &str, after: Option<Cursor>, limit: u32) -> Answer<'_, Page<TraceLogTree>> {
-        let uuid = uuid.to_owned();
-        Box::pin(self.read(move |conn| experiments::page(conn, &uuid, after.as_ref(), limit)))
+    fn experiment_page(
+        &self,
+        scope: &Scope,
+        uuid: &str,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Answer<'_, Page<TraceLogTree>> {
+        let (scope, uuid) = (scope.clone(), uuid.to_owned());
+        Box::pin(
+            self.read(move |conn| experiments::page(conn, Within::of(conn, &scope)?, &uuid, after.as_ref(), limit)),
+        )
     }
 
     fn add_losses(&self, project: &str, losses: &[(String, u64)]) -> Answer<'_, ()> {

@@ -53,9 +53,9 @@ async fn a_file_of_the_fourth_schema_is_brought_up_to_date() {
 
     let projects: Vec<String> = store.projects().await.unwrap().into_iter().map(|project| project.name).collect();
     assert_eq!(projects, ["old", "other"]);
-    let runs = store.experiments(parea_types::ListExperimentsRequest::default()).await.unwrap();
-    assert_eq!(store.experiment_sizes(vec![runs[0].experiment.uuid.clone()]).await.unwrap(), [1]);
-    assert!(store.dataset(DatasetKey::Name("d".to_owned())).await.unwrap().is_some());
+    let runs = store.experiments(&Scope::default(), parea_types::ListExperimentsRequest::default()).await.unwrap();
+    assert_eq!(store.experiment_sizes(&Scope::default(), vec![runs[0].experiment.uuid.clone()]).await.unwrap(), [1]);
+    assert!(store.dataset(&Scope::default(), DatasetKey::Name("d".to_owned())).await.unwrap().is_some());
     let page = store.page(&everything, &LogFilter::default(), After::Start, 100).await.unwrap();
     assert_eq!(page.rows.len(), 42);
     store.close().await;

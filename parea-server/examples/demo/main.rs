@@ -16,7 +16,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build()?;
     let batch = format!("{}/api/parea/v1/trace_logs", server.url());
-    client.post(batch).body(serde_json::Value::from(logs).to_string()).send().await?.error_for_status()?;
+    client
+        .post(batch)
+        .header("content-type", "application/json")
+        .body(serde_json::Value::from(logs).to_string())
+        .send()
+        .await?
+        .error_for_status()?;
     let mut out = std::io::stdout();
     std::io::Write::write_fmt(&mut out, format_args!("{}\n", server.url()))?;
     tokio::signal::ctrl_c().await?;

@@ -1,6 +1,6 @@
 //! `POST /trace_logs`: the project's own operation, many logs at once.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use parea_types::{BatchResponse, RejectedLog};
 
 use super::losses;
 use crate::{
+    auth::Access,
     body::{self, Element, fault, missing},
     error::ApiError,
     ingest::{self, Rules},
@@ -25,6 +26,7 @@ const SLICE: usize = 2048;
 /// Stores the good logs, names the bad ones, and answers when the good ones are on disk.
 pub(super) async fn create(
     State(state): State<AppState>,
+    access: Access,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<BatchResponse>, ApiError> {
@@ -35,10 +37,12 @@ pub(super) async fn create(
         return Err(vec![missing(vec!["body".into()])].into());
     }
     let (size, rules) = (bytes.len(), Rules::of(&state.config));
+    let access = Arc::new(access);
     let mut batch = body::apart(size, move || Batch::of(&bytes)).await?;
     let mut accepted = 0;
     while !batch.elements.is_empty() {
-        let (rest, patches) = body::apart(size, move || Ok(batch.read(rules))).await?;
+        let access = Arc::clone(&access);
+        let (rest, patches) = body::apart(size, move || Ok(batch.read(rules, &access))).await?;
         batch = rest;
         accepted += patches.len() as u64;
         if !patches.is_empty() {
@@ -53,7 +57,9 @@ pub(super) async fn create(
         return Err(detail.into());
     }
     if !losses.is_empty() {
-        let said = losses::project_of(&headers);
+        // A key of one project speaks for that alone.
+        let own = access.project.as_ref().map(|own| own.uuid.as_str());
+        let said = own.or_else(|| losses::project_of(&headers));
         let project = said.or(batch.project.as_deref()).unwrap_or(DEFAULT_PROJECT);
         state.logs.add_losses(project, &losses).await?;
     }
@@ -82,12 +88,12 @@ impl Batch {
     }
 
     /// Reads the next slice.
-    fn read(mut self, rules: Rules) -> (Self, Vec<Patch>) {
+    fn read(mut self, rules: Rules, access: &Access) -> (Self, Vec<Patch>) {
         let slice = self.elements.len().min(SLICE);
         let mut patches = Vec::with_capacity(slice);
         for element in self.elements.drain(..slice) {
             let element = element.as_ref().map_or_else(|broken| *broken, |json| Element::Whole(json));
-            match ingest::element(element, self.read, rules) {
+            match ingest::element(element, self.read, rules, access) {
                 Ok(log) => {
                     if self.project.is_none() {
                         let uuid = log.project_uuid.clone().filter(|uuid| !uuid.is_empty());

@@ -14,6 +14,7 @@ use parea_types::{
 };
 
 use crate::{
+    auth::Access,
     body::{self, Checked, at, fault},
     error::ApiError,
     state::AppState,
@@ -22,16 +23,18 @@ use crate::{
 /// Creates a dataset. One of the same name stands behind it from then on.
 pub(super) async fn create(
     State(state): State<AppState>,
+    access: Access,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<CreateTestCaseCollectionResponse>, ApiError> {
     let request: CreateTestCaseCollectionRequest = body::read(&state, &headers, body).await?;
-    Ok(Json(state.catalog.create_dataset(request).await?))
+    Ok(Json(state.catalog.create_dataset(&access.to_see(), request).await?))
 }
 
 /// A dataset with all its rows; `null` when there is none.
 pub(super) async fn read(
     State(state): State<AppState>,
+    access: Access,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Option<GetTestCaseCollectionResponse>>, ApiError> {
     let Path(key) = path.map_err(|rejection| {
@@ -44,22 +47,24 @@ pub(super) async fn read(
         Err(_) if is_number => return Ok(Json(None)),
         _ => DatasetKey::Name(key),
     };
-    Ok(Json(state.catalog.dataset(key).await?))
+    Ok(Json(state.catalog.dataset(&access.to_see(), key).await?))
 }
 
 /// Adds rows to a dataset, which is created when there is none of that name.
 pub(super) async fn add(
     State(state): State<AppState>,
+    access: Access,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Vec<i64>>, ApiError> {
     let request: CreateTestCases = body::read(&state, &headers, body).await?;
-    Ok(Json(state.catalog.add_test_cases(request).await?))
+    Ok(Json(state.catalog.add_test_cases(&access.to_see(), request).await?))
 }
 
 /// Changes a row.
 pub(super) async fn update(
     State(state): State<AppState>,
+    access: Access,
     path: Result<Path<(String, String)>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -69,7 +74,7 @@ pub(super) async fn update(
     let dataset = number("dataset_id", &dataset)?;
     let case = number("test_case_id", &case)?;
     let change: UpdateTestCasePublicRequest = body::read(&state, &headers, body).await?;
-    state.catalog.update_test_case(dataset, case, change).await?;
+    state.catalog.update_test_case(&access.to_see(), dataset, case, change).await?;
     Ok(Json(()))
 }
 

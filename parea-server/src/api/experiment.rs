@@ -13,6 +13,7 @@ use parea_types::{
 };
 
 use crate::{
+    auth::Access,
     body::{self, Checked, at, fault},
     error::ApiError,
     state::AppState,
@@ -22,23 +23,26 @@ use crate::{
 /// Creates a run of an experiment.
 pub(super) async fn create(
     State(state): State<AppState>,
+    access: Access,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Experiment>, ApiError> {
     let request: CreateExperimentRequest = body::read(&state, &headers, body).await?;
+    access.check_uuid(&request.project_uuid)?;
     Ok(Json(state.catalog.create_experiment(request).await?))
 }
 
 /// Runs, newest first, with their figures.
 pub(super) async fn list(
     State(state): State<AppState>,
+    access: Access,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Vec<ExperimentWithStats>>, ApiError> {
     let wanted: ListExperimentsRequest = body::read(&state, &headers, body).await?;
-    let mut runs = state.catalog.experiments(wanted).await?;
+    let mut runs = state.catalog.experiments(&access.to_see(), wanted).await?;
     let uuids = runs.iter().map(|run| run.experiment.uuid.clone()).collect();
-    for (run, size) in runs.iter_mut().zip(state.logs.experiment_sizes(uuids).await?) {
+    for (run, size) in runs.iter_mut().zip(state.logs.experiment_sizes(&access.to_see(), uuids).await?) {
         run.num_samples = i64::try_from(size).ok();
     }
     Ok(Json(runs))
@@ -47,9 +51,10 @@ pub(super) async fn list(
 /// The figures of a run's traces. A run that nobody has heard of has none.
 pub(super) async fn stats(
     State(state): State<AppState>,
+    access: Access,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<ExperimentStats>, ApiError> {
-    let parent_trace_stats = state.logs.experiment_stats(&uuid(path)?).await?;
+    let parent_trace_stats = state.logs.experiment_stats(&access.to_see(), &uuid(path)?).await?;
     Ok(Json(ExperimentStats { parent_trace_stats }))
 }
 
@@ -57,6 +62,7 @@ pub(super) async fn stats(
 /// the client worked out.
 pub(super) async fn finish(
     State(state): State<AppState>,
+    access: Access,
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -67,10 +73,10 @@ pub(super) async fn finish(
         b"" | b"null" => FinishExperimentRequest::default(),
         _ => body::parse(&bytes, &["body".into()], state.config.json_depth)?,
     };
-    let parent_trace_stats = state.logs.experiment_stats(&uuid).await?;
+    let parent_trace_stats = state.logs.experiment_stats(&access.to_see(), &uuid).await?;
     let mut pinned = statistics::means(&parent_trace_stats);
     pinned.extend(dataset_level_stats.unwrap_or_default().into_iter().map(over_the_run));
-    state.catalog.finish_experiment(&uuid, status, pinned).await?;
+    state.catalog.finish_experiment(&access.to_see(), &uuid, status, pinned).await?;
     Ok(Json(ExperimentStats { parent_trace_stats }))
 }
 

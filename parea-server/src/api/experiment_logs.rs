@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 
 use super::{experiment, stream};
 use crate::{
+    auth::Access,
     body::{self, Checked},
     error::ApiError,
     state::AppState,
@@ -24,6 +25,7 @@ const STEP: u32 = 100;
 /// the roots, each with the scores of all its trace.
 pub(super) async fn list(
     State(state): State<AppState>,
+    access: Access,
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
@@ -31,9 +33,9 @@ pub(super) async fn list(
     let uuid = experiment::uuid(path)?;
     let form: FilterBase = body::read(&state, &headers, body).await?;
     let filter = Filter::from_parea(&form)?;
-    let runtime = Handle::current();
+    let (runtime, scope) = (Handle::current(), access.to_see());
     // Fetched before the answer begins, so that a store that fails is told by the status.
-    let mut step = state.logs.experiment_page(&uuid, None, STEP).await?;
+    let mut step = state.logs.experiment_page(&scope, &uuid, None, STEP).await?;
     Ok(stream::json(move |out| {
         out.text.push(b'[');
         let mut comma: &[u8] = b"";
@@ -45,7 +47,7 @@ pub(super) async fn list(
                 comma = b",";
             }
             let Some(cursor) = step.next else { break };
-            step = runtime.block_on(state.logs.experiment_page(&uuid, Some(cursor), STEP))?;
+            step = runtime.block_on(state.logs.experiment_page(&scope, &uuid, Some(cursor), STEP))?;
         }
         out.text.push(b']');
         Ok(())

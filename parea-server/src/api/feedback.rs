@@ -2,12 +2,12 @@
 
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
 use chrono::Utc;
-use parea_store::Patch;
 use parea_types::{FeedbackRequest, Id, Location, Timestamp, TraceLogComment, UpdateLog, ValidationError};
 use serde_json::{Map, json};
 
 use super::trace_log::{Stored, commit};
 use crate::{
+    auth::Access,
     body::{self, Checked, at},
     error::ApiError,
     ingest,
@@ -20,13 +20,14 @@ const AUTHOR: &str = "feedback";
 /// Puts a user's verdict to a log, which need not be stored yet. Answers when it is on disk.
 pub(super) async fn create(
     State(state): State<AppState>,
+    access: Access,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Stored>, ApiError> {
     let feedback: FeedbackRequest = body::read(&state, &headers, body).await?;
     let trace_id = feedback.log_id().unwrap_or_default().to_owned();
     let update = update(feedback, trace_id.clone(), Utc::now().into());
-    commit(&state, trace_id, vec![Patch::Put(update)]).await
+    commit(&state, trace_id, vec![access.put(update)]).await
 }
 
 /// The verdict as a merging update, so that it ranks above what a client says of its own log, in whatever order they

@@ -2,13 +2,14 @@
 
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
 use parea_store::{
-    LogFilter, Scope, TextCursor,
+    LogFilter, TextCursor,
     text::{TextQuery, TextQueryError},
 };
 use parea_types::{Location, Status, TraceLog, ValidationError};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    auth::Access,
     body::{self, Checked, at, fault},
     error::ApiError,
     state::AppState,
@@ -63,6 +64,7 @@ impl Checked for Search {
 /// Searches names, inputs, outputs, errors and metadata.
 pub(super) async fn find(
     State(state): State<AppState>,
+    access: Access,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Found>, ApiError> {
@@ -70,8 +72,9 @@ pub(super) async fn find(
     let query = TextQuery::parse(&search.query).map_err(|error: TextQueryError| {
         vec![fault(vec!["body".into(), "query".into()], "value_error", error.to_string())]
     })?;
-    let mut scope = Scope::default();
+    let mut scope = access.to_see();
     if let Some(name) = &search.project_name {
+        access.check_name(name)?;
         let Some(project) = state.catalog.find_project(name).await? else {
             return Ok(Json(Found { results: Vec::new(), next: None }));
         };

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::stream;
 use crate::{
+    auth::Access,
     body::{self, fault},
     error::ApiError,
     ingest::{self, Rules},
@@ -30,6 +31,7 @@ pub(super) struct Stored {
 /// Stores a log, or merges it with what is known of it. Answers when it is on disk.
 pub(super) async fn create(
     State(state): State<AppState>,
+    access: Access,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Stored>, ApiError> {
@@ -37,29 +39,32 @@ pub(super) async fn create(
     let rules = Rules::of(&state.config);
     let log = body::apart(bytes.len(), move || Ok(ingest::log(&bytes, &["body".into()], rules)?)).await?;
     let trace_id = log.trace_id.clone();
-    commit(&state, trace_id, vec![Patch::Post(Box::new(log))]).await
+    commit(&state, trace_id, vec![access.post(log)?]).await
 }
 
 /// Stores a run of LangChain and those below it as logs. Answers, as for a log, for the run itself.
 pub(super) async fn create_langchain(
     State(state): State<AppState>,
+    access: Access,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Stored>, ApiError> {
     let logs = langchain::logs(body::read(&state, &headers, body).await?);
     let trace_id = logs.first().map(|log| log.trace_id.clone()).unwrap_or_default();
-    commit(&state, trace_id, logs.into_iter().map(|log| Patch::Post(Box::new(log))).collect()).await
+    let patches = logs.into_iter().map(|log| access.post(log)).collect::<Result<_, _>>()?;
+    commit(&state, trace_id, patches).await
 }
 
 /// Changes fields of a log, which need not be stored yet.
 pub(super) async fn update(
     State(state): State<AppState>,
+    access: Access,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Stored>, ApiError> {
     let update: UpdateLog = body::read(&state, &headers, body).await?;
     let trace_id = update.trace_id.clone();
-    commit(&state, trace_id, vec![Patch::Put(update)]).await
+    commit(&state, trace_id, vec![access.put(update)]).await
 }
 
 /// Applies the patches and says what became of the first.
@@ -76,12 +81,13 @@ pub(super) async fn commit(state: &AppState, trace_id: String, patches: Vec<Patc
 /// A log with all that lies below it; `null` when there is none.
 pub(super) async fn read(
     State(state): State<AppState>,
+    access: Access,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let Path(trace_id) = path.map_err(|rejection| {
         vec![fault(vec!["path".into(), "trace_id".into()], "string_unicode", rejection.body_text())]
     })?;
-    Ok(match state.logs.tree(&trace_id).await? {
+    Ok(match state.logs.tree_in(&access.to_see(), &trace_id).await? {
         None => Json(()).into_response(),
         Some(tree) => stream::json(move |out| Ok(tree.write_json(&mut out.text)?)),
     })

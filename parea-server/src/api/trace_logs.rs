@@ -9,15 +9,21 @@ use parea_types::{PaginatedTraceLogs, QueryParamsPagination, Timestamp, TraceLog
 use tokio::runtime::Handle;
 
 use super::stream;
-use crate::{body, error::ApiError, state::AppState};
+use crate::{auth::Access, body, error::ApiError, state::AppState};
 
 /// How many logs are asked of the store at once: pages may have 100,000. It answers with fewer where they are large.
 const STEP: u32 = 2000;
 
 /// Logs of a project, newest start first.
-pub(super) async fn list(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Result<Response, ApiError> {
+pub(super) async fn list(
+    State(state): State<AppState>,
+    access: Access,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
     let query: QueryParamsPagination = body::read(&state, &headers, body).await?;
     let filter = Filter::from_parea(&query.filter())?;
+    access.check_name(&query.project_name)?;
     let Some(project) = state.catalog.find_project(&query.project_name).await? else {
         return Ok(page(&query, 0, None));
     };

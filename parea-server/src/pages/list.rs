@@ -20,7 +20,7 @@ use super::{
     moment::{self, Moment},
     trace,
 };
-use crate::state::AppState;
+use crate::{auth::Access, state::AppState};
 
 /// Traces on one page.
 const LIMIT: u32 = 50;
@@ -93,18 +93,23 @@ impl ListQuery {
 /// `GET /`
 pub(super) async fn show(
     State(state): State<AppState>,
+    access: Access,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Html<String>, Failure> {
     let query = ListQuery::parse(query.as_deref().unwrap_or_default());
-    let projects = state.catalog.projects().await?;
+    let mut projects = state.catalog.projects().await?;
+    projects.retain(|project| access.has_uuid(&project.uuid));
     let now = moment::now();
     let chosen = query.project.as_deref().map(|name| projects.iter().find(|project| project.name == name));
     let unknown_project = matches!(chosen, Some(None));
     let page = if unknown_project {
         Page { rows: Vec::new(), next: None }
     } else {
-        let scope = Scope { project: chosen.flatten().map(|project| project.uuid.clone()) };
+        let scope = match chosen.flatten() {
+            Some(project) => Scope { project: Some(project.uuid.clone()) },
+            None => access.to_see(),
+        };
         let started_from = query.range.and_then(|range| range.from(now));
         let filter = LogFilter { status: query.status, started_from, ..LogFilter::default() };
         let after = query.after.clone().map_or(After::Start, After::Cursor);

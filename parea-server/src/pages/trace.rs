@@ -20,7 +20,7 @@ use super::{
     tree::{self, DEEPEST, Kind, Node},
     waterfall::{self, Axis, Bar, Tick},
 };
-use crate::state::AppState;
+use crate::{auth::Access, state::AppState};
 
 /// Rows of a tree that are sent at once; browsers stay quick with as many.
 const ROWS: usize = 2_000;
@@ -138,12 +138,13 @@ impl Selection {
 /// `GET /traces/{root_trace_id}`
 pub(super) async fn show(
     State(state): State<AppState>,
+    access: Access,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
-    let logs = state.logs.trace(&id).await?;
+    let logs = state.logs.trace_in(&access.to_see(), &id).await?;
     if logs.is_empty() {
-        return elsewhere(&state, id).await;
+        return elsewhere(&state, &access, id).await;
     }
     let selection = Selection::parse(query.as_deref().unwrap_or_default());
     let now = moment::now();
@@ -193,8 +194,8 @@ pub(super) async fn show(
 }
 
 /// Any span's id leads to its trace.
-async fn elsewhere(state: &AppState, id: String) -> Result<Response, Failure> {
-    let tree = state.logs.tree(&id).await?;
+async fn elsewhere(state: &AppState, access: &Access, id: String) -> Result<Response, Failure> {
+    let tree = state.logs.tree_in(&access.to_see(), &id).await?;
     match tree.as_ref().and_then(|tree| tree.log.root_trace_id.as_deref()).filter(|root| *root != id) {
         Some(root) => Ok(Redirect::temporary(&url(root, Some(&id))).into_response()),
         None => Err(Failure::NoTrace(id)),

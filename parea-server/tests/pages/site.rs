@@ -30,7 +30,14 @@ impl Site {
     pub(crate) async fn send(&self, logs: &[Value]) {
         for logs in logs.chunks(1_000) {
             let batch = format!("{}/api/parea/v1/trace_logs", self.url());
-            let answer = self.http.post(batch).body(json!(logs).to_string()).send().await.unwrap();
+            let answer = self
+                .http
+                .post(batch)
+                .header("content-type", "application/json")
+                .body(json!(logs).to_string())
+                .send()
+                .await
+                .unwrap();
             let answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
             assert_eq!(answer["accepted"], logs.len(), "{answer}");
         }

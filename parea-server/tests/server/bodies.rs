@@ -16,7 +16,7 @@ use crate::client::{Client, Local, log};
 fn exchange(local: &Local, head: &str, body: impl Iterator<Item = Vec<u8>>) -> (String, Value) {
     let mut stream = TcpStream::connect(local.handle.local_addr()).unwrap();
     stream
-        .write_all(format!("POST /api/parea/v1/trace_log HTTP/1.1\r\nhost: localhost\r\n{head}\r\n\r\n").as_bytes())
+        .write_all(format!("POST /api/parea/v1/trace_log HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{head}\r\n\r\n").as_bytes())
         .unwrap();
     for piece in body {
         stream.write_all(&piece).unwrap();
@@ -89,7 +89,7 @@ async fn a_client_that_goes_away_in_the_midst_disturbs_nobody() {
     let local = Local::start().await;
     for head in [
         "",
-        "POST /api/parea/v1/trace_log HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{\"trace",
+        "POST /api/parea/v1/trace_log HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"trace",
         "\0\u{1}\r\n\r\n",
     ] {
         let mut stream = TcpStream::connect(local.handle.local_addr()).unwrap();

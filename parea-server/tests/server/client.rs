@@ -21,7 +21,15 @@ impl Local {
 
     /// On a free port and a fresh folder, whatever the configuration says.
     pub(crate) async fn with(config: Config) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::open(tempfile::tempdir().unwrap(), config).await
+    }
+
+    /// On a folder that has something in it already.
+    pub(crate) async fn on(folder: tempfile::TempDir) -> Self {
+        Self::open(folder, Config::default()).await
+    }
+
+    async fn open(folder: tempfile::TempDir, config: Config) -> Self {
         let listen = ([127, 0, 0, 1], 0).into();
         let config = Config { listen, data: folder.path().to_owned(), ..config };
         let handle = Server::bind(config).await.unwrap().spawn();
@@ -55,7 +63,9 @@ impl Client {
     }
 
     pub(crate) fn request(&self, method: &str, operation: &str) -> reqwest::RequestBuilder {
-        self.http.request(method.parse().unwrap(), format!("{}{operation}", self.base))
+        let request = self.http.request(method.parse().unwrap(), format!("{}{operation}", self.base));
+        // A server without a key demands it.
+        request.header("content-type", "application/json")
     }
 
     /// `None` when the connection failed: the server is gone, or did not answer.

@@ -138,7 +138,7 @@ async fn a_request_waits_for_its_turn_and_not_for_ever() {
     let local = Local::with(config).await;
     // Takes the one place, and never sends its body.
     let mut idle = TcpStream::connect(local.handle.local_addr()).unwrap();
-    let head = "POST /api/parea/v1/trace_log HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n";
+    let head = "POST /api/parea/v1/trace_log HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n";
     idle.write_all(head.as_bytes()).unwrap();
     let given_up = tokio::task::spawn_blocking(move || {
         let mut answer = [0; 1024];

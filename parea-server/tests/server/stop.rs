@@ -49,7 +49,7 @@ fn half_a_request(server: &Process, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).unwrap();
     let length = body.len();
     let head = format!(
-        "POST /api/parea/v1/trace_log HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\r\n"
+        "POST /api/parea/v1/trace_log HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();
     // The server has begun with it.

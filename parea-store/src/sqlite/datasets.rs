@@ -8,12 +8,13 @@ use parea_types::{
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::ingest::damaged;
+use super::{ingest::damaged, scope::Within};
 use crate::{DatasetKey, StoreError, row};
 
 /// Makes a dataset. Its rows may leave columns out, but name no others.
 pub(super) fn create(
     conn: &Connection,
+    within: Within,
     request: &CreateTestCaseCollectionRequest,
 ) -> rusqlite::Result<Result<CreateTestCaseCollectionResponse, StoreError>> {
     let columns = &request.column_names;
@@ -23,17 +24,27 @@ pub(super) fn create(
         }
     }
     let now = now();
-    let id = insert(conn, &request.name, columns, now)?;
+    let id = insert(conn, within, &request.name, columns, now)?;
     let test_case_ids = insert_cases(conn, id, &request.test_cases)?;
     Ok(Ok(CreateTestCaseCollectionResponse { id, last_updated_at: now, test_case_ids }))
 }
 
 /// Adds rows, to a new dataset if there is none of that name. They must have the dataset's columns; those of one
 /// that has none yet are the first row's.
-pub(super) fn add(conn: &Connection, request: &CreateTestCases) -> rusqlite::Result<Result<Vec<i64>, StoreError>> {
+pub(super) fn add(
+    conn: &Connection,
+    within: Within,
+    request: &CreateTestCases,
+) -> rusqlite::Result<Result<Vec<i64>, StoreError>> {
     let name = request.name.as_deref().unwrap_or_default();
     let key = request.id.map_or_else(|| DatasetKey::Name(name.to_owned()), DatasetKey::Id);
-    let known = find(conn, &key)?;
+    // A name that only a dataset of all projects has is free in each.
+    let known = find(conn, within, &key)?.filter(|known| known.may_change(within) || matches!(key, DatasetKey::Id(_)));
+    if let Some(known) = &known
+        && !known.may_change(within)
+    {
+        return Ok(Err(shared(known)));
+    }
     let mut columns = match (&known, &key) {
         (Some(dataset), _) => dataset.columns()?,
         (None, DatasetKey::Id(id)) => return Ok(Err(StoreError::Unknown(format!("there is no dataset {id}")))),
@@ -58,7 +69,7 @@ pub(super) fn add(conn: &Connection, request: &CreateTestCases) -> rusqlite::Res
     let now = now();
     let id =
         match known {
-            None => insert(conn, name, &columns, now)?,
+            None => insert(conn, within, name, &columns, now)?,
             Some(dataset) => {
                 conn.prepare_cached("UPDATE dataset SET columns = ?2, updated = ?3 WHERE id = ?1")?
                     .execute(params![dataset.id, row::json(&columns), now.micros()])?;
@@ -71,12 +82,18 @@ pub(super) fn add(conn: &Connection, request: &CreateTestCases) -> rusqlite::Res
 /// Changes what is set of a row: columns that are named, the target, all tags.
 pub(super) fn update(
     conn: &Connection,
+    within: Within,
     dataset: i64,
     case: i64,
     change: &UpdateTestCasePublicRequest,
 ) -> rusqlite::Result<Result<(), StoreError>> {
     let unknown = |what: String| Ok(Err(StoreError::Unknown(format!("there is no {what}"))));
-    let Some(stored) = find(conn, &DatasetKey::Id(dataset))? else { return unknown(format!("dataset {dataset}")) };
+    let Some(stored) = find(conn, within, &DatasetKey::Id(dataset))? else {
+        return unknown(format!("dataset {dataset}"));
+    };
+    if !stored.may_change(within) {
+        return Ok(Err(shared(&stored)));
+    }
     let json: Option<String> = conn
         .prepare_cached("SELECT inputs FROM test_case WHERE id = ?2 AND dataset = ?1")?
         .query_row([dataset, case], |row| row.get(0))
@@ -98,8 +115,12 @@ pub(super) fn update(
 }
 
 /// A dataset with all its rows.
-pub(super) fn read(conn: &Connection, key: &DatasetKey) -> rusqlite::Result<Option<GetTestCaseCollectionResponse>> {
-    let Some(dataset) = find(conn, key)? else { return Ok(None) };
+pub(super) fn read(
+    conn: &Connection,
+    within: Within,
+    key: &DatasetKey,
+) -> rusqlite::Result<Option<GetTestCaseCollectionResponse>> {
+    let Some(dataset) = find(conn, within, key)? else { return Ok(None) };
     let mut test_cases = BTreeMap::new();
     let mut find =
         conn.prepare_cached("SELECT id, inputs, target, tags FROM test_case WHERE dataset = ?1 ORDER BY id")?;
@@ -125,6 +146,8 @@ pub(super) fn read(conn: &Connection, key: &DatasetKey) -> rusqlite::Result<Opti
 
 struct Dataset {
     id: i64,
+    /// `None` for one that all projects share.
+    project: Option<i64>,
     name: String,
     /// JSON.
     columns: String,
@@ -132,31 +155,61 @@ struct Dataset {
     updated: Timestamp,
 }
 
+/// Why a dataset of all projects is not changed by one of them.
+fn shared(dataset: &Dataset) -> StoreError {
+    StoreError::Unknown(format!(
+        "the dataset {} belongs to all projects: a key of one project may read it, not change it",
+        dataset.id
+    ))
+}
+
 impl Dataset {
+    fn may_change(&self, within: Within) -> bool {
+        within == Within::All || self.project.is_some_and(|project| within.has(project))
+    }
+
     fn columns(&self) -> rusqlite::Result<Vec<String>> {
         serde_json::from_str(&self.columns).map_err(damaged)
     }
 }
 
-/// Of several with one name the newest.
-fn find(conn: &Connection, key: &DatasetKey) -> rusqlite::Result<Option<Dataset>> {
-    const COLUMNS: &str = "SELECT id, name, columns, created, updated FROM dataset";
+/// Of several with one name the newest, those of the project before those of all.
+fn find(conn: &Connection, within: Within, key: &DatasetKey) -> rusqlite::Result<Option<Dataset>> {
+    const COLUMNS: &str = "SELECT id, name, columns, created, updated, project FROM dataset";
+    let seen = match within {
+        Within::All => String::new(),
+        Within::Project(project) => format!(" AND ifnull(project, {project}) = {project}"),
+        Within::Nothing => " AND project IS NULL".to_owned(),
+    };
     let read = |row: &rusqlite::Row<'_>| {
         let time = |column| row.get(column).map(|micros| Timestamp::from_micros(micros).unwrap_or_default());
-        Ok(Dataset { id: row.get(0)?, name: row.get(1)?, columns: row.get(2)?, created: time(3)?, updated: time(4)? })
+        Ok(Dataset {
+            id: row.get(0)?,
+            project: row.get(5)?,
+            name: row.get(1)?,
+            columns: row.get(2)?,
+            created: time(3)?,
+            updated: time(4)?,
+        })
     };
     match key {
-        DatasetKey::Id(id) => conn.prepare_cached(&format!("{COLUMNS} WHERE id = ?1"))?.query_row([id], read),
+        DatasetKey::Id(id) => conn.prepare_cached(&format!("{COLUMNS} WHERE id = ?1{seen}"))?.query_row([id], read),
         DatasetKey::Name(name) => {
-            conn.prepare_cached(&format!("{COLUMNS} WHERE name = ?1 ORDER BY id DESC LIMIT 1"))?.query_row([name], read)
+            let first = if within == Within::All { "" } else { "project IS NULL, " };
+            let sql = format!("{COLUMNS} WHERE name = ?1{seen} ORDER BY {first}id DESC LIMIT 1");
+            conn.prepare_cached(&sql)?.query_row([name], read)
         }
     }
     .optional()
 }
 
-fn insert(conn: &Connection, name: &str, columns: &[String], now: Timestamp) -> rusqlite::Result<i64> {
-    conn.prepare_cached("INSERT INTO dataset (name, columns, created, updated) VALUES (?1, ?2, ?3, ?3)")?
-        .execute(params![name, row::json(columns), now.micros()])?;
+fn insert(conn: &Connection, within: Within, name: &str, columns: &[String], now: Timestamp) -> rusqlite::Result<i64> {
+    let project = match within {
+        Within::Project(project) => Some(project),
+        Within::All | Within::Nothing => None,
+    };
+    conn.prepare_cached("INSERT INTO dataset (name, columns, created, updated, project) VALUES (?1, ?2, ?3, ?3, ?4)")?
+        .execute(params![name, row::json(columns), now.micros(), project])?;
     Ok(conn.last_insert_rowid())
 }
 

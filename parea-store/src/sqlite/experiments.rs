@@ -11,7 +11,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, typ
 use super::{
     ingest::{Ingest, damaged},
     key::{Key, key},
-    rollup, trees,
+    rollup,
+    scope::Within,
+    trees,
     values::Blocks,
 };
 use crate::{Cursor, Page, StoreError, row};
@@ -93,13 +95,17 @@ fn free_name(conn: &Connection, project: i64, name: &str) -> rusqlite::Result<St
 /// Notes how a run ended.
 pub(super) fn finish(
     conn: &Connection,
+    within: Within,
     uuid: &str,
     status: ExperimentStatus,
     pinned: &[ExperimentPinnedStatistic],
 ) -> rusqlite::Result<Result<(), StoreError>> {
     let finite: Vec<_> = pinned.iter().filter(|figure| figure.value.is_finite()).collect();
     let found = conn
-        .prepare_cached("UPDATE experiment SET status = ?2, pinned = ?3 WHERE uuid = ?1")?
+        .prepare_cached(&format!(
+            "UPDATE experiment SET status = ?2, pinned = ?3 WHERE uuid = ?1{}",
+            within.and("project")
+        ))?
         .execute(params![uuid, status.as_str(), row::json(&finite)])?;
     let unknown = || StoreError::Unknown(format!("there is no experiment `{uuid}`; create it with `POST /experiment`"));
     Ok(if found == 0 { Err(unknown()) } else { Ok(()) })
@@ -112,12 +118,18 @@ impl Ingest<'_> {
             return Ok(());
         }
         let now = Timestamp::from(chrono::Utc::now()).micros();
-        self.conn
+        let noted = self
+            .conn
             .prepare_cached(
                 "INSERT INTO experiment (uuid, project, name, run_name, is_public, created, placeholder, named)
-                 VALUES (?1, ?2, ?1, ?1, 0, ?3, 1, 1) ON CONFLICT (uuid) DO UPDATE SET named = 1",
+                 VALUES (?1, ?2, ?1, ?1, 0, ?3, 1, 1)
+                 ON CONFLICT (uuid) DO UPDATE SET named = 1 WHERE project = excluded.project",
             )?
             .execute(params![uuid, project, now])?;
+        // Of another project: the run is not under way for that.
+        if noted == 0 {
+            return Ok(());
+        }
         if self.memory.experiments.len() >= KNOWN {
             self.memory.experiments.clear();
         }
@@ -127,7 +139,11 @@ impl Ingest<'_> {
 }
 
 /// Runs that fulfil all conditions, newest first.
-pub(super) fn list(conn: &Connection, wanted: &ListExperimentsRequest) -> rusqlite::Result<Vec<ExperimentWithStats>> {
+pub(super) fn list(
+    conn: &Connection,
+    within: Within,
+    wanted: &ListExperimentsRequest,
+) -> rusqlite::Result<Vec<ExperimentWithStats>> {
     let texts = [
         (&wanted.project_name, "project.name = ?"),
         (&wanted.experiment_name_filter, "instr(experiment.name, ?)"),
@@ -149,8 +165,9 @@ pub(super) fn list(conn: &Connection, wanted: &ListExperimentsRequest) -> rusqli
         "SELECT experiment.uuid, project.uuid, experiment.name, run_name, is_public, metadata, experiment.created,
             named, status, pinned
          FROM experiment JOIN project ON project.id = experiment.project
-         WHERE {} ORDER BY experiment.created DESC, experiment.id DESC",
-        conditions.join(" AND ")
+         WHERE {}{} ORDER BY experiment.created DESC, experiment.id DESC",
+        conditions.join(" AND "),
+        within.and("experiment.project")
     );
     let mut runs: Vec<ExperimentWithStats> =
         conn.prepare_cached(&sql)?.query_map(params_from_iter(values), read)?.collect::<Result<_, _>>()?;
@@ -193,13 +210,13 @@ fn has_all(metadata: Option<&BTreeMap<String, String>>, pairs: &serde_json::Map<
 }
 
 /// Number of roots of each run.
-pub(super) fn sizes(conn: &Connection, uuids: &[String]) -> rusqlite::Result<Vec<u64>> {
-    let mut count = conn.prepare_cached(&format!("SELECT count(*) {ROOTS}"))?;
+pub(super) fn sizes(conn: &Connection, within: Within, uuids: &[String]) -> rusqlite::Result<Vec<u64>> {
+    let mut count = conn.prepare_cached(&format!("SELECT count(*) {ROOTS}{}", within.and("log.project")))?;
     uuids.iter().map(|uuid| count.query_row([uuid], |row| row.get(0))).collect()
 }
 
 /// The figures of each trace of a run, oldest first.
-pub(super) fn stats(conn: &Connection, uuid: &str) -> rusqlite::Result<Vec<TraceStats>> {
+pub(super) fn stats(conn: &Connection, within: Within, uuid: &str) -> rusqlite::Result<Vec<TraceStats>> {
     let sql = format!("SELECT project, trace_id {ROOTS} ORDER BY started, trace_id");
     let roots: Vec<(i64, String)> = conn
         .prepare_cached(&sql)?
@@ -209,7 +226,7 @@ pub(super) fn stats(conn: &Connection, uuid: &str) -> rusqlite::Result<Vec<Trace
         "SELECT latency, input_tokens, output_tokens, total_tokens, cost FROM trace WHERE root = ?2 AND project = ?1",
     )?;
     let mut all = Vec::with_capacity(roots.len());
-    for (project, trace_id) in roots {
+    for (project, trace_id) in roots.into_iter().filter(|(project, _)| within.has(*project)) {
         let sums = find.query_row(params![project, key(&trace_id)], |row| {
             let latency: Option<f64> = row.get(0)?;
             Ok(TraceStats {
@@ -249,11 +266,12 @@ fn scores(conn: &Connection, project: i64, root: &str) -> rusqlite::Result<Vec<E
 /// A page of a run's roots with their trees, oldest first.
 pub(super) fn page(
     conn: &Connection,
+    within: Within,
     uuid: &str,
     after: Option<&Cursor>,
     limit: u32,
 ) -> rusqlite::Result<Page<TraceLogTree>> {
-    let sql = format!("SELECT project, trace_id, started {ROOTS} {BEHIND}");
+    let sql = format!("SELECT project, trace_id, started {ROOTS}{} {BEHIND}", within.and("log.project"));
     let (started, id) = after.map_or((i64::MIN, ""), |cursor| (cursor.started.micros(), cursor.id.as_str()));
     let mut roots: Vec<(i64, String, i64)> = conn
         .prepare_cached(&sql)?

@@ -145,7 +145,7 @@ impl<'a> Ingest<'a> {
         let arrival = self.memory.arrivals;
         match patch {
             Prepared::Post(post) => self.post(post, arrival),
-            Prepared::Put(update) => self.put(update, arrival),
+            Prepared::Put(update, project) => self.put(update, project.as_deref(), arrival),
         }
     }
 
@@ -183,10 +183,10 @@ impl<'a> Ingest<'a> {
             return Ok(Outcome::Unchanged);
         }
         if self.is_left_out(project, &post.facts.row)? {
-            self.take_pending(trace_id)?;
+            self.take_pending(trace_id, project)?;
             return Ok(Outcome::Unchanged);
         }
-        match self.take_pending(trace_id)? {
+        match self.take_pending(trace_id, project)? {
             None => {
                 let id = arrival as i64;
                 let block = self.block;
@@ -208,14 +208,16 @@ impl<'a> Ingest<'a> {
         }
     }
 
-    fn put(&mut self, update: &Update, arrival: u64) -> rusqlite::Result<Outcome> {
-        let stored = self.stored("trace_id = ?1", [key(&update.trace_id)])?;
+    fn put(&mut self, update: &Update, project: Option<&str>, arrival: u64) -> rusqlite::Result<Outcome> {
+        let project = project.map(|uuid| self.project_of(Some(uuid), None)).transpose()?;
+        let mut stored = self.stored("trace_id = ?1", [key(&update.trace_id)])?;
+        stored.retain(|stored| project.is_none_or(|project| stored.project == project));
         let said = update.cells(arrival);
         if stored.is_empty() {
-            if self.is_erased(None, &[&update.trace_id])? {
+            if self.is_erased(project, &[&update.trace_id])? {
                 return Ok(Outcome::Unchanged);
             }
-            return self.postpone(&update.trace_id, said, arrival);
+            return self.postpone(&update.trace_id, project.unwrap_or(pending::ANY), said, arrival);
         }
         let mut outcome = Outcome::Unchanged;
         for stored in stored {

@@ -48,7 +48,8 @@ pub(super) struct Batch {
 #[derive(Debug)]
 pub(super) enum Prepared {
     Post(Box<Post>),
-    Put(merge::Update),
+    /// With the uuid of the project whose log alone is meant.
+    Put(merge::Update, Option<String>),
 }
 
 /// A log that was sent.
@@ -92,7 +93,10 @@ impl Batch {
             for patch in patches.by_ref().take(SIZE) {
                 match patch {
                     Patch::Post(log) => batch.patches.push(Prepared::post(*log, is_enough.then_some(&mut pieces))),
-                    Patch::Put(update) => batch.patches.push(Prepared::Put(merge::Update::check(update)?)),
+                    Patch::Put(update) => batch.patches.push(Prepared::Put(merge::Update::check(update)?, None)),
+                    Patch::PutIn(project, update) => {
+                        batch.patches.push(Prepared::Put(merge::Update::check(update)?, Some(project)));
+                    }
                 }
             }
             batch.packed.push(if is_enough { pack(&batch.patches[begun..], &pieces) } else { None });
@@ -140,7 +144,7 @@ impl Work {
             Self::Commit { batch: Batch { patches, .. }, .. } => {
                 let bytes = patches.iter().map(|patch| match patch {
                     Prepared::Post(post) => post.json.len(),
-                    Prepared::Put(_) => 1024,
+                    Prepared::Put(..) => 1024,
                 });
                 (patches.len(), bytes.sum())
             }

@@ -18,6 +18,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { sql: concat!(include_str!("schema_blocks.sql"), include_str!("schema_words.sql")), fill: None },
     Migration { sql: include_str!("schema_keys.sql"), fill: None },
     Migration { sql: include_str!("schema_erased.sql"), fill: None },
+    Migration { sql: include_str!("schema_scopes.sql"), fill: None },
 ];
 
 /// One step.

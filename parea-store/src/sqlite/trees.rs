@@ -103,7 +103,11 @@ pub(super) fn trace(conn: &Connection, root: &str) -> rusqlite::Result<Vec<Trace
         .prepare_cached("SELECT project FROM trace WHERE root = ?1 ORDER BY id DESC LIMIT 1")?
         .query_row([key(root)], |row| row.get(0))
         .optional()?;
-    let Some(project) = project else { return Ok(Vec::new()) };
+    project.map_or_else(|| Ok(Vec::new()), |project| whole(conn, project, root))
+}
+
+/// The same in one project.
+pub(super) fn whole(conn: &Connection, project: i64, root: &str) -> rusqlite::Result<Vec<TraceLog>> {
     let mut logs = logs(conn, &Blocks::default(), &format!("{LOG} {TRACE}"), params![project, key(root)], &mut 0)?;
     logs.sort_by(tree::in_order);
     for log in &mut logs {
