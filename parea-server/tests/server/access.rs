@@ -78,7 +78,7 @@ impl Shared {
     }
 }
 
-fn log(id: &str, project: Value) -> Value {
+fn log(id: &str, project: &Value) -> Value {
     let mut log = json!({ "trace_id": id, "start_timestamp": "2024-05-30 13:48:34" });
     log.as_object_mut().unwrap().extend(project.as_object().unwrap().clone());
     log
@@ -96,8 +96,8 @@ async fn no_operation_reaches_another_project_by_an_id() {
     let by_name = json!({ "project_name": "a" });
     // What must be refused, or answered as if there were nothing.
     let calls: Vec<(&str, String, Value, u16, Value)> = vec![
-        ("POST", "/trace_log".into(), log("root", by_uuid.clone()), 403, Value::Null),
-        ("POST", "/trace_log".into(), log("root", by_name.clone()), 403, Value::Null),
+        ("POST", "/trace_log".into(), log("root", &by_uuid), 403, Value::Null),
+        ("POST", "/trace_log".into(), log("root", &by_name), 403, Value::Null),
         ("PUT", "/trace_log".into(), update("root"), 200, json!({ "outcome": "created" })),
         ("PUT", "/trace_log".into(), update("child"), 200, json!({ "outcome": "created" })),
         ("POST", "/trace_log/langchain".into(), langchain, 403, Value::Null),
@@ -130,7 +130,7 @@ async fn no_operation_reaches_another_project_by_an_id() {
         (
             "POST",
             "/trace_logs".into(),
-            json!([log("root", by_uuid), log("mine", json!({ "project_name": "b" }))]),
+            json!([log("root", &by_uuid), log("mine", &json!({ "project_name": "b" }))]),
             200,
             json!({ "accepted": 1 }),
         ),
@@ -151,9 +151,9 @@ async fn no_operation_reaches_another_project_by_an_id() {
         }
     }
     // A log of b's that bears the same id, hangs below a's, and names a's run: each sees its own.
-    let mut same = log("root", json!({ "project_name": "b", "experiment_uuid": run, "output": "of b" }));
+    let mut same = log("root", &json!({ "project_name": "b", "experiment_uuid": run, "output": "of b" }));
     assert_eq!(shared.ask(&shared.b, "POST", "/trace_log", &same).await.0, 200);
-    same = log("spy", json!({ "project_name": "b", "parent_trace_id": "child", "root_trace_id": "root" }));
+    same = log("spy", &json!({ "project_name": "b", "parent_trace_id": "child", "root_trace_id": "root" }));
     assert_eq!(shared.ask(&shared.b, "POST", "/trace_log", &same).await.0, 200);
     let (_, theirs) = shared.ask(&shared.b, "GET", "/trace_log/root", &Value::Null).await;
     assert_eq!(theirs["output"], "overwritten", "b's own update waited for b's own log");
@@ -198,7 +198,7 @@ async fn state(shared: &Shared) -> Vec<Value> {
 async fn a_scope_allows_what_it_says_and_no_more() {
     let shared = Shared::start().await;
     let writes = [
-        ("POST", "/trace_log", log("x", json!({ "project_name": "a" }))),
+        ("POST", "/trace_log", log("x", &json!({ "project_name": "a" }))),
         ("PUT", "/trace_log", json!({ "trace_id": "root", "field_name_to_value_map": {} })),
         ("POST", "/trace_logs", json!([])),
         ("POST", "/feedback", json!({ "trace_id": "root", "score": 1 })),
@@ -229,7 +229,7 @@ async fn a_scope_allows_what_it_says_and_no_more() {
 #[tokio::test]
 async fn a_server_without_a_key_takes_only_what_says_that_it_is_json() {
     let local = Local::start().await;
-    let body = log("a", json!({ "project_name": "p" })).to_string();
+    let body = log("a", &json!({ "project_name": "p" })).to_string();
     let send = async |kind: Option<&str>| {
         let url = format!("{}/api/parea/v1/trace_log", local.handle.url());
         let request = crate::http::client().post(url).body(body.clone());
