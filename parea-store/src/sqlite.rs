@@ -2,6 +2,7 @@
 
 mod block;
 mod check;
+mod copy;
 mod datasets;
 mod erase;
 mod experiments;
@@ -23,7 +24,9 @@ mod pending;
 mod plan;
 mod projects;
 mod readers;
+mod removal;
 mod repair;
+mod retain;
 mod rollup;
 mod sampling;
 mod schema;
@@ -32,6 +35,7 @@ mod search;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod tidy;
 mod trees;
 mod values;
 mod varint;
@@ -57,6 +61,7 @@ pub use self::{
     erase::Erasure,
     export::{Exported, StoreFile},
     open::OpenError,
+    retain::{Retained, Retention},
 };
 use self::{job::Work, open::Folder, readers::Readers, scope::Within};
 use crate::{

@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::Path;
+use std::{io::Read, path::Path};
 
-use parea_store::{
-    After, Count, Erasure, LogFilter, Logs, Outcome, Patch, Scope, SqliteStore, StoreFile, text::TextQuery,
-};
+use parea_store::{Count, Erasure, LogFilter, Logs, Outcome, Patch, Scope, SqliteStore, StoreFile, text::TextQuery};
 use serde_json::{Value, json};
 
 /// A span of one of many traces; those of `ada` say things that stand nowhere else.
@@ -48,36 +46,84 @@ async fn count(store: &SqliteStore) -> Count {
     store.count(&Scope::default(), &LogFilter::default(), 10_000).await.unwrap()
 }
 
-/// Whether some text stands anywhere in the folder's files or in its logs.
+/// Whether some text stands anywhere in the folder's files: as it is, in what any zstd frame in them holds, whole or cut
+/// off, or in its logs.
 fn says(folder: &Path, text: &str) -> bool {
+    let has = |bytes: &[u8]| memchr::memmem::find(bytes, text.as_bytes()).is_some();
     let files = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
-    let in_bytes = files.into_iter().any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()));
+    let in_bytes = files.into_iter().any(|bytes| {
+        let mut frames = memchr::memmem::find_iter(&bytes, b"\x28\xb5\x2f\xfd");
+        has(&bytes) || frames.any(|begin| has(&unpacked(&bytes[begin..])))
+    });
+    let conn = rusqlite::Connection::open(folder.join("parea.db")).unwrap();
+    let mut blocks = conn.prepare("SELECT data FROM block").unwrap();
+    let mut blocks = blocks.query([]).unwrap();
+    let mut in_blocks = false;
+    while let Some(row) = blocks.next().unwrap() {
+        in_blocks |= has(&unpacked(&row.get_ref(0).unwrap().as_blob().unwrap()[1..]));
+    }
     let logs = StoreFile::open(folder).unwrap().logs(0, 10_000).unwrap();
-    in_bytes || logs.iter().any(|exported| serde_json::to_string(&exported.log).unwrap().contains(text))
+    let in_logs = logs.iter().any(|exported| serde_json::to_string(&exported.log).unwrap().contains(text));
+    in_bytes || in_blocks || in_logs
+}
+
+/// What can be read of a frame.
+fn unpacked(frame: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    if let Ok(mut decoder) = zstd::stream::Decoder::new(frame) {
+        let mut part = [0; 4096];
+        while let Ok(length @ 1..) = decoder.read(&mut part) {
+            text.extend_from_slice(&part[..length]);
+        }
+    }
+    text
+}
+
+/// How many words lead to a block, by what the index says of each.
+fn leads(folder: &Path) -> i64 {
+    let conn = rusqlite::Connection::open(folder.join("parea.db")).unwrap();
+    let sql = "SELECT (SELECT total(length(hashes)) FROM word_list) + (SELECT total(length(data)) FROM posting)";
+    conn.query_row(sql, [], |row| row.get::<_, f64>(0)).unwrap() as i64
 }
 
 fn assert_sound(folder: &Path) {
     assert_eq!(StoreFile::open(folder).unwrap().check(10).unwrap(), [""; 0]);
 }
 
+async fn erase(store: &SqliteStore, what: Erasure) -> u64 {
+    store.erase(&what).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_user_is_forgotten_by_every_byte_and_stays_so() {
     let folder = tempfile::tempdir().unwrap();
     fill(folder.path()).await;
-    for text in ["ada-lovelace", "analytical", "difference"] {
+    let texts = ["ada-lovelace", "lovelace", "analytical", "difference", "00000046-0000-4000-8000-000000000002"];
+    for text in texts {
         assert!(says(folder.path(), text), "{text}");
     }
-    assert_eq!(SqliteStore::erase(folder.path(), &Erasure::User("ada-lovelace".to_owned())).unwrap(), 30);
-    for text in ["ada-lovelace", "lovelace", "analytical", "difference"] {
+    let before = leads(folder.path());
+    let store = SqliteStore::open(folder.path()).unwrap();
+    assert_eq!(erase(&store, Erasure::User("ada-lovelace".to_owned())).await, 30);
+    // As it is when the call returns, with the store still open.
+    for text in texts {
         assert!(!says(folder.path(), text), "{text}");
     }
+    assert!(
+        !holds(folder.path(), &[0x00, 0x00, 0x00, 0x46, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, 2]),
+        "the id as bytes"
+    );
+    assert!(leads(folder.path()) < before);
     assert_sound(folder.path());
 
-    let store = SqliteStore::open(folder.path()).unwrap();
     assert_eq!(count(&store).await, Count::Exact(270));
     let kept = TextQuery::parse("usual words 77").unwrap();
     let found = store.text(&Scope::default(), &kept, &LogFilter::default(), None, 10).await.unwrap();
     assert_eq!(found.rows.len(), 3);
+    // By parts of words, which are looked for among the spelled.
+    let part = TextQuery::parse("*sual*").unwrap();
+    let found = store.text(&Scope::default(), &part, &LogFilter::default(), None, 10).await.unwrap();
+    assert_eq!(found.rows.len(), 10);
     // What a client still has of it: the same again, more of it, and changes.
     let late = span(10, 7);
     let update = json!({"trace_id": span(90, 2)["trace_id"], "field_name_to_value_map": {"output": "analytical"}});
@@ -88,46 +134,63 @@ async fn a_user_is_forgotten_by_every_byte_and_stays_so() {
     assert!(!says(folder.path(), "analytical"));
 }
 
+/// Whether some bytes stand in the database.
+fn holds(folder: &Path, bytes: &[u8]) -> bool {
+    memchr::memmem::find(&std::fs::read(folder.join("parea.db")).unwrap(), bytes).is_some()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn others_write_and_read_while_a_user_is_erased() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path()).await;
+    let store = SqliteStore::open(folder.path()).unwrap();
+    let going_on = std::sync::Arc::new(());
+    let writer = tokio::spawn({
+        let (store, going_on) = (store.clone(), std::sync::Arc::clone(&going_on));
+        async move {
+            let mut number = 1_000;
+            while std::sync::Arc::strong_count(&going_on) > 2 || number < 1_100 {
+                // None of them is a multiple of ten, so none is Ada's.
+                number += if number % 10 == 9 { 2 } else { 1 };
+                let logs = (0..3).map(|place| post(&span(number, place))).collect();
+                store.commit(logs).await.unwrap();
+            }
+            number
+        }
+    });
+    let waiting = std::sync::Arc::clone(&going_on);
+    assert_eq!(erase(&store, Erasure::User("ada-lovelace".to_owned())).await, 30);
+    for text in ["ada-lovelace", "analytical", "difference"] {
+        assert!(!says(folder.path(), text), "{text}");
+    }
+    drop(waiting);
+    let last = writer.await.unwrap();
+    drop(going_on);
+    assert_sound(folder.path());
+    let root = span(last, 0)["trace_id"].as_str().unwrap().to_owned();
+    assert_eq!(store.trace(&root).await.unwrap().len(), 3);
+    // What was written while words were forgotten is found, by parts as well.
+    let part = TextQuery::parse(&format!("{last} *sua*")).unwrap();
+    let found = store.text(&Scope::default(), &part, &LogFilter::default(), None, 10).await.unwrap();
+    assert_eq!(found.rows.len(), 3);
+    store.close().await;
+    assert_sound(folder.path());
+}
+
 #[tokio::test]
 async fn a_trace_goes_as_a_whole_and_a_project_with_all_it_has() {
     let folder = tempfile::tempdir().unwrap();
     fill(folder.path()).await;
     let inner = span(33, 2)["trace_id"].as_str().unwrap().to_owned();
-    let erase = |what: &Erasure| SqliteStore::erase(folder.path(), what).unwrap();
-    assert_eq!(erase(&Erasure::Trace(inner.clone())), 3, "also by a log that is not its root");
-    assert_eq!(erase(&Erasure::Trace(inner)), 0);
-    assert_eq!(erase(&Erasure::Trace("unknown".to_owned())), 0);
-    assert_eq!(erase(&Erasure::Project("q".to_owned())), 24 * 3);
+    let store = SqliteStore::open(folder.path()).unwrap();
+    assert_eq!(erase(&store, Erasure::Trace(inner.clone())).await, 3, "also by a log that is not its root");
+    assert_eq!(erase(&store, Erasure::Trace(inner)).await, 0);
+    assert_eq!(erase(&store, Erasure::Trace("unknown".to_owned())).await, 0);
+    assert_eq!(erase(&store, Erasure::Project("q".to_owned())).await, 24 * 3);
+    store.close().await;
     assert_sound(folder.path());
     let store = SqliteStore::open(folder.path()).unwrap();
     assert_eq!(count(&store).await, Count::Exact(300 - 3 - 24 * 3));
     store.commit(vec![post(&span(1, 0))]).await.unwrap();
     assert_eq!(count(&store).await, Count::Exact(300 - 3 - 24 * 3), "its name is known, and so is the log");
-}
-
-#[tokio::test]
-async fn what_is_old_goes_unless_someone_may_come_back_to_it() {
-    let folder = tempfile::tempdir().unwrap();
-    fill(folder.path()).await;
-    {
-        let store = SqliteStore::open(folder.path()).unwrap();
-        let mut run = span(0, 1);
-        run["experiment_uuid"] = "e".into();
-        let judged = json!({"trace_id": span(30, 2)["trace_id"], "field_name_to_value_map": {"feedback_score": 0.0}});
-        let judged = Patch::Put(serde_json::from_value(judged).unwrap());
-        store.commit(vec![post(&run), judged]).await.unwrap();
-        store.close().await;
-    }
-    // Traces 0, 30, 60 and 90 are of the first of May.
-    let before = Erasure::Before("2024-05-02 00:00:00".parse().unwrap());
-    assert_eq!(SqliteStore::erase(folder.path(), &before).unwrap(), 6);
-    assert_sound(folder.path());
-    let store = SqliteStore::open(folder.path()).unwrap();
-    for (trace, is_kept) in [(0, true), (30, true), (60, false), (90, false), (1, true)] {
-        let root = span(trace, 0)["trace_id"].as_str().unwrap().to_owned();
-        assert_eq!(store.trace(&root).await.unwrap().len(), if is_kept { 3 } else { 0 }, "{trace}");
-    }
-    assert_eq!(store.commit(vec![post(&span(60, 0))]).await.unwrap().outcomes, [Outcome::Created], "it may come again");
-    let page = store.page(&Scope::default(), &LogFilter::default(), After::Start, 1000).await.unwrap();
-    assert_eq!(page.rows.len(), 295);
 }

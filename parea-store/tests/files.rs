@@ -61,3 +61,37 @@ async fn a_file_of_the_fourth_schema_is_brought_up_to_date() {
     store.close().await;
     assert_eq!(StoreFile::open(folder.path()).unwrap().check(10).unwrap(), [""; 0]);
 }
+
+/// Written by the last version that kept ids of what was erased in full.
+#[tokio::test]
+async fn what_a_file_of_the_seventh_schema_has_erased_stays_away() {
+    let folder = restored(include_bytes!("files/schema_7.db.zst"));
+    let store = SqliteStore::open(folder.path()).unwrap();
+    assert_eq!(StoreFile::open(folder.path()).unwrap().check(10).unwrap(), [""; 0]);
+    let everything = Scope::default();
+    let count = async || store.count(&everything, &LogFilter::default(), 1000).await.unwrap();
+    assert_eq!(count().await, Count::Exact(136));
+    let post = |id: &str, root: &str| {
+        let log = json!({ "trace_id": id, "root_trace_id": root, "project_name": "other", "start_timestamp": "2024-05-09 13:48:34" });
+        Patch::Post(Box::new(serde_json::from_value(log).unwrap()))
+    };
+    for patch in [post("trace-8-2", "trace-8"), post("trace-8", "trace-8"), post("new", "trace-8")] {
+        store.commit(vec![patch]).await.unwrap();
+    }
+    assert_eq!(count().await, Count::Exact(136));
+    for (words, id) in [
+        ("\"number77\"", "many-77"),
+        ("word5x2", "00000005-0000-4000-8000-000000000002"),
+        ("changed later", "trace-0-1"),
+    ] {
+        let query = TextQuery::parse(words).unwrap();
+        let found = store.text(&everything, &query, &LogFilter::default(), None, 10).await.unwrap();
+        let ids: Vec<&str> = found.rows.iter().map(|log| log.trace_id.as_str()).collect();
+        assert_eq!(ids, [id], "{words}");
+    }
+    store.close().await;
+    let conn = rusqlite::Connection::open(folder.path().join("parea.db")).unwrap();
+    let kept: i64 =
+        conn.query_row("SELECT count(*) FROM tombstone WHERE length(id) = 16", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 4);
+}

@@ -1,22 +1,24 @@
 //! Logs that are to be gone for good: from the tables, the indexes, the words, and from the file's unused parts.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
-use parea_types::{Timestamp, TraceLog};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use parea_types::TraceLog;
+use rusqlite::{Connection, OptionalExtension, params, types::Value};
+use sha2::{Digest, Sha256};
 
 use super::{
     SqliteStore,
-    ingest::{Ingest, Memory, damaged},
+    ingest::{Ingest, damaged},
+    job::Work,
     key::{Key, key},
-    open::{self, Folder, OpenError},
-    repair,
+    removal::{self, Trace},
+    terms::{self, Column, Word},
     values::{self, Blocks, Source},
 };
+use crate::StoreError;
 
 /// What is to go. Traces go as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Erasure {
     /// The trace that has a log of this id, in every project.
     Trace(String),
@@ -25,64 +27,91 @@ pub enum Erasure {
     /// All of a project: its logs, its runs of experiments, its figures. The name stays, so that clients who still have
     /// logs of it are known to send what was erased. Datasets belong to no project.
     Project(String),
-    /// Traces that started before this moment. Those of experiments stay, and those that people judged or commented;
-    /// and they may come again, for they are not erased but forgotten.
-    Before(Timestamp),
 }
 
-/// The logs of traces that started before `?1`.
-const OLD: &str = "(log.project, log.root) IN (SELECT project, root FROM trace WHERE started < ?1)";
+/// Logs that are removed in one transaction.
+const LOT: usize = 128;
 
-/// A trace by its project and root.
-type Trace = (i64, String);
+/// How often the write-ahead log is tried to be emptied while others read, and the pause in between.
+const TRIES: u32 = 600;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 
 impl SqliteStore {
-    /// Erases logs from a folder that no server holds, and answers how many. When this returns nothing of them is left
-    /// in the file, nor beside it; their ids alone are kept, so that they are not taken in again. Copies of the file
-    /// are not reached. The whole file is written anew, which takes some seconds for each hundred thousand logs.
-    pub fn erase(dir: &Path, what: &Erasure) -> Result<u64, OpenError> {
-        let folder = Folder::lock(dir)?;
-        let mut conn = open::writer(&folder.file)?;
-        erase(&mut conn, what).map_err(|error| open::refusal(&folder.file, &error))
+    /// Erases logs and answers how many. When this returns nothing of them is left in the file, nor beside it; hashes of
+    /// their ids alone are kept, so that they are not taken in again. Copies of the file are not reached. Done again after
+    /// it was broken off, it ends what was begun.
+    ///
+    /// Others work on meanwhile, but for the end, when the file is written anew without what was in its unused parts:
+    /// writes wait for that, about a second for each 100 MB.
+    pub async fn erase(&self, what: &Erasure) -> Result<u64, StoreError> {
+        // What comes later is new.
+        let until = self.read(removal::last).await?;
+        let sought = what.clone();
+        let traces = self.read(move |conn| find(conn, &sought, until)).await?;
+        let mut count = 0;
+        for trace in traces {
+            let id = if let Erasure::Trace(id) = what { Some(id.clone()) } else { None };
+            loop {
+                let (trace, id) = (trace.clone(), id.clone());
+                let gone = self.order(move |ingest| ingest.erase_some(&trace, id.as_deref(), until).map(Ok)).await?;
+                count += gone as u64;
+                if gone < LOT {
+                    break;
+                }
+            }
+        }
+        if let Erasure::Project(name) = what {
+            let name = name.clone();
+            self.order(move |ingest| ingest.erase_project(&name).map(Ok)).await?;
+        }
+        loop {
+            let orphans = self.read(orphans).await?;
+            if orphans.is_empty() {
+                break;
+            }
+            self.order(move |ingest| ingest.erase_words(&orphans).map(Ok)).await?;
+        }
+        self.tidy().await?;
+        self.scrub().await?;
+        Ok(count)
+    }
+
+    /// Writes the file anew without the pages and parts of pages that are no longer in use, and empties the write-ahead
+    /// log.
+    async fn scrub(&self) -> Result<(), StoreError> {
+        self.write(|reply| {
+            Work::alone(reply, |conn| {
+                conn.execute_batch("VACUUM")?;
+                Ok(())
+            })
+        })
+        .await?;
+        for _ in 0..TRIES {
+            let is_empty = self
+                .write(|reply| {
+                    Work::alone(reply, |conn| {
+                        // Without waiting for those who read: everyone else would wait too.
+                        conn.busy_timeout(std::time::Duration::ZERO)?;
+                        let busy = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+                        conn.busy_timeout(super::open::PATIENCE)?;
+                        Ok(busy? == 0)
+                    })
+                })
+                .await?;
+            if is_empty {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(StoreError::Engine(
+            "it is erased, but for the write-ahead log, which someone keeps reading: end long reads of the folder, such as \
+             a backup by another program, and do it again"
+                .to_owned(),
+        ))
     }
 }
 
-fn erase(conn: &mut Connection, what: &Erasure) -> rusqlite::Result<u64> {
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let traces = find(&tx, what)?;
-    let mut memory = Memory::default();
-    let mut ingest = Ingest::new(&tx, &mut memory)?;
-    let mut count = 0;
-    for (project, root) in &traces {
-        let gone = ingest.remove_logs(*project, root, "1")?;
-        count += gone.len() as u64;
-        if matches!(what, Erasure::Before(_)) {
-            continue;
-        }
-        for id in gone.iter().chain([root]) {
-            tx.prepare_cached("INSERT OR IGNORE INTO erased (id, project) VALUES (?1, ?2)")?
-                .execute(params![key(id), project])?;
-            tx.prepare_cached("DELETE FROM pending WHERE trace_id = ?1")?.execute([id])?;
-        }
-    }
-    ingest.finish()?;
-    if let Erasure::Project(name) = what {
-        let project: Option<i64> =
-            tx.query_row("SELECT id FROM project WHERE name = ?1", [name], |row| row.get(0)).optional()?;
-        for table in ["experiment", "loss", "unsampled"] {
-            tx.execute(&format!("DELETE FROM {table} WHERE project = ?1"), [project])?;
-        }
-    }
-    tx.execute_batch("DELETE FROM word WHERE id NOT IN (SELECT word FROM term UNION ALL SELECT word FROM score)")?;
-    repair::words(&tx)?;
-    tx.commit()?;
-    // Without the pages and the parts of pages that are no longer in use.
-    conn.execute_batch("VACUUM")?;
-    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    Ok(count)
-}
-
-fn find(conn: &Connection, what: &Erasure) -> rusqlite::Result<BTreeSet<Trace>> {
+fn find(conn: &Connection, what: &Erasure, until: i64) -> rusqlite::Result<BTreeSet<Trace>> {
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, Key>(1)?.0));
     match what {
         Erasure::Trace(id) => conn
@@ -90,43 +119,33 @@ fn find(conn: &Connection, what: &Erasure) -> rusqlite::Result<BTreeSet<Trace>> 
             .query_map([key(id)], read)?
             .collect(),
         Erasure::Project(name) => conn
-            .prepare("SELECT project, root FROM log WHERE project = (SELECT id FROM project WHERE name = ?1)")?
+            .prepare("SELECT project, root FROM trace WHERE project = (SELECT id FROM project WHERE name = ?1)")?
             .query_map([name], read)?
             .collect(),
-        Erasure::User(user) => having(conn, "1", [], |log| log.end_user_identifier.as_ref() == Some(user)),
-        Erasure::Before(moment) => {
-            let mut traces: BTreeSet<Trace> = conn
-                .prepare("SELECT project, root FROM trace WHERE started < ?1")?
-                .query_map([moment.micros()], read)?
-                .collect::<Result<_, _>>()?;
-            for kept in having(conn, OLD, [moment.micros()], is_kept)? {
-                traces.remove(&kept);
+        Erasure::User(user) => {
+            let word = Word::text(Column::User, "", user);
+            if !word.is_short() {
+                return having(conn, until, |log| log.end_user_identifier.as_ref() == Some(user));
             }
-            Ok(traces)
+            let sql = format!(
+                "SELECT project, root FROM log WHERE id IN (SELECT log FROM term WHERE word IN ({}))",
+                terms::WORDS_OF_ALL
+            );
+            conn.prepare(&sql)?.query_map(params![Column::User as i64, "", word.value], read)?.collect()
         }
     }
 }
 
-/// Whether someone may come back to it.
-fn is_kept(log: &TraceLog) -> bool {
-    log.experiment_uuid.is_some()
-        || log.annotations.is_some()
-        || log.feedback_score.is_some()
-        || log.comments.as_ref().is_some_and(|comments| !comments.is_empty())
-}
-
-/// Traces with such a log.
-fn having(
-    conn: &Connection,
-    condition: &str,
-    values: impl rusqlite::Params,
-    is_wanted: impl Fn(&TraceLog) -> bool,
-) -> rusqlite::Result<BTreeSet<Trace>> {
+/// Traces with such a log, by a look at each.
+fn having(conn: &Connection, until: i64, is_wanted: impl Fn(&TraceLog) -> bool) -> rusqlite::Result<BTreeSet<Trace>> {
     let blocks = Blocks::default();
-    let sql =
-        format!("SELECT {}, project, root FROM {} WHERE {condition} ORDER BY log.id", values::COLUMNS, values::SOURCES);
+    let sql = format!(
+        "SELECT {}, project, root FROM {} WHERE log.id <= ?1 ORDER BY log.id",
+        values::COLUMNS,
+        values::SOURCES
+    );
     let mut read = conn.prepare(&sql)?;
-    let mut rows = read.query(values)?;
+    let mut rows = read.query([until])?;
     let mut found = BTreeSet::new();
     while let Some(row) = rows.next()? {
         let value = Source::read(row)?.value(conn, &blocks)?;
@@ -138,21 +157,98 @@ fn having(
     Ok(found)
 }
 
-/// How many ids are kept of what was erased.
+/// A word as the file has it: field, key, value, project.
+type Spelt = (i64, String, Value, i64);
+
+/// Some of the words that no log has: values that were changed away.
+fn orphans(conn: &Connection) -> rusqlite::Result<Vec<Spelt>> {
+    conn.prepare(
+        "SELECT field, key, value, project FROM word WHERE NOT EXISTS (SELECT 1 FROM term WHERE term.word = word.id)
+         AND NOT EXISTS (SELECT 1 FROM score WHERE score.word = word.id) LIMIT 1000",
+    )?
+    .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+    .collect()
+}
+
+/// How many ids are kept of what was erased: whether any is.
 pub(super) fn count(conn: &Connection) -> rusqlite::Result<i64> {
-    conn.query_row("SELECT count(*) FROM (SELECT 1 FROM erased LIMIT 1)", [], |row| row.get(0))
+    conn.query_row("SELECT count(*) FROM (SELECT 1 FROM tombstone LIMIT 1)", [], |row| row.get(0))
+}
+
+/// What is kept of an id: nobody can tell from it what the id was, but by asking for that very id.
+fn tombstone(id: &str) -> [u8; 16] {
+    let mut kept = [0; 16];
+    kept.copy_from_slice(&Sha256::digest(id.as_bytes())[..16]);
+    kept
+}
+
+/// Brings over the ids that older files have in full.
+pub(super) fn bury(conn: &Connection) -> rusqlite::Result<()> {
+    let mut read = conn.prepare("SELECT id, project FROM erased")?;
+    let mut rows = read.query([])?;
+    while let Some(row) = rows.next()? {
+        let Key(id) = row.get(0)?;
+        conn.execute(
+            "INSERT OR IGNORE INTO tombstone (id, project) VALUES (?1, ?2)",
+            params![tombstone(&id), row.get::<_, i64>(1)?],
+        )?;
+    }
+    drop(rows);
+    drop(read);
+    conn.execute_batch("DROP TABLE erased")
 }
 
 impl Ingest<'_> {
+    /// Erases some logs of a trace, and has it stay away; `id` is one by which it was asked for.
+    fn erase_some(&mut self, trace: &Trace, id: Option<&str>, until: i64) -> rusqlite::Result<usize> {
+        let doomed = self.some_of(trace, until, LOT)?;
+        let ids = doomed.iter().map(|doomed| doomed.log.trace_id.as_str());
+        for id in ids.chain([trace.1.as_str()]).chain(id) {
+            self.conn
+                .prepare_cached("INSERT OR IGNORE INTO tombstone (id, project) VALUES (?1, ?2)")?
+                .execute(params![tombstone(id), trace.0])?;
+            let pending = self.conn.prepare_cached("DELETE FROM pending WHERE trace_id = ?1")?.execute([id])?;
+            self.memory.pending -= pending as i64;
+        }
+        self.memory.erased = 1;
+        self.remove(trace.0, &doomed)?;
+        Ok(doomed.len())
+    }
+
+    /// What a project has beside its logs.
+    fn erase_project(&mut self, name: &str) -> rusqlite::Result<()> {
+        let project: Option<i64> =
+            self.conn.query_row("SELECT id FROM project WHERE name = ?1", [name], |row| row.get(0)).optional()?;
+        for table in ["experiment", "loss", "unsampled"] {
+            self.conn.execute(&format!("DELETE FROM {table} WHERE project = ?1"), [project])?;
+        }
+        self.memory.experiments.clear();
+        self.memory.unsampled = super::sampling::count(self.conn)?;
+        Ok(())
+    }
+
+    fn erase_words(&mut self, words: &[Spelt]) -> rusqlite::Result<()> {
+        let mut erase = self.conn.prepare(
+            "DELETE FROM word WHERE field = ?1 AND key = ?2 AND value = ?3 AND project = ?4
+             AND NOT EXISTS (SELECT 1 FROM term WHERE term.word = word.id)
+             AND NOT EXISTS (SELECT 1 FROM score WHERE score.word = word.id)",
+        )?;
+        for (field, key, value, project) in words {
+            erase.execute(params![field, key, value, project])?;
+        }
+        self.memory.vocabulary.forget();
+        Ok(())
+    }
+
     /// Whether one of these ids was erased, in a project or in any.
     pub(super) fn is_erased(&self, project: Option<i64>, ids: &[&str]) -> rusqlite::Result<bool> {
         if self.memory.erased == 0 {
             return Ok(false);
         }
         let mut find =
-            self.conn.prepare_cached("SELECT 1 FROM erased WHERE id = ?1 AND (?2 IS NULL OR project = ?2)")?;
+            self.conn.prepare_cached("SELECT 1 FROM tombstone WHERE id = ?1 AND (?2 IS NULL OR project = ?2)")?;
         for id in ids {
-            if find.exists(params![key(id), project])? {
+            if find.exists(params![tombstone(id), project])? {
                 return Ok(true);
             }
         }

@@ -1,9 +1,6 @@
-//! Reading a store's folder beside the server that holds it: logs as they are kept, a copy of the file, a check of it.
+//! Reading a store's folder beside the server that holds it: logs as they are kept, a check of the file.
 
-use std::{
-    fs::{self, File},
-    path::Path,
-};
+use std::{fs::File, path::Path};
 
 use parea_types::TraceLog;
 use rusqlite::{Connection, params};
@@ -85,36 +82,21 @@ impl StoreFile {
         })
     }
 
-    /// Copies the whole store, as it is now, into a file that does not exist yet and is named as the file in a store's
-    /// folder is to be opened from there (`parea.db`). The copy is on disk when this returns. Until then the
-    /// write-ahead log keeps what is written meanwhile.
-    pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
-        let fail = |error: &dyn std::fmt::Display| StoreError::Engine(format!("{}: {error}", to.display()));
-        let mut options = File::options();
-        options.write(true).create_new(true);
-        // For the owner's eyes only, as the folder is.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(to).map_err(|error| fail(&error))?;
-        let copied = || -> Result<(), String> {
-            let path = to.to_str().ok_or("the path is not UTF-8")?;
-            self.conn.execute("VACUUM INTO ?1", [path]).map_err(|error| error.to_string())?;
-            File::open(to).and_then(|file| file.sync_all()).map_err(|error| error.to_string())
-        };
-        copied().map_err(|error| {
-            // Half a copy is none.
-            let _ = fs::remove_file(to);
-            fail(&error)
-        })
-    }
-
     /// Looks at everything and says what is wrong, at most `most` faults; empty when all is well. Takes a second or
     /// more for each hundred thousand logs.
     pub fn check(&self, most: usize) -> Result<Vec<String>, StoreError> {
         self.read(|conn| check::faults(conn, most))
     }
 
-    fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+    /// Outside of any transaction.
+    pub(super) fn read_outside<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        Ok(read(&self.conn)?)
+    }
+
+    pub(super) fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let work = || {
             let tx = self.conn.unchecked_transaction()?;
             functions::begin(&tx)?;

@@ -88,6 +88,128 @@ pub(super) fn turn_over(conn: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// What stands in a slab for a block that it no longer leads to.
+pub(super) const NONE: i64 = -1;
+
+/// The blocks of a slab, by their places.
+pub(super) fn blocks_of(ids: &[u8]) -> impl Iterator<Item = (usize, i64)> {
+    ids.chunks_exact(8).map(|id| i64::from_le_bytes(id.try_into().unwrap_or_default())).enumerate()
+}
+
+/// Takes some places out of a slab, with the words that led there; without any left the slab goes.
+pub(super) fn forget(conn: &Connection, slab: i64, places: u64) -> rusqlite::Result<()> {
+    let blocks: Option<Vec<u8>> =
+        conn.prepare_cached("SELECT blocks FROM slab WHERE id = ?1")?.query_row([slab], |row| row.get(0)).optional()?;
+    let Some(mut blocks) = blocks else { return Ok(()) };
+    for (place, id) in blocks.chunks_exact_mut(8).enumerate() {
+        if places >> place & 1 == 1 {
+            id.copy_from_slice(&NONE.to_le_bytes());
+        }
+    }
+    let rows = slab * i64::from(PARTS)..(slab + 1) * i64::from(PARTS);
+    if blocks_of(&blocks).all(|(_, block)| block == NONE) {
+        conn.prepare_cached("DELETE FROM posting WHERE id >= ?1 AND id < ?2")?.execute([rows.start, rows.end])?;
+        conn.prepare_cached("DELETE FROM slab WHERE id = ?1")?.execute([slab])?;
+        return Ok(());
+    }
+    conn.prepare_cached("UPDATE slab SET blocks = ?2 WHERE id = ?1")?.execute(params![slab, blocks])?;
+    let parts: Vec<(i64, Vec<u8>)> = conn
+        .prepare_cached("SELECT id, data FROM posting WHERE id >= ?1 AND id < ?2")?
+        .query_map([rows.start, rows.end], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    for (id, data) in parts {
+        let mut pairs = Vec::new();
+        for posting in Postings::of(&data) {
+            let (hash, bits) = posting.ok_or_else(|| damaged("the index of words is damaged"))?;
+            let kept = bits & !places;
+            pairs.extend((0..64).filter(|place| kept >> place & 1 == 1).map(|place| hash << 6 | place));
+        }
+        let kept = postings(&pairs);
+        if kept.is_empty() {
+            conn.prepare_cached("DELETE FROM posting WHERE id = ?1")?.execute([id])?;
+        } else if kept != data {
+            conn.prepare_cached("UPDATE posting SET data = ?2 WHERE id = ?1")?.execute(params![id, kept])?;
+        }
+    }
+    Ok(())
+}
+
+/// Which hashes lead anywhere.
+pub(super) struct Leading(Vec<u64>);
+
+impl Leading {
+    pub(super) fn contains(&self, hash: u32) -> bool {
+        self.0[(hash >> 6) as usize] >> (hash & 63) & 1 == 1
+    }
+
+    fn insert(&mut self, hash: u32) {
+        if let Some(bits) = self.0.get_mut((hash >> 6) as usize) {
+            *bits |= 1 << (hash & 63);
+        }
+    }
+}
+
+/// All hashes that lead to a block.
+pub(super) fn leading(conn: &Connection) -> rusqlite::Result<Leading> {
+    let mut leading = Leading(vec![0; 1 << (BITS - 6)]);
+    let mut lists = conn.prepare("SELECT hashes FROM word_list")?;
+    let mut rows = lists.query([])?;
+    while let Some(row) = rows.next()? {
+        Hashes::of(row.get_ref(0)?.as_blob()?).for_each(|hash| leading.insert(hash));
+    }
+    let mut parts = conn.prepare("SELECT data FROM posting")?;
+    let mut rows = parts.query([])?;
+    while let Some(row) = rows.next()? {
+        for posting in Postings::of(row.get_ref(0)?.as_blob()?) {
+            let (hash, _) = posting.ok_or_else(|| damaged("the index of words is damaged"))?;
+            leading.insert(hash);
+        }
+    }
+    Ok(leading)
+}
+
+/// The hashes of a part with their places; `None` where it is damaged, and then no more.
+struct Postings<'a> {
+    data: &'a [u8],
+    hash: u32,
+}
+
+impl<'a> Postings<'a> {
+    fn of(data: &'a [u8]) -> Self {
+        Self { data, hash: 0 }
+    }
+
+    fn read(&mut self) -> Option<(u32, u64)> {
+        self.hash += varint::take::<u32>(&mut self.data)?;
+        let (&form, rest) = self.data.split_first()?;
+        let (length, bits) = match form {
+            0..64 => (0, 1 << form),
+            64 => (8, u64::from_le_bytes(rest.get(..8)?.try_into().ok()?)),
+            _ => {
+                let length = usize::from(form - 64);
+                (length, rest.get(..length)?.iter().fold(0, |bits, place| bits | 1 << (place & 63)))
+            }
+        };
+        self.data = rest.get(length..)?;
+        Some((self.hash, bits))
+    }
+}
+
+impl Iterator for Postings<'_> {
+    type Item = Option<(u32, u64)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.data.is_empty() {
+            return None;
+        }
+        let read = self.read();
+        if read.is_none() {
+            self.data = &[];
+        }
+        Some(read)
+    }
+}
+
 /// The pairs of one part: each hash as its distance to the one before, then the places.
 fn postings(pairs: &[u32]) -> Vec<u8> {
     let mut data = Vec::with_capacity(pairs.len());
@@ -115,24 +237,12 @@ fn postings(pairs: &[u32]) -> Vec<u8> {
 }
 
 /// The places of a hash among the blocks of its slab.
-fn places(mut data: &[u8], wanted: u32) -> Option<u64> {
-    let mut hash = 0;
-    while !data.is_empty() {
-        hash += varint::take::<u32>(&mut data)?;
-        let (&form, rest) = data.split_first()?;
-        data = rest;
-        let (length, bits) = match form {
-            0..64 => (0, 1 << form),
-            64 => (8, u64::from_le_bytes(data.get(..8)?.try_into().ok()?)),
-            _ => {
-                let length = usize::from(form - 64);
-                (length, data.get(..length)?.iter().fold(0, |bits, place| bits | 1 << (place & 63)))
-            }
-        };
+fn places(data: &[u8], wanted: u32) -> Option<u64> {
+    for posting in Postings::of(data) {
+        let (hash, bits) = posting?;
         if hash >= wanted {
             return Some(if hash == wanted { bits } else { 0 });
         }
-        data = data.get(length..)?;
     }
     Some(0)
 }
@@ -177,9 +287,9 @@ pub(super) fn blocks(conn: &Connection, all: &[Any]) -> rusqlite::Result<Vec<i64
                 break;
             }
         }
-        for (place, block) in row.get_ref(1)?.as_blob()?.chunks_exact(8).enumerate() {
-            if bits >> place & 1 == 1 {
-                found.insert(i64::from_le_bytes(block.try_into().unwrap_or_default()));
+        for (place, block) in blocks_of(row.get_ref(1)?.as_blob()?) {
+            if bits >> place & 1 == 1 && block != NONE {
+                found.insert(block);
             }
         }
     }

@@ -1,6 +1,12 @@
 //! What callers hand to the writer, prepared as far as that goes without the file.
 
+use std::{
+    fmt::{self, Debug},
+    path::PathBuf,
+};
+
 use parea_types::TraceLog;
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{
@@ -21,10 +27,41 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 /// What is asked of the writer, and whom to answer once it is durable.
 #[derive(Debug)]
 pub(super) enum Work {
-    Commit { batch: Batch, reply: Reply<Committed> },
-    Project { name: String, reply: Reply<(Project, bool)> },
-    Losses { project: String, losses: Vec<(String, u64)>, reply: Reply<()> },
+    Commit {
+        batch: Batch,
+        reply: Reply<Committed>,
+    },
+    Project {
+        name: String,
+        reply: Reply<(Project, bool)>,
+    },
+    Losses {
+        project: String,
+        losses: Vec<(String, u64)>,
+        reply: Reply<()>,
+    },
     Order(Box<dyn Order>),
+    Alone(Alone),
+    /// A copy of the file, while the others go on.
+    Copy {
+        to: PathBuf,
+        reply: Reply<()>,
+    },
+}
+
+/// Work outside of any transaction, with nothing else beside it.
+pub(super) struct Alone(Box<dyn FnOnce(&Connection) + Send>);
+
+impl Alone {
+    pub(super) fn run(self, conn: &Connection) {
+        (self.0)(conn);
+    }
+}
+
+impl Debug for Alone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Alone").finish_non_exhaustive()
+    }
 }
 
 /// What came of it, to be told after the commit.
@@ -138,6 +175,16 @@ impl Prepared {
 }
 
 impl Work {
+    /// What `act` answers goes to `reply`.
+    pub(super) fn alone<T: Send + 'static>(
+        reply: Reply<T>,
+        act: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Self {
+        Self::Alone(Alone(Box::new(move |conn| {
+            let _ = reply.send(act(conn).map_err(StoreError::from));
+        })))
+    }
+
     /// Patches and bytes, roughly.
     pub(super) fn size(&self) -> (usize, usize) {
         match self {
@@ -148,7 +195,7 @@ impl Work {
                 });
                 (patches.len(), bytes.sum())
             }
-            Self::Project { .. } | Self::Losses { .. } | Self::Order(_) => (1, 0),
+            Self::Project { .. } | Self::Losses { .. } | Self::Order(_) | Self::Alone(_) | Self::Copy { .. } => (1, 0),
         }
     }
 
@@ -160,6 +207,8 @@ impl Work {
             }
             Self::Losses { project, losses, .. } => ingest.losses(project, losses).map(|()| Done::Losses),
             Self::Order(order) => order.apply(ingest).map(|()| Done::Order),
+            // The writer takes these out before.
+            Self::Alone(_) | Self::Copy { .. } => Ok(Done::Order),
         }
     }
 
@@ -185,6 +234,7 @@ impl Work {
             (Self::Losses { reply, .. }, done) => {
                 let _ = reply.send(Err(failure(done)));
             }
+            (Self::Alone(_) | Self::Copy { .. }, _) => {}
         }
     }
 }

@@ -15,6 +15,9 @@ use super::{functions, schema};
 pub(super) const FILE: &str = "parea.db";
 const LOCK: &str = "parea.lock";
 
+/// How long a connection waits for another that holds the file.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Why a folder could not be opened as a store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -130,7 +133,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
 
 fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     // Only a tool in someone's hand can hold the file besides us: wait for it rather than fail.
-    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.busy_timeout(PATIENCE)?;
     // Both count only before the first table. Space that retention frees can be handed back piece by piece;
     // two or three typical logs share a page, and long ones need fewer pages in a chain.
     conn.pragma_update(None, "page_size", 8192)?;

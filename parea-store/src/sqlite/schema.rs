@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::terms;
+use super::{erase, terms};
 
 /// Marks the file as ours (`PRAGMA application_id`): "PARE".
 pub(super) const APPLICATION: i32 = 0x5041_5245;
@@ -19,6 +19,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("schema_keys.sql"), fill: None },
     Migration { sql: include_str!("schema_erased.sql"), fill: None },
     Migration { sql: include_str!("schema_scopes.sql"), fill: None },
+    Migration { sql: include_str!("schema_tombstones.sql"), fill: Some(erase::bury) },
 ];
 
 /// One step.

@@ -165,7 +165,30 @@ impl Vocabulary {
         Ok(())
     }
 
-    fn erase(&mut self, conn: &Connection, project: i64, log: i64, terms: &Terms) -> rusqlite::Result<()> {
+    /// Removes the words that no log has any more.
+    pub(super) fn drop_unused(&mut self, conn: &Connection, project: i64, terms: &Terms) -> rusqlite::Result<()> {
+        for word in terms.words.iter().chain(terms.scores.iter().map(|(word, _)| word)) {
+            let column = word.column as i64;
+            let gone = conn
+                .prepare_cached(
+                    "DELETE FROM word WHERE field = ?1 AND key = ?2 AND value = ?3 AND project = ?4
+                     AND NOT EXISTS (SELECT 1 FROM term WHERE term.word = word.id)
+                     AND NOT EXISTS (SELECT 1 FROM score WHERE score.word = word.id)",
+                )?
+                .execute(params![column, word.key, word.value, project])?;
+            if gone > 0 {
+                self.forget();
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets which words there are: some were removed.
+    pub(super) fn forget(&mut self) {
+        self.known.clear();
+    }
+
+    pub(super) fn erase(&mut self, conn: &Connection, project: i64, log: i64, terms: &Terms) -> rusqlite::Result<()> {
         for word in &terms.words {
             let word = self.id(conn, project, word)?;
             conn.prepare_cached("DELETE FROM term WHERE word = ?1 AND started = ?2 AND log = ?3")?.execute([

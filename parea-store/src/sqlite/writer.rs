@@ -1,12 +1,22 @@
 //! The one thread that writes: it takes all that waits, writes it in one transaction and answers when that is on
 //! disk, so that many callers share one sync.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::VecDeque,
+    path::Path,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
 };
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{
+    Connection, Transaction, TransactionBehavior,
+    backup::{Backup, StepResult},
+};
 use tokio::sync::mpsc;
 
 use super::{
@@ -14,29 +24,28 @@ use super::{
     job::{Done, Work},
     open::Folder,
 };
-use crate::Token;
+use crate::{StoreError, Token};
 
 /// Where a group ends although more waits, so that the first of it is not kept waiting.
 const GROUP_PATCHES: usize = 4096;
 const GROUP_BYTES: usize = 16 * 1024 * 1024;
 
+/// Pages that are copied in one step of a copy: half a megabyte.
+const PAGES: std::ffi::c_int = 64;
+
 /// Serves the queue until all its senders are gone, then leaves the file in order. The folder is ours until then.
 pub(super) fn run(conn: Connection, folder: Folder, mut queue: mpsc::Receiver<Work>, transactions: Arc<AtomicU64>) {
-    let mut writer = Writer { conn, memory: Memory::default(), transactions };
+    let mut writer = Writer { conn: Rc::new(conn), memory: Memory::default(), transactions, put_off: VecDeque::new() };
     while queue.is_empty() && writer.pack() {}
-    while let Some(first) = queue.blocking_recv() {
-        let (mut patches, mut bytes) = first.size();
-        let mut group = vec![first];
-        while patches < GROUP_PATCHES
-            && bytes < GROUP_BYTES
-            && let Ok(work) = queue.try_recv()
-        {
-            let size = work.size();
-            patches += size.0;
-            bytes += size.1;
-            group.push(work);
+    while let Some(first) = writer.put_off.pop_front().or_else(|| queue.blocking_recv()) {
+        match first {
+            Work::Alone(alone) => alone.run(&writer.conn),
+            Work::Copy { to, reply } => {
+                let copied = writer.copy(&to, &mut queue);
+                let _ = reply.send(copied);
+            }
+            first => writer.group(first, &mut queue),
         }
-        writer.commit(group);
         while queue.is_empty() && writer.pack() {}
     }
     // What fails here is made good when the file is opened again: the write-ahead log holds everything.
@@ -46,13 +55,62 @@ pub(super) fn run(conn: Connection, folder: Folder, mut queue: mpsc::Receiver<Wo
 }
 
 struct Writer {
-    conn: Connection,
+    /// Shared with a copy under way, which is told of each page that is written meanwhile.
+    conn: Rc<Connection>,
     memory: Memory,
     /// How many were committed.
     transactions: Arc<AtomicU64>,
+    /// Work that cannot be done beside what was under way.
+    put_off: VecDeque<Work>,
 }
 
 impl Writer {
+    /// Writes all that waits, as far as it goes into one transaction.
+    fn group(&mut self, first: Work, queue: &mut mpsc::Receiver<Work>) {
+        let (mut patches, mut bytes) = first.size();
+        let mut group = vec![first];
+        while patches < GROUP_PATCHES
+            && bytes < GROUP_BYTES
+            && let Ok(work) = queue.try_recv()
+        {
+            if matches!(work, Work::Alone(_) | Work::Copy { .. }) {
+                self.put_off.push_back(work);
+                break;
+            }
+            let size = work.size();
+            patches += size.0;
+            bytes += size.1;
+            group.push(work);
+        }
+        self.commit(group);
+    }
+
+    /// Copies the file page by page. What is written meanwhile, by this very connection, goes to both, so that the copy
+    /// is that of one moment, the last; and between the steps nothing is held, so that the write-ahead log stays small.
+    fn copy(&mut self, to: &Path, queue: &mut mpsc::Receiver<Work>) -> Result<(), StoreError> {
+        let conn = Rc::clone(&self.conn);
+        let mut copy = Connection::open(to)?;
+        // It counts when it is whole, and is synced then.
+        copy.pragma_update(None, "synchronous", "OFF")?;
+        copy.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
+        let backup = Backup::new(&conn, &mut copy)?;
+        loop {
+            match backup.step(PAGES)? {
+                StepResult::Done => return Ok(()),
+                StepResult::More => {}
+                // Someone else holds the file for a moment.
+                _ => thread::sleep(Duration::from_millis(1)),
+            }
+            while let Ok(work) = queue.try_recv() {
+                if matches!(work, Work::Alone(_) | Work::Copy { .. }) {
+                    self.put_off.push_back(work);
+                } else {
+                    self.group(work, queue);
+                }
+            }
+        }
+    }
+
     fn commit(&mut self, group: Vec<Work>) {
         match self.transact(&group) {
             Ok((done, token)) => {
@@ -84,7 +142,8 @@ impl Writer {
     }
 
     fn attempt(&mut self, group: &[Work]) -> rusqlite::Result<(Vec<Done>, Token)> {
-        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let conn = Rc::clone(&self.conn);
+        let tx = Transaction::new_unchecked(&conn, TransactionBehavior::Immediate)?;
         let mut ingest = Ingest::new(&tx, &mut self.memory)?;
         let done = group.iter().map(|work| work.apply(&mut ingest)).collect::<Result<_, _>>()?;
         // Without a sync of its own, and also where jobs never stop coming.
