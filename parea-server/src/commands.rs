@@ -1,9 +1,10 @@
-//! The commands that ask a server.
+//! The commands: those that ask a server, and those on a folder.
 
 mod api;
 mod compare;
 mod datasets;
 mod experiments;
+mod folder;
 mod keys;
 mod serve;
 mod table;
@@ -17,6 +18,7 @@ use std::{
 pub(crate) use compare::Compare;
 pub(crate) use datasets::Dataset;
 pub(crate) use experiments::Experiment;
+pub(crate) use folder::FolderCommand;
 pub(crate) use keys::Key;
 pub(crate) use serve::{ConfigCommand, Serve};
 

@@ -10,10 +10,13 @@ mod table;
 mod unit;
 
 use std::{
+    collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
+
+use parea_store::Retention;
 
 pub use error::ConfigError;
 pub use load::{FILE, Loaded, Origin, Sources};
@@ -46,6 +49,12 @@ pub struct Config {
     pub head_time: Duration,
     /// How long requests under way may take after the server was told to stop. Default: 10 s.
     pub stop_time: Duration,
+    /// Traces that started longer ago go, unless someone may come back to them. Default: they stay.
+    pub keep: Option<Duration>,
+    /// Projects with a time of their own; `None` for those that stay for ever. Default: none.
+    pub keep_project: BTreeMap<String, Option<Duration>>,
+    /// Bytes that the database may use before the oldest traces go. Default: any number.
+    pub keep_size: Option<u64>,
     /// Notes each request on stderr. Default: no.
     pub verbose: bool,
 }
@@ -65,7 +74,17 @@ impl Default for Config {
             head_limit: 64 << 10,
             head_time: Duration::from_secs(30),
             stop_time: Duration::from_secs(10),
+            keep: None,
+            keep_project: BTreeMap::new(),
+            keep_size: None,
             verbose: false,
         }
+    }
+}
+
+impl Config {
+    /// How long logs are kept.
+    pub fn retention(&self) -> Retention {
+        Retention { age: self.keep, projects: self.keep_project.clone(), size: self.keep_size }
     }
 }

@@ -13,12 +13,14 @@
 //! # }
 //! ```
 
+mod admin;
 mod api;
 mod auth;
 mod body;
 pub mod config;
 mod error;
 mod ingest;
+mod keeper;
 mod langchain;
 mod limits;
 pub mod operate;

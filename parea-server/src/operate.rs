@@ -1,26 +1,32 @@
-//! What whoever runs a server does with its folder: copy it, read it out, take logs in, check and mend it.
+//! What whoever runs a server does with its folder: copy it, read it out, take logs in, let go of them, check and mend
+//! it. Where a server holds the folder, it is asked to do what needs the folder for itself.
+
+mod columns;
+mod export;
+mod import;
+mod progress;
+mod served;
 
 use std::{
-    fmt,
-    io::{self, BufRead, Write},
-    path::Path,
+    io,
+    path::{Path, absolute},
 };
 
-pub use parea_store::Erasure;
-use parea_store::{Logs, OpenError, Outcome, Patch, SqliteStore, StoreError, StoreFile};
-use parea_types::{Location, TraceLog};
+pub use parea_store::{Erasure, Retained, Retention};
+use parea_store::{OpenError, SqliteStore, StoreError, StoreFile};
+use parea_types::Timestamp;
 
-use crate::{
-    config::Config,
-    ingest::{self, Rules},
-    operator::tell,
+pub use self::{
+    export::{Exported, Format, export, export_to},
+    import::{Imported, import, import_from},
+};
+pub(crate) use self::{
+    import::take_in,
+    served::{Demand, Done, IMPORT, SOCKET},
 };
 
 /// Logs that are read or written together.
 const STEP: u32 = 512;
-
-/// Lines that are refused with what is wrong with them; the others are counted.
-const SHOWN: u64 = 20;
 
 /// Faults that a check lists.
 const FAULTS: usize = 100;
@@ -38,109 +44,79 @@ pub enum OperateError {
     /// What was to be read or written could not be.
     #[error("{0}")]
     Io(#[from] io::Error),
+    /// A Parquet file cannot be read or written.
+    #[error("{0}")]
+    Parquet(#[from] parquet::errors::ParquetError),
+    /// The server that holds the folder refused, or could not do it.
+    #[error("the server that holds the folder said: {0}")]
+    Served(String),
 }
 
-/// Writes all logs of a folder to `out`, one JSON object a line, in the order of their arrival, and tells the last
-/// one's place: given as `after`, it goes on from there. A server may hold the folder meanwhile. Each line can be
-/// posted to any server, or taken in by [`import`].
-pub fn export(data: &Path, mut after: u64, out: &mut dyn Write) -> Result<Exported, OperateError> {
-    let file = StoreFile::open(data)?;
-    let mut logs = 0;
-    loop {
-        let step = file.logs(after, STEP)?;
-        let Some(last) = step.last().map(|log| log.arrival) else { break };
-        for exported in &step {
-            serde_json::to_writer(&mut *out, &exported.log).map_err(io::Error::from)?;
-            out.write_all(b"\n")?;
+/// A folder's store, or that of the server that holds it.
+enum Held {
+    Own(SqliteStore),
+    Served(served::Server),
+}
+
+impl Held {
+    async fn open(data: &Path) -> Result<Self, OperateError> {
+        match SqliteStore::open(data) {
+            Ok(store) => Ok(Self::Own(store)),
+            Err(in_use @ OpenError::InUse { .. }) => match served::Server::of(data).await {
+                Some(server) => Ok(Self::Served(server)),
+                None => Err(in_use.into()),
+            },
+            Err(error) => Err(error.into()),
         }
-        // Only what is out is behind us.
-        out.flush()?;
-        after = last;
-        logs += step.len() as u64;
     }
-    Ok(Exported { logs, last: after })
 }
 
-/// What an export wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exported {
-    /// Number of logs.
-    pub logs: u64,
-    /// Place of the last one.
-    pub last: u64,
-}
-
-/// What an import read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Imported {
-    /// New logs.
-    pub created: u64,
-    /// Logs that say more of one that was there.
-    pub merged: u64,
-    /// Logs that say nothing new.
-    pub unchanged: u64,
-    /// Lines that are no logs; what is wrong with the first of them is on stderr.
-    pub refused: u64,
-}
-
-/// Takes in logs, one JSON object a line, as they are posted. What is there already stays as it is, so that an import
-/// that broke off is simply done again. No server may hold the folder.
-pub async fn import(data: &Path, mut input: impl BufRead) -> Result<Imported, OperateError> {
-    let store = SqliteStore::open(data)?;
-    let mut imported = Imported::default();
-    let rules = Rules::of(&Config::default());
-    let (mut line, mut number) = (Vec::new(), 0_u64);
-    let mut patches = Vec::new();
-    loop {
-        line.clear();
-        let is_end = input.read_until(b'\n', &mut line)? == 0;
-        number += 1;
-        if !line.trim_ascii().is_empty() {
-            match ingest::log(line.trim_ascii(), &[], rules) {
-                Ok(log) => patches.push(Patch::Post(Box::<TraceLog>::new(log))),
-                Err(faults) => {
-                    imported.refused += 1;
-                    if imported.refused <= SHOWN {
-                        for fault in faults.iter().take(1) {
-                            let place: Vec<String> = fault.loc.iter().map(spelled).collect();
-                            tell(format_args!("line {number}: {}: {}", place.join("."), fault.msg));
-                        }
-                    }
-                }
-            }
-        }
-        if patches.len() >= STEP as usize || (is_end && !patches.is_empty()) {
-            for outcome in store.commit(std::mem::take(&mut patches)).await?.outcomes {
-                match outcome {
-                    Outcome::Created => imported.created += 1,
-                    Outcome::Merged => imported.merged += 1,
-                    Outcome::Unchanged => imported.unchanged += 1,
-                }
-            }
-        }
-        if is_end {
+/// Erases logs for good and answers how many. A server that holds the folder does it while it goes on.
+pub async fn erase(data: &Path, what: &Erasure) -> Result<u64, OperateError> {
+    match Held::open(data).await? {
+        Held::Own(store) => {
+            let erased = store.erase(what).await;
             store.close().await;
-            return Ok(imported);
+            Ok(erased?)
         }
+        Held::Served(server) => Ok(server.ask(&Demand::erase(what)).await?.logs),
     }
 }
 
-/// Erases logs for good and answers how many. No server may hold the folder.
-pub fn erase(data: &Path, what: &Erasure) -> Result<u64, OperateError> {
-    Ok(SqliteStore::erase(data, what)?)
-}
-
-fn spelled(place: &Location) -> String {
-    match place {
-        Location::Name(name) => name.clone(),
-        Location::Index(index) => index.to_string(),
+/// Lets go of what the rules do not keep; traces and logs by project. A server that holds the folder does it.
+pub async fn retain(data: &Path, rules: &Retention) -> Result<Retained, OperateError> {
+    match Held::open(data).await? {
+        Held::Own(store) => {
+            let done = retain_in(&store, rules, false).await;
+            store.close().await;
+            Ok(done?)
+        }
+        Held::Served(server) => Ok(server.ask(&Demand::retain(rules)).await?.retained()),
     }
 }
 
-/// Copies a folder's store, as it is now, into a file that does not exist yet. A server may hold the folder meanwhile.
-/// The copy is restored by putting it as `parea.db` into an empty folder.
-pub fn backup(data: &Path, to: &Path) -> Result<(), OperateError> {
-    Ok(StoreFile::open(data)?.backup(to)?)
+/// The same in an open store, with the words of what went.
+pub(crate) async fn retain_in(store: &SqliteStore, rules: &Retention, is_gentle: bool) -> Result<Retained, StoreError> {
+    let done = store.retain(rules, Timestamp::from(chrono::Utc::now()), is_gentle).await?;
+    store.retain_words(done.total().1).await?;
+    Ok(done)
+}
+
+/// What [`retain`] would let go; a server may hold the folder meanwhile.
+pub fn retention(data: &Path, rules: &Retention) -> Result<Retained, OperateError> {
+    Ok(StoreFile::open(data)?.retention(rules, Timestamp::from(chrono::Utc::now()))?)
+}
+
+/// Copies a folder's store, as it is when the copy is done, into a file that does not exist yet. A server that holds the
+/// folder makes the copy, while it goes on. It is restored by putting it as `parea.db` into an empty folder.
+pub async fn backup(data: &Path, to: &Path) -> Result<(), OperateError> {
+    match served::Server::of(data).await {
+        Some(server) => {
+            server.ask(&Demand::Backup { to: absolute(to)? }).await?;
+        }
+        None => StoreFile::open(data)?.backup(to)?,
+    }
+    Ok(())
 }
 
 /// Says what is wrong with a folder's store, at most a hundred faults; a server may hold it meanwhile.
@@ -151,11 +127,4 @@ pub fn check(data: &Path) -> Result<Vec<String>, OperateError> {
 /// Makes anew what follows from the logs: sums, indexes, words. No server may hold the folder.
 pub fn repair(data: &Path) -> Result<(), OperateError> {
     Ok(SqliteStore::repair(data)?)
-}
-
-impl fmt::Display for Imported {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { created, merged, unchanged, refused } = self;
-        write!(f, "{created} logs created, {merged} merged, {unchanged} already there, {refused} lines refused")
-    }
 }

@@ -25,8 +25,10 @@ use tokio::{
 use tower::ServiceExt;
 
 use crate::{
+    admin::Door,
     auth::{Keys, Projects},
     config::Config,
+    keeper::Keeper,
     operator, router,
     spool::Spool,
     state::AppState,
@@ -139,6 +141,8 @@ impl Server {
         let Self { listener, store, state, .. } = self;
         let spool = Spool::watch(&state);
         let config = Arc::clone(&state.config);
+        let door = Door::open(&store, &config);
+        let keeper = Keeper::start(&store, &config);
         let places = Arc::new(Semaphore::new(config.connections.min(Semaphore::MAX_PERMITS)));
         let router = router::router(state);
         let graceful = GracefulShutdown::new();
@@ -178,6 +182,8 @@ impl Server {
             ));
             connections.shutdown().await;
         }
+        door.shut().await;
+        keeper.stop().await;
         spool.stop().await;
         store.close().await;
     }

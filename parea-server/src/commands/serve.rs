@@ -35,7 +35,7 @@ pub(crate) struct ConfigCommand {
 
 /// The settings that flags gave.
 #[derive(clap::Args)]
-struct Given {
+pub(crate) struct Given {
     /// File with settings; `parea.toml` in the data folder when absent [env: PAREA_CONFIG]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -44,7 +44,7 @@ struct Given {
 }
 
 impl Given {
-    fn load(self) -> Result<Loaded, ConfigError> {
+    pub(super) fn load(self) -> Result<Loaded, ConfigError> {
         let loaded = Sources::new(self.config, self.flags.0).load()?;
         for warning in &loaded.warnings {
             tell(format_args!("parea: {warning}"));
@@ -127,7 +127,7 @@ impl Serve {
     }
 }
 
-fn misused(error: &dyn std::error::Error) -> ExitCode {
+pub(super) fn misused(error: &dyn std::error::Error) -> ExitCode {
     tell(format_args!("parea: {error}"));
     ExitCode::from(MISUSED)
 }

@@ -1,6 +1,6 @@
 //! All settings. A new one is a row here and a field of [`Config`].
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{Config, unit};
 
@@ -48,6 +48,8 @@ impl Setting {
 
 const SWITCH: &str = "true or false";
 
+const FOREVER: &str = "forever";
+
 /// A row whose value is `$config.$name`.
 macro_rules! setting {
     ($name:ident, $unit:expr, $about:literal, $read:expr, $show:expr) => {
@@ -68,6 +70,40 @@ macro_rules! setting {
 /// At least that much.
 fn least<T: PartialOrd + Copy>(value: T, least: T, said: &str) -> Result<T, String> {
     if value < least { Err(format!("must be at least {said}")) } else { Ok(value) }
+}
+
+/// A time to be kept; `forever`, or nothing, for no end.
+fn lasting(text: &str) -> Result<Option<std::time::Duration>, String> {
+    match text.trim() {
+        "" | FOREVER => Ok(None),
+        text => least(unit::time(text)?, std::time::Duration::from_secs(60), "1 min").map(Some),
+    }
+}
+
+fn spelled_lasting(time: Option<std::time::Duration>) -> String {
+    time.map_or_else(String::new, unit::spelled_time)
+}
+
+/// `demo=7 d, audit=forever`. A name may hold any sign but a comma.
+fn projects(text: &str) -> Result<BTreeMap<String, Option<std::time::Duration>>, String> {
+    let entries = text.split(',').filter(|entry| !entry.trim().is_empty()).map(|entry| {
+        let (name, time) = entry
+            .rsplit_once('=')
+            .map(|(name, time)| (name.trim(), time.trim()))
+            .filter(|(name, time)| !name.is_empty() && !time.is_empty())
+            .ok_or_else(|| {
+                format!("`{}` is no project with a time, such as `demo=7 d` or `audit=forever`", entry.trim())
+            })?;
+        Ok((name.to_owned(), lasting(time)?))
+    });
+    entries.collect()
+}
+
+fn spelled_projects(projects: &BTreeMap<String, Option<std::time::Duration>>) -> String {
+    let entry = |(name, time): (&String, &Option<std::time::Duration>)| {
+        format!("{name}={}", time.map_or_else(|| FOREVER.to_owned(), unit::spelled_time))
+    };
+    projects.iter().map(entry).collect::<Vec<_>>().join(", ")
 }
 
 /// All settings, in the order in which they are shown.
@@ -165,6 +201,30 @@ pub const SETTINGS: &[Setting] = &[
         "How long requests under way may take after the server was told to stop",
         unit::time,
         |time: &std::time::Duration| unit::spelled_time(*time)
+    ),
+    setting!(
+        keep,
+        "time",
+        "Traces that started longer ago go, but those of experiments and those with feedback, comments or annotations",
+        |text: &str| lasting(text),
+        |time: &Option<std::time::Duration>| spelled_lasting(*time)
+    ),
+    setting!(
+        keep_project,
+        "name=time, …",
+        "Projects with a time of their own, such as `demo=7 d, audit=forever`",
+        projects,
+        spelled_projects
+    ),
+    setting!(
+        keep_size,
+        "bytes",
+        "What the database may use on disk; beyond it the oldest traces go, however young",
+        |text: &str| match text.trim() {
+            "" | "any" => Ok(None),
+            text => least(unit::bytes(text)?, 1 << 20, "1 MiB").map(|bytes| Some(bytes as u64)),
+        },
+        |bytes: &Option<u64>| bytes.map_or_else(String::new, |bytes| unit::spelled_bytes(bytes as usize))
     ),
     setting!(verbose, SWITCH, "Note each request on stderr", unit::switch, |verbose: &bool| verbose.to_string()),
 ];

@@ -64,26 +64,53 @@ async fn what_is_exported_beside_a_server_makes_the_same_store_elsewhere() {
     assert!(said.contains("line 102: ") && said.contains("101 already there, 1 lines refused"), "{said}");
     assert_eq!(sorted(&run(&["export", "--data", to], b"").1), sorted(&lines));
 
+    // A server that runs on the folder takes in itself, and tells what is wrong.
+    let more = [&lines[..], log("more").to_string().as_bytes(), b"\nno log\n"].concat();
+    let (code, _, said) = run(&["import", "--data", from], &more);
+    assert!(code == Some(1) && said.contains("line 103: ") && said.contains("1 logs created"), "{said}");
+    assert_eq!(server.client().log("more").await["trace_id"], "more");
+    // Without its socket it cannot be asked.
+    fs::remove_file(old.path().join("parea.sock")).unwrap();
     let (code, _, said) = run(&["import", "--data", from], &lines);
     assert!(code == Some(1) && said.contains("in use by another parea"), "{said}");
-    drop(server);
 }
 
-#[tokio::test]
-async fn a_copy_made_beside_a_server_is_a_whole_store() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_made_beside_a_server_at_work_is_a_whole_store() {
     let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let server = filled(old.path()).await;
     let from = old.path().to_str().unwrap();
     let copy = new.path().join("parea.db");
-    let (code, _, said) = run(&["backup", "--data", from, copy.to_str().unwrap()], b"");
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let load = tokio::spawn(crate::crash::load(server.client(), "load".into(), sender));
+    let mut acknowledged = std::collections::BTreeSet::new();
+    for _ in 0..500 {
+        acknowledged.insert(receiver.recv().await.unwrap());
+    }
+    let arguments = ["backup", "--data", from, copy.to_str().unwrap()].map(str::to_owned);
+    let backup = tokio::task::spawn_blocking(move || run(&arguments.each_ref().map(String::as_str), b""));
+    let (code, _, said) = backup.await.unwrap();
     assert_eq!(code, Some(0), "{said}");
+    drop(receiver);
+    load.await.unwrap();
     let (code, _, said) = run(&["backup", "--data", from, copy.to_str().unwrap()], b"");
     assert!(code == Some(1) && said.contains("parea.db"), "a copy is never written over: {said}");
     server.client().post("/trace_log", &log("later")).await;
     let restored = Process::serve(new.path());
-    assert_eq!(restored.client().logs().await.len(), 101);
-    let (_, answer) = restored.client().post("/search_trace_logs", &json!({ "query": "needle" })).await;
-    assert_eq!(answer["results"][0]["trace_id"], "batch-7");
+    // All from before it began, and whatever came while it was made.
+    crate::crash::check(new.path(), &acknowledged);
+    assert_eq!(restored.client().log("later").await, Value::Null);
+    for (query, id) in [("needle", "batch-7"), ("named", "batch-8")] {
+        let (_, answer) = restored.client().post("/search_trace_logs", &json!({ "query": query })).await;
+        assert_eq!(answer["results"][0]["trace_id"], id);
+    }
+    assert_eq!(restored.client().log("batch-3").await, server.client().log("batch-3").await);
+    // Without a server.
+    server.signal("TERM");
+    server.wait();
+    let copy = new.path().join("other.db");
+    assert_eq!(run(&["backup", "--data", from, copy.to_str().unwrap()], b"").0, Some(0));
+    assert!(fs::metadata(copy).unwrap().len() > 0);
 }
 
 #[tokio::test]
@@ -126,16 +153,161 @@ async fn what_is_erased_by_command_is_gone() {
     let data = folder.path().to_str().unwrap();
     let server = filled(folder.path()).await;
     let erase = |arguments: &[&str]| run(&[&["erase", "--data", data], arguments].concat(), b"");
-    let (code, _, said) = erase(&["--trace", "batch-7"]);
-    assert!(code == Some(1) && said.contains("in use by another parea"), "{said}");
+    // Beside a server, which goes on.
+    assert_eq!(erase(&["--trace", "batch-7"]).2.trim(), "1 logs erased");
+    let files = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    for file in files.filter(|path| path.extension().is_some_and(|ending| ending != "sock")) {
+        let bytes = fs::read(&file).unwrap();
+        assert!(!bytes.windows(6).any(|window| window == b"needle"), "{}", file.display());
+    }
+    assert_eq!(server.client().log("batch-7").await, Value::Null);
+    assert_eq!(
+        server.client().post("/trace_log", &log("batch-7")).await.0,
+        200,
+        "a client that has it still is not in the wrong"
+    );
+    assert_eq!(server.client().log("batch-7").await, Value::Null);
     server.signal("TERM");
     server.wait();
-    for arguments in [&[][..], &["--trace", "a", "--user", "b"], &["--before", "yesterday"]] {
+    assert!(!folder.path().join("parea.sock").exists());
+    for arguments in [&[][..], &["--trace", "a", "--user", "b"]] {
         assert_eq!(erase(arguments).0, Some(2), "{arguments:?}");
     }
-    assert_eq!(erase(&["--trace", "batch-7"]).2.trim(), "1 logs erased");
-    assert_eq!(erase(&["--before", "2020-01-01T00:00:00Z"]).2.trim(), "0 logs erased");
     assert_eq!(erase(&["--project", "test"]).2.trim(), "100 logs erased");
     let (code, lines, _) = run(&["export", "--data", data], b"");
     assert_eq!((code, lines.len()), (Some(0), 0));
+}
+
+/// A log of some days ago.
+fn aged(id: &str, days: i64) -> Value {
+    let mut log = log(id);
+    let started = chrono::Utc::now() - chrono::Duration::days(days);
+    log["start_timestamp"] = started.format("%Y-%m-%d %H:%M:%S").to_string().into();
+    log
+}
+
+#[tokio::test]
+async fn a_server_lets_go_of_what_its_settings_do_not_keep() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let server = Process::serve(folder.path());
+    let client = server.client();
+    for (id, days) in [("old", 40), ("judged", 40), ("young", 1)] {
+        assert_eq!(client.post("/trace_log", &aged(id, days)).await.0, 200);
+    }
+    assert_eq!(client.post("/feedback", &json!({ "trace_id": "judged", "score": 1.0 })).await.0, 200);
+    let retain = |arguments: &[&str]| run(&[&["retain", "--data", data], arguments].concat(), b"");
+    assert!(retain(&[]).2.contains("everything is kept"));
+    assert_eq!(retain(&["--keep", "soon"]).0, Some(2));
+    let (code, _, said) = retain(&["--keep", "30 d", "--dry-run"]);
+    assert!(code == Some(0) && said.contains("test: 1 traces, 1 logs") && said.contains("1 old traces stay"), "{said}");
+    assert!(retain(&["--keep", "30 d", "--keep-project", "test=forever", "--dry-run"]).2.contains("0 traces"));
+    assert_eq!(client.logs().await.len(), 3, "a dry run leaves everything");
+    // By the command, which has the server do it.
+    let (code, _, said) = retain(&["--keep", "30 d"]);
+    assert!(code == Some(0) && said.contains("1 traces, 1 logs went"), "{said}");
+    assert_eq!(client.logs().await.len(), 2);
+    // By the server's own settings.
+    assert_eq!(client.post("/trace_log", &aged("old again", 20)).await.0, 200);
+    server.signal("TERM");
+    server.wait();
+    fs::write(folder.path().join("parea.toml"), "keep = \"10 d\"\n").unwrap();
+    let server = Process::serve(folder.path());
+    let mut left = 3;
+    while left == 3 {
+        left = server.client().logs().await.len();
+    }
+    assert_eq!(left, 2);
+    server.signal("TERM");
+    let (status, said) = server.wait();
+    assert!(status.success() && said.contains("retention let go of 1 traces, 1 logs"), "{said}");
+    assert_eq!(run(&["doctor", "--data", data], b"").0, Some(0));
+}
+
+/// All that a folder exports, by id, however it does so.
+fn exported(data: &Path) -> Vec<Value> {
+    sorted(&run(&["export", "--data", data.to_str().unwrap()], b"").1)
+}
+
+#[tokio::test]
+async fn tables_hold_all_of_a_log() {
+    let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = filled(old.path()).await;
+    let mut rich = log("rich");
+    let more = json!({
+        "root_trace_id": "r", "parent_trace_id": "p", "trace_name": "név", "end_timestamp": "2024-05-30 13:48:34.123456",
+        "latency": 0.25, "depth": 2, "execution_order": 3, "inputs": {"a": [1, {"b": null}]}, "output": "[1]", "target": "",
+        "status": "error", "error": "e", "configuration": {"model": "m", "model_params": {"temp": 0.5}},
+        "input_tokens": 1, "output_tokens": 2, "total_tokens": 3, "cost": 0.1, "time_to_first_token": 0.2, "cache_hit": true,
+        "deployment_id": "d", "scores": [{"name": "s", "score": 1.0, "reason": "r"}], "metadata": {"k": "v", "n": 1.5},
+        "tags": ["a", "b"], "end_user_identifier": "u", "session_id": "s", "feedback_score": 0.5, "log_sample_rate": 1.0,
+        "images": [{"url": "http://x/y.png", "caption": null}], "experiment_uuid": "e", "apply_eval_frac": 0.5,
+    });
+    rich.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    assert_eq!(server.client().post("/trace_log", &rich).await.0, 200);
+    let tables = new.path().join("tables");
+    let (from, tables) = (old.path().to_str().unwrap(), tables.to_str().unwrap());
+    let to_tables = ["export", "--data", from, "--format", "parquet", "--to", tables];
+    let (code, _, said) = run(&to_tables, b"");
+    assert!(code == Some(0) && said.contains("102 logs"), "{said}");
+    // What comes later goes into a table of its own.
+    assert_eq!(server.client().post("/trace_log", &log("later")).await.0, 200);
+    assert!(run(&to_tables, b"").2.contains("1 logs"));
+    assert_eq!(fs::read_dir(tables).unwrap().count(), 2);
+    let data = new.path().join("data");
+    let (code, _, said) = run(&["import", "--data", data.to_str().unwrap(), tables], b"");
+    assert_eq!((code, said.trim()), (Some(0), "103 logs created, 0 merged, 0 already there, 0 lines refused"));
+    assert_eq!(exported(&data), exported(old.path()));
+    // As one table on stdout.
+    let one = new.path().join("one.parquet");
+    fs::write(&one, run(&["export", "--data", from, "--format", "parquet"], b"").1).unwrap();
+    let (code, _, said) = run(&["import", "--data", data.to_str().unwrap(), one.to_str().unwrap()], b"");
+    assert!(code == Some(0) && said.contains("103 already there"), "{said}");
+}
+
+/// Kills a command again and again, a little later each time, until it ends by itself. How often it was killed.
+fn until_done(arguments: &[&str], mut pause: std::time::Duration) -> u32 {
+    for kills in 0.. {
+        let mut child = command(arguments).spawn().unwrap();
+        std::thread::sleep(pause);
+        pause += pause / 8;
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success());
+            return kills;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    unreachable!()
+}
+
+#[tokio::test]
+async fn what_is_broken_off_goes_on_without_holes_or_repeats() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = folder.path().join("old");
+    let server = Process::serve(&old);
+    for part in 0..12 {
+        let batch: Vec<Value> = (0..1000).map(|n| log(&format!("{part}-{n}"))).collect();
+        assert_eq!(server.client().post("/trace_logs", &json!(batch)).await.0, 200);
+    }
+    server.signal("TERM");
+    server.wait();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (from, lines, tables) = (path("old"), path("logs.jsonl"), path("tables"));
+    let pause = std::time::Duration::from_millis(40);
+    let mut kills = until_done(&["export", "--data", &from, "--to", &lines], pause);
+    kills += until_done(&["export", "--data", &from, "--format", "parquet", "--to", &tables], pause * 4);
+    let expected = exported(&old);
+    assert_eq!(expected.len(), 12_000);
+    assert_eq!(sorted(&fs::read(&lines).unwrap()), expected);
+    for source in [&lines, &tables] {
+        let new = tempfile::tempdir().unwrap();
+        kills += until_done(&["import", "--data", new.path().to_str().unwrap(), source], pause * 3);
+        assert_eq!(exported(new.path()), expected);
+        let left: Vec<_> = fs::read_dir(new.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(!left.iter().any(|name| name.to_str().unwrap().contains("progress")), "{left:?}");
+    }
+    assert!(kills > 3, "it was never broken off");
+    let partial = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+    assert!(!partial.iter().any(|name| name.to_str().unwrap().contains(".p")), "{partial:?}");
 }
