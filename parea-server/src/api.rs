@@ -22,7 +22,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-pub(crate) use operation::{OPERATIONS, Operation};
+pub(crate) use operation::{OPERATIONS, Operation, Request as Sent};
 
 use crate::{auth::Access, error::ApiError, state::AppState};
 

@@ -6,6 +6,7 @@ mod keys;
 use std::{
     collections::HashMap,
     sync::{PoisonError, RwLock},
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -23,21 +24,35 @@ pub use keys::{KeyRecord, KeyRing, KeyScope};
 
 use crate::{error::ApiError, state::AppState};
 
-/// The projects of keys, once they were looked up: name to uuid.
+/// How long a project's uuid is gone by: it may be erased and made anew.
+const KNOWN: Duration = Duration::from_secs(1);
+
+/// The projects of keys as they were last looked up: name to uuid.
 #[derive(Debug, Default)]
-pub(crate) struct Projects(RwLock<HashMap<String, String>>);
+pub(crate) struct Projects(RwLock<HashMap<String, (String, Instant)>>);
+
+impl Projects {
+    fn known(&self, name: &str) -> Option<String> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(name).filter(|(_, at)| at.elapsed() < KNOWN).map(|(uuid, _)| uuid.clone())
+    }
+
+    fn note(&self, name: &str, uuid: &str) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(name.to_owned(), (uuid.to_owned(), Instant::now()));
+    }
+}
 
 /// What a key allows, with its project as the store knows it. A project that is not there is made, so that its uuid can
 /// be told from then on.
 async fn access(state: &AppState, grant: Grant) -> Result<Access, ApiError> {
     let Grant { id, scope, project } = grant;
     let Some(name) = project else { return Ok(Access { key: id, scope, project: None }) };
-    let known = state.projects.0.read().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
-    let uuid = if let Some(uuid) = known {
+    let uuid = if let Some(uuid) = state.projects.known(&name) {
         uuid
     } else {
         let uuid = state.catalog.project(&name).await?.0.uuid;
-        state.projects.0.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), uuid.clone());
+        state.projects.note(&name, &uuid);
         uuid
     };
     Ok(Access { key: id, scope, project: Some(Own { uuid, name }) })

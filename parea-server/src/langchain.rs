@@ -1,6 +1,7 @@
 //! Runs as LangChain's tracers write them, read as logs.
 
 use parea_types::{Configuration, Location, Status, Timestamp, TraceLog, ValidationError};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -10,7 +11,8 @@ use crate::{
 };
 
 /// A run with those that it started, and what a Parea SDK writes beside the outermost one.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "LangchainRun")]
 pub(crate) struct Run {
     id: String,
     start_time: Timestamp,

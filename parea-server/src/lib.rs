@@ -23,6 +23,7 @@ mod ingest;
 mod keeper;
 mod langchain;
 mod limits;
+mod openapi;
 pub mod operate;
 mod operator;
 mod pages;

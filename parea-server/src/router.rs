@@ -12,7 +12,7 @@ use axum::{
 use crate::{
     api::{self, Operation},
     auth::{self, Access},
-    limits, operator, pages, site,
+    limits, openapi, operator, pages, site,
     state::AppState,
 };
 
@@ -21,6 +21,8 @@ pub(crate) fn router(state: AppState) -> Router {
     let api = api::router().layer(middleware::from_fn_with_state(state.clone(), auth::api));
     let pages = pages::router().layer(middleware::from_fn_with_state(state.clone(), auth::page));
     api.merge(pages)
+        .merge(openapi::router())
+        .merge(pages::open())
         .fallback(api::unknown)
         .method_not_allowed_fallback(api::method)
         .layer(middleware::from_fn_with_state(state.clone(), limits::bounded))

@@ -8,6 +8,7 @@ use crate::{ValidationError, null};
 
 /// The answer of `POST /trace_logs`, given when the accepted logs are durable.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BatchResponse {
     /// Number of logs that were stored, repeats included.
     pub accepted: u64,
@@ -18,6 +19,7 @@ pub struct BatchResponse {
 
 /// A log of a batch that was not stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RejectedLog {
     /// Its place in the batch, from 0.
     pub index: u64,

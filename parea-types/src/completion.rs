@@ -7,6 +7,7 @@ use crate::{Message, Timestamp, ValidationError, null, score};
 
 /// The body of `POST /completion` and `POST /completion/stream` (`CompletionsSchema`). Nothing in it is required.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "CompletionsSchema"))]
 #[expect(clippy::struct_excessive_bools, reason = "the wire's own fields")]
 pub struct Completions {
     /// Variables of the deployed or inline template.
@@ -116,6 +117,7 @@ impl Completions {
 
 /// A call of a model: which, and with what (`LLMInputsSchema`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "LLMInputsSchema"))]
 pub struct LlmInputs {
     /// The model's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -145,6 +147,7 @@ pub struct LlmInputs {
 /// Unlike [`ModelParams`](crate::ModelParams) of a log these have ranges: see [`Completions::validate`]. What is unset
 /// comes from the deployed prompt, else from the default.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ModelParamsSchema"))]
 pub struct CompletionParams {
     /// The model's name, again; empty by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -174,6 +177,7 @@ pub struct CompletionParams {
 
 /// Who runs a model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ProviderName {
     /// OpenAI.
@@ -213,6 +217,7 @@ pub enum ProviderName {
 ///
 /// A provider's failure comes as status 200 with `status` `error`: check it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "CompletionsResponseSchema"))]
 pub struct CompletionsResponse {
     /// Id of the call's log.
     pub inference_id: String,
@@ -252,6 +257,7 @@ pub struct CompletionsResponse {
 
 /// The body of `POST /deployed-prompt` (`DeploymentPromptIdSchema`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "DeploymentPromptIdSchema"))]
 pub struct DeploymentPromptId {
     /// The deployed prompt.
     pub deployment_id: String,
@@ -262,6 +268,7 @@ pub struct DeploymentPromptId {
 
 /// The answer of `POST /deployed-prompt`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "GetDeployedPromptResponseSchema"))]
 pub struct GetDeployedPromptResponse {
     /// The deployed prompt.
     pub deployment_id: String,
@@ -293,6 +300,7 @@ pub struct GetDeployedPromptResponse {
 
 /// The messages of a deployed prompt (`PromptSchema`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PromptSchema"))]
 pub struct Prompt {
     /// With the template's variables in them.
     pub raw_messages: Vec<Map<String, Value>>,

@@ -9,6 +9,7 @@ use crate::{Location, Timestamp, ValidationError, null};
 
 /// One row of a dataset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TestCaseSchema"))]
 pub struct TestCase {
     /// Texts by column. A value that is no text is read as its JSON text.
     #[serde(deserialize_with = "null::texts")]
@@ -69,6 +70,11 @@ fn text(value: Value) -> String {
 
 /// The body of `POST /collection`: creates a dataset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "CreateTestCaseCollectionRequestSchema")
+)]
 pub struct CreateTestCaseCollectionRequest {
     /// The dataset's name.
     pub name: String,
@@ -76,6 +82,7 @@ pub struct CreateTestCaseCollectionRequest {
     pub column_names: Vec<String>,
     /// Its first rows.
     #[serde(default, deserialize_with = "null::as_default", skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<TestCase>>"))]
     pub test_cases: Vec<TestCase>,
 }
 
@@ -90,6 +97,11 @@ impl CreateTestCaseCollectionRequest {
 
 /// The answer of `POST /collection`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "CreateTestCaseCollectionResponseSchema")
+)]
 pub struct CreateTestCaseCollectionResponse {
     /// The dataset.
     pub id: i64,
@@ -101,6 +113,7 @@ pub struct CreateTestCaseCollectionResponse {
 
 /// The answer of `GET /collection/{id or name}`; for an unknown one the answer is `null`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "GetTestCaseCollectionResponseSchema"))]
 pub struct GetTestCaseCollectionResponse {
     /// The dataset.
     pub id: i64,
@@ -113,11 +126,13 @@ pub struct GetTestCaseCollectionResponse {
     /// When it last changed.
     pub last_updated_at: Timestamp,
     /// Its rows by id.
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, GetTestCaseResponse>"))]
     pub test_cases: BTreeMap<i64, GetTestCaseResponse>,
 }
 
 /// One row as it is read back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "GetTestCaseResponseSchema"))]
 pub struct GetTestCaseResponse {
     /// Its contents; on the wire they lie beside the ids.
     #[serde(flatten)]
@@ -130,6 +145,7 @@ pub struct GetTestCaseResponse {
 
 /// The body of `POST /testcases`: adds rows, and creates the dataset when there is none of that name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "CreateTestCasesSchema"))]
 pub struct CreateTestCases {
     /// The dataset; this or `name` is needed.
     #[serde(default, deserialize_with = "null::optional_integer", skip_serializing_if = "Option::is_none")]
@@ -168,6 +184,7 @@ impl CreateTestCases {
 
 /// The body of `POST /update_test_case/{dataset_id}/{test_case_id}`. Only what is set changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "UpdateTestCasePublicRequestSchema"))]
 pub struct UpdateTestCasePublicRequest {
     /// New texts by column. A value that is no text is read as its JSON text.
     #[serde(default, deserialize_with = "null::optional_texts", skip_serializing_if = "Option::is_none")]

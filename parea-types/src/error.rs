@@ -7,6 +7,7 @@ use crate::null;
 
 /// One step of the way to the value that is wrong: a field's name or an element's index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(untagged)]
 pub enum Location {
     /// A member of an object, or `body`, `path`, `query` at the start.
@@ -29,6 +30,7 @@ impl From<usize> for Location {
 
 /// What is wrong with one value of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ValidationError {
     /// Where, from the outside in: `["body", "scores", 0, "score"]`.
     pub loc: Vec<Location>,
@@ -41,6 +43,7 @@ pub struct ValidationError {
 
 /// The body of a 422 answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "HTTPValidationError"))]
 pub struct HttpValidationError {
     /// Everything that is wrong, not only the first.
     #[serde(default, deserialize_with = "null::as_default")]
@@ -49,6 +52,7 @@ pub struct HttpValidationError {
 
 /// The body of any other error answer: `{"detail": "…"}`, where foreign servers also put other JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorBody {
     /// A text in all answers of our own server.
     pub detail: Value,

@@ -9,6 +9,7 @@ use crate::{EvaluationScore, Timestamp, ValidationError, null, score};
 
 /// The body of `POST /experiment`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "CreateExperimentRequestSchema"))]
 pub struct CreateExperimentRequest {
     /// Name of the experiment, which may have many runs.
     pub name: String,
@@ -74,6 +75,7 @@ impl CreateExperimentRequest {
 
 /// One run of an experiment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ExperimentSchema"))]
 pub struct Experiment {
     /// Name of the experiment.
     pub name: String,
@@ -96,6 +98,7 @@ pub struct Experiment {
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ExperimentStatus {
     /// Created; no log names it yet.
@@ -123,6 +126,7 @@ impl ExperimentStatus {
 
 /// How a pinned figure was worked out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StatisticOperation {
     /// Arithmetic mean.
@@ -154,6 +158,7 @@ pub enum StatisticOperation {
 
 /// One figure of a run, as lists of runs show it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExperimentPinnedStatistic {
     /// A score's name, or `Cost`, `Latency`, `Input Tokens`, `Output Tokens`, `Total Tokens`.
     pub var1: String,
@@ -169,6 +174,7 @@ pub struct ExperimentPinnedStatistic {
 
 /// A run in a list, with its figures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ExperimentWithStatsSchema"))]
 pub struct ExperimentWithStats {
     /// The run itself; on the wire its fields lie beside the others.
     #[serde(flatten)]
@@ -192,6 +198,7 @@ fn finite_figures<S: serde::Serializer>(
 
 /// The body of `POST /experiments`. All conditions join with *and*; an empty one lists every run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ListExperimentsRequestSchema"))]
 pub struct ListExperimentsRequest {
     /// Name of the project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -240,6 +247,7 @@ impl ListExperimentsRequest {
 
 /// The body of `POST /experiment/{uuid}/finished`, which may also be missing altogether: that is the default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "FinishExperimentRequestSchema"))]
 pub struct FinishExperimentRequest {
     /// `completed` or `failed`.
     #[serde(default = "completed", deserialize_with = "status_or_completed")]
@@ -279,6 +287,7 @@ fn status_or_completed<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Res
 
 /// The figures of a run, trace by trace.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ExperimentStatsSchema"))]
 pub struct ExperimentStats {
     /// One for each root log.
     pub parent_trace_stats: Vec<TraceStats>,
@@ -286,25 +295,31 @@ pub struct ExperimentStats {
 
 /// The figures of one trace.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TraceStatsSchema"))]
 pub struct TraceStats {
     /// Id of the root.
     pub trace_id: String,
     /// The root's own seconds.
     #[serde(default, deserialize_with = "null::as_default")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     pub latency: f64,
     /// Sum over the trace.
     #[serde(default, deserialize_with = "null::integer")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<i64>"))]
     pub input_tokens: i64,
     /// Sum over the trace.
     #[serde(default, deserialize_with = "null::integer")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<i64>"))]
     pub output_tokens: i64,
     /// Sum over the trace.
     #[serde(default, deserialize_with = "null::integer")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<i64>"))]
     pub total_tokens: i64,
     /// Sum over the trace in US dollars; nothing when no log has a cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<f64>,
     /// Those of all logs of the trace. Always an array: the Python SDK fails on null.
     #[serde(default, deserialize_with = "null::as_default", serialize_with = "score::finite_only")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<EvaluationScore>>"))]
     pub scores: Vec<EvaluationScore>,
 }

@@ -6,6 +6,7 @@ use crate::{Location, ValidationError, null, score};
 
 /// The body of `POST /feedback` (`FeedbackRequestSchema`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "FeedbackRequestSchema"))]
 pub struct FeedbackRequest {
     /// The verdict, 0 to 1. A boolean is read as 1 or 0.
     #[serde(deserialize_with = "null::score", serialize_with = "score::finite")]

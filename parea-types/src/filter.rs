@@ -9,6 +9,7 @@ use crate::{Status, TraceLogTree, ValidationError, null};
 
 /// A condition on logs (`FilterBaseSchema`). Without a field it holds for every log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "FilterBaseSchema"))]
 pub struct FilterBase {
     /// A field of a log, `score:{name}`, or `annotation:{annotation_type}:{annotation_id}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -149,6 +150,7 @@ fn list<V: Display>(values: impl IntoIterator<Item = V>) -> Value {
 
 /// How a field is compared with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FilterOperator {
     /// Text exactly, numbers by value; a list contains the value.
@@ -196,6 +198,7 @@ impl FilterOperator {
 
 /// How far back from now a log may have started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum TimeRange {
     /// Any time (`na`).
     #[default]
@@ -267,6 +270,7 @@ impl TimeRange {
 
 /// The body of `POST /get_trace_logs` (`QueryParamsPaginationPublic`): a filter and the page that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "QueryParamsPaginationPublic"))]
 pub struct QueryParamsPagination {
     /// The project whose logs are listed.
     pub project_name: String,
@@ -398,6 +402,7 @@ impl QueryParamsPagination {
 
 /// One page of logs. A page past the end has no results and is no error.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PaginatedTraceLogs {
     /// Logs on all pages together.
     pub total: i64,

@@ -22,6 +22,8 @@ mod feedback;
 mod filter;
 mod null;
 mod project;
+#[cfg(feature = "schema")]
+mod schema;
 mod score;
 mod time;
 mod trace_log;

@@ -6,6 +6,7 @@ use crate::Timestamp;
 
 /// The body of `POST /project`: finds the project of that name or creates it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "CreateGetProjectRequestSchema"))]
 pub struct CreateGetProjectRequest {
     /// The project's name; both SDKs send `default` when the user names none.
     pub name: String,
@@ -13,6 +14,7 @@ pub struct CreateGetProjectRequest {
 
 /// The answer of `POST /project`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "CreateGetProjectResponseSchema"))]
 pub struct CreateGetProjectResponse {
     /// The project's name.
     pub name: String,

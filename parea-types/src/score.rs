@@ -12,6 +12,7 @@ use crate::null;
 
 /// The result of one evaluation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "EvaluationScoreSchema"))]
 pub struct EvaluationScore {
     /// The evaluation's name.
     pub name: String,

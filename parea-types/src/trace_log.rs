@@ -11,6 +11,7 @@ use crate::{EvaluationScore, Timestamp, null, score};
 ///
 /// Only `trace_id` and `start_timestamp` are required. Readers take an absent or empty parent or root as "myself".
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TraceLogSchema"))]
 pub struct TraceLog {
     /// Id of this log; any text of 1 to 255 bytes.
     pub trace_id: String,
@@ -146,6 +147,7 @@ pub struct TraceLog {
 
 /// How a span ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// It returned, and what it returned is no `Err`.
@@ -166,6 +168,7 @@ impl Status {
 
 /// Settings of a model call inside a log (`InputsSchema`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "InputsSchema"))]
 pub struct Configuration {
     /// The model's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -189,6 +192,7 @@ pub struct Configuration {
 
 /// Parameters of a model call inside a log (`ParamsSchema`). No ranges: what a provider took is what is logged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ParamsSchema"))]
 pub struct ModelParams {
     /// The model's name, again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -218,9 +222,11 @@ pub struct ModelParams {
 
 /// One message of a prompt.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "MessageSchema"))]
 pub struct Message {
     /// Its text or parts. Always written: the Python SDK fails on a message without.
     #[serde(default, deserialize_with = "null::as_default")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<MessageContent>"))]
     pub content: MessageContent,
     /// Who speaks.
     #[serde(default, deserialize_with = "null::as_default")]
@@ -229,6 +235,7 @@ pub struct Message {
 
 /// A message's text, or its parts as the provider's API has them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(untagged, expecting = "text or an array of parts")]
 pub enum MessageContent {
     /// Plain text.
@@ -245,6 +252,7 @@ impl Default for MessageContent {
 
 /// Who speaks in a message. Unknown roles are kept, for a log is never refused for one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The person or program that asks.
@@ -265,6 +273,7 @@ pub enum Role {
 
 /// An image that was part of a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TraceLogImage {
     /// Where it is; a `data:` URL holds it.
     pub url: String,
@@ -275,6 +284,7 @@ pub struct TraceLogImage {
 
 /// An id that some servers number and others spell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(untagged, expecting = "text or an integer")]
 pub enum Id {
     /// A number.
@@ -285,6 +295,7 @@ pub enum Id {
 
 /// A remark on a log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TraceLogCommentSchema"))]
 pub struct TraceLogComment {
     /// The log.
     pub trace_id: String,
@@ -306,6 +317,7 @@ pub type Annotations = BTreeMap<String, BTreeMap<String, TraceLogAnnotation>>;
 
 /// A person's verdict on a log by one criterion.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "TraceLogAnnotationSchema"))]
 pub struct TraceLogAnnotation {
     /// The log.
     pub trace_id: String,

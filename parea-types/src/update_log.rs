@@ -17,6 +17,7 @@ const IDENTITY: [&str; 6] =
 
 /// The body of `PUT /trace_log` (`UpdateLogSchema`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "UpdateLogSchema"))]
 pub struct UpdateLog {
     /// The log to change; one that is not stored yet is completed when it comes.
     pub trace_id: String,

@@ -6,6 +6,7 @@ use parea_store::{
     text::{TextQuery, TextQueryError},
 };
 use parea_types::{Location, Status, TraceLog, ValidationError};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -19,8 +20,9 @@ use crate::{
 const MOST: u32 = 100;
 
 /// What is looked for.
-#[derive(Deserialize)]
-struct Search {
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "SearchRequest")]
+pub(super) struct Search {
     /// Words, `"phrases"`, beginnings (`refund*`), ends and parts (`*fund*`): all must occur in one log.
     query: String,
     /// In this project only; one that does not exist has no logs.
@@ -38,7 +40,8 @@ struct Search {
 }
 
 /// What was found.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SearchResponse")]
 pub(super) struct Found {
     /// The last to arrive first.
     results: Vec<TraceLog>,

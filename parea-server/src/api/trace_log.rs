@@ -9,6 +9,7 @@ use axum::{
 };
 use parea_store::{Outcome, Patch};
 use parea_types::UpdateLog;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::stream;
@@ -22,9 +23,11 @@ use crate::{
 };
 
 /// What became of the log. The API promises any JSON; clients look at the status only.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Stored {
+    /// The log.
     trace_id: String,
+    /// `created`, `merged`, or `unchanged`.
     outcome: &'static str,
 }
 

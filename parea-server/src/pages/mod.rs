@@ -13,6 +13,7 @@ mod list;
 mod list_query;
 mod markup;
 mod moment;
+mod reference;
 mod span;
 mod trace;
 mod tree;
@@ -22,11 +23,18 @@ use axum::{Router, middleware, routing::get};
 
 use crate::state::AppState;
 
-/// The pages and what they load.
+/// The pages that tell nothing of anybody's, and so need no key.
+pub(crate) fn open() -> Router<AppState> {
+    Router::new()
+        .route("/api/docs", get(reference::show))
+        .route("/assets/{name}", get(assets::serve))
+        .layer(middleware::map_response(headers::harden))
+}
+
+/// The pages.
 pub(crate) fn router() -> Router<AppState> {
     Router::new()
         .route("/", get(list::show))
         .route("/traces/{root_trace_id}", get(trace::show))
-        .route("/assets/{name}", get(assets::serve))
         .layer(middleware::map_response(headers::harden))
 }

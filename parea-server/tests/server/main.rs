@@ -21,6 +21,7 @@ mod filters;
 #[path = "../http/mod.rs"]
 mod http;
 mod langchain;
+mod openapi;
 mod operate;
 mod operations;
 mod process;
