@@ -98,7 +98,7 @@ fn by_name(api_key: &str, password: &str, client_secret: u64, headers: Vec<(&str
 fn by_type(secret: SecretString, wiped: &Zeroizing<String>, maybe: Option<Zeroizing<String>>, kept: &str) {}
 
 #[parea::trace]
-fn by_debug(config: &Config, kept: &str) {}
+fn by_debug(config: &Config, pretty: String, kept: &str) {}
 
 #[parea::trace]
 fn by_serialize(request: &Request, kept: &str) -> String {
@@ -141,6 +141,11 @@ fn streams(kept: &str) -> impl Iterator<Item = String> {
     vec![format!("{KEPT} "), openai()].into_iter()
 }
 
+#[parea::trace]
+fn secret_items() -> impl Iterator<Item = BTreeMap<&'static str, String>> {
+    std::iter::repeat_with(|| BTreeMap::from([("api_key", plain())]))
+}
+
 #[parea::trace(inputs(body = body.to_owned()), metadata(auth_token = plain()))]
 fn by_options(body: &str) {}
 
@@ -148,10 +153,9 @@ fn plant() {
     let headers = vec![("authorization", shaped("Bearer $")), ("x-request", KEPT.to_owned())];
     by_name(&plain(), &plain(), 7, headers, KEPT);
     by_type(plain().into(), &plain().into(), Some(plain().into()), KEPT);
-    by_debug(
-        &Config { url: shaped("https://u:$@x/KEPT"), api_key: plain(), password: Some(plain()), token: plain().into() },
-        KEPT,
-    );
+    let config =
+        Config { url: shaped("https://u:$@x/KEPT"), api_key: plain(), password: Some(plain()), token: plain().into() };
+    by_debug(&config, format!("{config:#?}"), KEPT);
     by_serialize(
         &Request {
             question: KEPT,
@@ -190,6 +194,12 @@ fn plant() {
         "password: $",
         "{\"a\":\"{\\\"api_key\\\":\\\"$\\\"}\"}",
         "AccountKey=$==;EndpointSuffix=x",
+        "[(\"x-api-key\", \"$\")]",
+        "[{\"name\": \"API_KEY\", \"value\": \"$\"}]",
+        "{\"\\u0070assword\": \"$\"}",
+        "mysql --password $ -u root",
+        "<password>$</password>",
+        "https://$0123456789abcdef@host",
     ];
     let mut texts: Vec<_> = looks.iter().map(|shape| format!("{KEPT} {} {KEPT}", shaped(shape))).collect();
     texts.push(format!("card {CARD} or 4111 1111 1111 1111"));
@@ -205,6 +215,9 @@ fn plant() {
 #[ignore = "a program that the other test starts"]
 fn program() {
     let guard = parea::builder().project("secrets").deadline(Duration::from_secs(30)).init().unwrap();
+    // Items of a stream count as they come.
+    secret_items().take(3).for_each(drop);
+    assert_eq!(parea::flush(Duration::ZERO).redacted, 3);
     plant();
     // Patient with a slow server, not with one that is not there.
     drop(guard);

@@ -9,6 +9,7 @@ use crate::{
     items::Items,
     record::Outcome,
     span::Span,
+    stack,
 };
 
 /// The span of a stream or iterator, as long as it lasts, and what came out so far.
@@ -92,6 +93,7 @@ impl Flow {
 fn captured(span: &Arc<Span>, end: &mut End, capture: &mut dyn FnMut(&mut End)) {
     // What panics in the user's code is caught where it is captured.
     let _ = inside(span, || end.fill(capture));
+    stack::count_redacted(end.take_redacted());
 }
 
 /// How a flow's items are captured.

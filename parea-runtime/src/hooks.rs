@@ -176,6 +176,11 @@ impl End {
         self.mark = buffer.len();
     }
 
+    /// How many values were left out since this was asked.
+    pub(crate) fn take_redacted(&mut self) -> u32 {
+        mem::take(&mut self.captured.buffer.redacted)
+    }
+
     /// Runs what fills it. If that panics, the output says so.
     #[inline]
     pub(crate) fn fill(&mut self, capture: impl FnOnce(&mut Self)) {

@@ -250,6 +250,13 @@ pub(crate) fn append(record: &[u8]) {
     client::write_through();
 }
 
+/// Counts values that were left out elsewhere than in what ends with a span.
+pub(crate) fn count_redacted(count: u32) {
+    if count > 0 {
+        let _ = with(|stack| stack.writer().count(Count::Redacted, u64::from(count)));
+    }
+}
+
 /// Counts a span that starts elsewhere than on a stack.
 pub(crate) fn count_started() {
     let counted = with(|stack| stack.writer().count(Count::Started, 1));

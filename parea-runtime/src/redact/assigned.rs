@@ -4,18 +4,146 @@
 //! The texts lie inside JSON strings, and may hold JSON themselves, at any depth: a quote comes with as many backslashes
 //! as it is deep.
 
+use std::borrow::Cow;
+
 use super::Wanted;
 
 /// The value behind a separator (`:` or `=`) at `at` of the text that begins at `from`, if the name before it says that
 /// it is secret.
 pub(super) fn value(text: &[u8], from: usize, at: usize, wanted: &Wanted) -> Option<(usize, usize)> {
-    let name = name_before(text, from, at)?;
-    let is_secret = wanted.names_secret(name) || text[at] == b'=' && is_signature(name, text, from, at);
+    let Name { mut name, start: name_start } = name_before(text, from, at)?;
+    if matches!(&*name, b"value" | b"val" | b"Value") {
+        // `{"name": "api_key", "value": "…"}`
+        name = Cow::Borrowed(text_before(text, from, name_start)?);
+    }
+    let is_secret = wanted.names_secret(&name) || text[at] == b'=' && is_signature(&name, text, from, at);
     if !is_secret {
         return None;
     }
-    let (start, end) = value_after(text, at, name)?;
-    (!is_harmless(&text[start..end], name)).then_some((start, end))
+    let (start, end) = value_after(text, at, &name)?;
+    (!is_harmless(&text[start..end], &name)).then_some((start, end))
+}
+
+/// The second of two texts that are alone in brackets, if the first, `word..end`, is the name of a secret:
+/// `("x-api-key", "…")`.
+pub(super) fn paired(text: &[u8], from: usize, word: usize, end: usize, wanted: &Wanted) -> Option<(usize, usize)> {
+    let slashes = slashes(text, end);
+    let quote = end + slashes;
+    if slashes.is_multiple_of(2) || text.get(quote) != Some(&b'"') || text.get(quote + 1) != Some(&b',') {
+        return None;
+    }
+    let name = &text[word..end];
+    if word == from || text[word - 1] != b'"' || !wanted.names_secret(name) {
+        return None;
+    }
+    let before = blank_before(text, from, before_quote(text, from, word));
+    if before == from || !matches!(text[before - 1], b'(' | b'[') {
+        return None;
+    }
+    let value = blank_lines(text, quote + 2);
+    if self::slashes(text, value) != slashes || text.get(value + slashes) != Some(&b'"') {
+        return None;
+    }
+    let start = value + slashes + 1;
+    let end = closing_quote(text, start, slashes);
+    let behind = blank_lines(text, end + slashes + 1);
+    let behind = if text.get(behind) == Some(&b',') { blank_lines(text, behind + 1) } else { behind };
+    let is_alone = matches!(text.get(behind), Some(b')' | b']'));
+    (is_alone && !is_harmless(&text[start..end], name)).then_some((start, end))
+}
+
+/// The argument of `--password …` on a command line, whose name is `start..space`.
+pub(super) fn flag(text: &[u8], start: usize, space: usize, wanted: &Wanted) -> Option<(usize, usize)> {
+    let name = &text[start..space];
+    if !wanted.names_secret(name) {
+        return None;
+    }
+    let value = space + text[space..].iter().take_while(|byte| is_blank(**byte)).count();
+    let quote = text.get(value).copied().filter(|byte| *byte == b'\'');
+    let value = if quote.is_some() { value + 1 } else { value };
+    let ends =
+        |byte: u8| matches!(byte, b'"' | b'\\' | b'\'') || quote.is_none() && matches!(byte, b' ' | b';' | b'|' | b'&');
+    let length = text[value..].iter().take_while(|byte| !ends(**byte)).count();
+    let end = value + length;
+    (length > 0 && text[value] != b'-' && !is_harmless(&text[value..end], name)).then_some((value, end))
+}
+
+/// The content of an element `<password>…</password>`, whose name is `start..close`.
+pub(super) fn element(text: &[u8], start: usize, close: usize, wanted: &Wanted) -> Option<(usize, usize)> {
+    let name = &text[start..close];
+    if start == 0 || text[start - 1] != b'<' || !wanted.names_secret(name) {
+        return None;
+    }
+    let length = text[close + 1..].iter().take_while(|byte| !matches!(byte, b'<' | b'"')).count();
+    let (start, end) = (close + 1, close + 1 + length);
+    (text[end..].starts_with(b"</") && !is_harmless(&text[start..end], name)).then_some((start, end))
+}
+
+/// The value in a query inside a query, `…%26token%3D…`, whose name ends at `percent`.
+pub(super) fn encoded(text: &[u8], start: usize, percent: usize, wanted: &Wanted) -> Option<(usize, usize)> {
+    let name = &text[start..percent];
+    if !text[percent + 1..].starts_with(b"3D") && !text[percent + 1..].starts_with(b"3d") || !wanted.names_secret(name)
+    {
+        return None;
+    }
+    let value = percent + 3;
+    let rest = &text[value..];
+    let plain = |at: usize| match rest[at] {
+        b'%' => !rest[at..].starts_with(b"%26"),
+        byte => byte.is_ascii_alphanumeric() || b"-._~".contains(&byte),
+    };
+    let length = (0..rest.len()).take_while(|at| plain(*at)).count();
+    (!is_harmless(&rest[..length], name)).then_some((value, value + length))
+}
+
+/// Backslashes from `at` on.
+fn slashes(text: &[u8], at: usize) -> usize {
+    text.get(at..).unwrap_or_default().iter().take_while(|byte| **byte == b'\\').count()
+}
+
+/// Behind blanks and the escapes of line ends and tabs, as `{:#?}` leaves them between a bracket and what it holds.
+fn blank_lines(text: &[u8], mut at: usize) -> usize {
+    loop {
+        at += text.get(at..).unwrap_or_default().iter().take_while(|byte| is_blank(**byte)).count();
+        let slashes = slashes(text, at);
+        if slashes == 0 || !matches!(text.get(at + slashes), Some(b'n' | b'r' | b't')) {
+            return at;
+        }
+        at += slashes + 1;
+    }
+}
+
+/// The same to the left of `end`, not beyond `from`.
+fn blank_before(text: &[u8], from: usize, mut end: usize) -> usize {
+    loop {
+        while end > from && is_blank(text[end - 1]) {
+            end -= 1;
+        }
+        if end < from + 2 || !matches!(text[end - 1], b'n' | b'r' | b't') || text[end - 2] != b'\\' {
+            return end;
+        }
+        end -= 1;
+        while end > from && text[end - 1] == b'\\' {
+            end -= 1;
+        }
+    }
+}
+
+/// Before the quote that stands to the left of `start`, and its backslashes.
+fn before_quote(text: &[u8], from: usize, start: usize) -> usize {
+    let quote = start.saturating_sub(1).max(from);
+    quote - text[from..quote].iter().rev().take_while(|byte| **byte == b'\\').count()
+}
+
+/// A text of letters that stands, in quotes, before the comma to the left of the name at `start`.
+fn text_before(text: &[u8], from: usize, start: usize) -> Option<&[u8]> {
+    let quoted = start > from && text[start - 1] == b'"';
+    let end = blank_before(text, from, if quoted { before_quote(text, from, start) } else { start });
+    let comma = end.checked_sub(1).filter(|comma| *comma >= from && text[*comma] == b',')?;
+    let quote = comma.checked_sub(1).filter(|quote| *quote >= from && text[*quote] == b'"')?;
+    let end = before_quote(text, from, quote + 1);
+    let length = text[from..end].iter().rev().take_while(|byte| is_name(**byte)).count();
+    Some(&text[end - length..end])
 }
 
 /// The content of `Name(…)` whose bracket opens at `open`, if the name of the type, which begins at `start`, says that it
@@ -23,13 +151,26 @@ pub(super) fn value(text: &[u8], from: usize, at: usize, wanted: &Wanted) -> Opt
 pub(super) fn wrapped(text: &[u8], start: usize, open: usize, wanted: &Wanted) -> Option<(usize, usize)> {
     let name = &text[start..open];
     let is_type = text[start].is_ascii_uppercase();
-    // Parsers and tokenizers have a `Token(…)` too.
-    let is_secret = name == b"Zeroizing" || wanted.names_secret(name) && name != b"Token";
+    let is_secret = name == b"Zeroizing" || wanted.names_secret(name);
     if !is_type || !is_secret {
+        return None;
+    }
+    // Parsers and tokenizers have a `Token(…)` too.
+    if name == b"Token" && !is_like_a_key(&text[open + 1..]) {
         return None;
     }
     let Brackets { inside: end, .. } = balanced(text, open)?;
     (!is_harmless(&text[open + 1..end], name)).then_some((open + 1, end))
+}
+
+/// Whether a text begins that may be a key and is hardly a word or a piece of code.
+fn is_like_a_key(text: &[u8]) -> bool {
+    const SHORTEST: usize = 16;
+    let text = &text[blank_lines(text, 0)..];
+    let text = text[slashes(text, 0)..].strip_prefix(b"\"").unwrap_or_default();
+    let key = &text
+        [..text.iter().take(64).take_while(|byte| byte.is_ascii_alphanumeric() || b"-._+/=".contains(byte)).count()];
+    key.len() >= SHORTEST && key.iter().any(u8::is_ascii_digit)
 }
 
 fn is_name(byte: u8) -> bool {
@@ -40,8 +181,14 @@ fn is_blank(byte: u8) -> bool {
     byte == b' '
 }
 
+/// A name and where it begins.
+struct Name<'a> {
+    name: Cow<'a, [u8]>,
+    start: usize,
+}
+
 /// The name that ends before the separator, quoted or not.
-fn name_before(text: &[u8], from: usize, at: usize) -> Option<&[u8]> {
+fn name_before(text: &[u8], from: usize, at: usize) -> Option<Name<'_>> {
     /// Longest name that is looked at.
     const LONGEST: usize = 64;
     let back = |mut end: usize, skip: fn(u8) -> bool| {
@@ -59,12 +206,42 @@ fn name_before(text: &[u8], from: usize, at: usize) -> Option<&[u8]> {
     }
     let least = end.saturating_sub(LONGEST).max(from);
     let start = end - text[least..end].iter().rev().take_while(|byte| is_name(**byte)).count();
-    let mut name = &text[start..end];
-    if start > from && text[start - 1] == b'\\' && name.len() > 1 {
+    let name = &text[start..end];
+    if start > from && text[start - 1] == b'\\' && !name.is_empty() {
+        if let Some(name) = unescaped(text, from, start, end) {
+            return Some(name);
+        }
         // Its first letter belongs to an escape such as `\n`.
-        name = name.get(1..)?;
+        let name = Cow::Borrowed(name.get(1..).filter(|name| !name.is_empty())?);
+        return Some(Name { name, start: start + 1 });
     }
-    (!name.is_empty()).then_some(name)
+    (!name.is_empty()).then_some(Name { name: Cow::Borrowed(name), start })
+}
+
+/// A name some of whose letters are spelled as `\u0070`: the part `start..end` begins with the rest of such an escape.
+fn unescaped(text: &[u8], from: usize, mut start: usize, mut end: usize) -> Option<Name<'_>> {
+    /// Parts that are looked at.
+    const MOST: usize = 32;
+    let mut name = Vec::new();
+    for parts in 0..MOST {
+        let part = &text[start..end];
+        let code = part.strip_prefix(b"u").and_then(|rest| rest.get(..4));
+        let escaped = start > from && text[start - 1] == b'\\';
+        let letter = code.filter(|_| escaped).and_then(|code| u32::from_str_radix(str::from_utf8(code).ok()?, 16).ok());
+        let Some(letter) = letter.and_then(char::from_u32) else {
+            if parts == 0 {
+                return None;
+            }
+            name.splice(..0, part.iter().copied());
+            break;
+        };
+        let mut encoded = [0; 4];
+        let letter = letter.encode_utf8(&mut encoded).bytes();
+        name.splice(..0, letter.chain(part[5..].iter().copied()));
+        end = start - text[from..start].iter().rev().take_while(|byte| **byte == b'\\').count();
+        start = end - text[from..end].iter().rev().take_while(|byte| is_name(**byte)).count();
+    }
+    Some(Name { name: Cow::Owned(name), start })
 }
 
 /// Whether this is the signature of a link, which lets everybody in who has it.
@@ -91,12 +268,17 @@ fn value_after(text: &[u8], at: usize, name: &[u8]) -> Option<(usize, usize)> {
     let after_blank = blank(start);
     let spaced = after_blank > start;
     start = after_blank;
+    if separator == b':'
+        && let Some(equals) = initial(text, start)
+    {
+        return value_after(text, equals, name);
+    }
     // `Some(`, `Secret(`, `Cow::Borrowed(`, one in the other.
     for _ in 0..4 {
         let word =
             text[start..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"_:<>&".contains(byte)).count();
         match text.get(start + word) {
-            Some(b'(') if word > 0 => start = blank(start + word + 1),
+            Some(b'(') if word > 0 => start = blank_lines(text, start + word + 1),
             Some(b' ' | b'{') if word > 0 && text.get(blank(start + word)) == Some(&b'{') => {
                 return Some((start, balanced(text, blank(start + word))?.behind));
             }
@@ -124,6 +306,21 @@ fn value_after(text: &[u8], at: usize, name: &[u8]) -> Option<(usize, usize)> {
         }
         _ => None,
     }
+}
+
+/// The `=` behind a type, `API_KEY: &'static str = "…"`, if a text follows it.
+fn initial(text: &[u8], start: usize) -> Option<usize> {
+    /// Longest type that is looked at.
+    const LONGEST: usize = 40;
+    let in_type = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_:<>&'?|[] ".contains(byte);
+    let length = text[start..].iter().take(LONGEST).take_while(in_type).count();
+    let equals = start + length;
+    if length == 0 || text.get(equals) != Some(&b'=') {
+        return None;
+    }
+    let value = blank_lines(text, equals + 1);
+    let quote = text.get(value + slashes(text, value));
+    matches!(quote, Some(b'"' | b'\'' | b'`')).then_some(equals)
 }
 
 /// Where a text ends that was opened by a quote with so many backslashes.
@@ -214,8 +411,28 @@ fn balanced(text: &[u8], open: usize) -> Option<Brackets> {
 /// its number in a vocabulary.
 pub(super) fn is_harmless(value: &[u8], name: &[u8]) -> bool {
     let value = value.trim_ascii();
-    let words: [&[u8]; 9] =
-        [b"none", b"null", b"nil", b"true", b"false", b"undefined", b"default", b"\\\"\\\"", b"..."];
+    let words: [&[u8]; 19] = [
+        b"none",
+        b"null",
+        b"nil",
+        b"true",
+        b"false",
+        b"undefined",
+        b"default",
+        b"\\\"\\\"",
+        b"...",
+        // Types, in source text.
+        b"string",
+        b"str",
+        b"number",
+        b"int",
+        b"integer",
+        b"bool",
+        b"boolean",
+        b"any",
+        b"bytes",
+        b"secretstring",
+    ];
     let placeholders: [(&[u8], &[u8]); 4] = [(b"${", b"}"), (b"{{", b"}}"), (b"<", b">"), (b"$(", b")")];
     let contains = |wanted: &[u8]| value.windows(wanted.len()).any(|window| window.eq_ignore_ascii_case(wanted));
     let short_number = value.len() < 10 && value.iter().all(u8::is_ascii_digit);

@@ -1,5 +1,7 @@
 //! One pass over a log as a line of JSON.
 
+use std::borrow::Cow;
+
 use super::{Edit, Wanted, assigned::is_harmless, card, text};
 
 /// At this depth a log has its own members, whose names and numbers are no user's.
@@ -22,7 +24,7 @@ pub(super) fn search(line: &[u8], from: usize, wanted: &Wanted) -> Vec<Edit> {
                     if depth == MEMBERS {
                         continue;
                     }
-                    let key = content(line, open, close);
+                    let key = &*decoded(content(line, open, close));
                     let told = matches!(key, b"value" | b"val" | b"Value") && last.2 == depth;
                     let name = if told { content(line, last.0, last.1) } else { key };
                     if wanted.names_secret(name) {
@@ -78,6 +80,15 @@ fn replace(line: &[u8], at: usize, name: &[u8], edits: &mut Vec<Edit>) -> usize 
 
 fn content(line: &[u8], open: usize, close: usize) -> &[u8] {
     line.get(open..close).unwrap_or_default()
+}
+
+/// A key as it reads; few have escapes.
+fn decoded(key: &[u8]) -> Cow<'_, [u8]> {
+    if !key.contains(&b'\\') {
+        return Cow::Borrowed(key);
+    }
+    let quoted = [b"\"", key, b"\""].concat();
+    serde_json::from_slice::<String>(&quoted).map_or(Cow::Borrowed(key), |key| Cow::Owned(key.into_bytes()))
 }
 
 fn blank(line: &[u8], at: usize) -> usize {

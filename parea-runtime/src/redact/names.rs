@@ -145,6 +145,12 @@ const PLAIN_TOKENS: &[&str] = &[
 /// Which tokens are secrets even in the plural, which otherwise counts.
 const SECRET_TOKENS: &[&str] = &["api", "access", "auth", "refresh", "bearer", "secret", "session"];
 
+/// Whose `pass` is a password.
+const LOGINS: &[&str] = &[
+    "user", "db", "database", "smtp", "imap", "mail", "email", "ftp", "sftp", "ssh", "admin", "root", "login", "mysql",
+    "postgres", "pg", "redis", "mongo", "amqp", "proxy", "http", "auth", "wifi", "master",
+];
+
 /// The words that mean something, longer ones before their tails.
 const WORDS: &[(&str, Meaning)] = &[
     ("password", SecretTail),
@@ -187,6 +193,12 @@ const WORDS: &[(&str, Meaning)] = &[
     ("number", SecretAfter(&["card"])),
     ("card", SecretAfter(&["credit", "debit"])),
     ("string", SecretAfter(&["connection"])),
+    // By itself it is as often the verdict of a test.
+    ("pass", SecretAfter(LOGINS)),
+    ("pem", Qualifier),
+    ("base", Qualifier),
+    ("hex", Qualifier),
+    ("json", Qualifier),
     ("value", Qualifier),
     ("hash", Qualifier),
     ("plain", Qualifier),
@@ -232,8 +244,10 @@ const fn meaning(name: &[u8], start: usize, end: usize) -> Option<Meaning> {
     let mut at = 0;
     while at < MOST_ALIKE && alike[at] != 0 {
         let (word, meaning) = WORDS[alike[at] as usize - 1];
+        // One that may be a tail is known in `passWord` and `dbpassword` as well.
+        let from = if matches!(meaning, SecretTail) { run_start(name, start) } else { start };
         let whole = end - start == word.len();
-        if (whole || matches!(meaning, SecretTail)) && ends_with(name, start, end, word) {
+        if (whole || matches!(meaning, SecretTail)) && ends_with(name, from, end, word) {
             return Some(meaning);
         }
         at += 1;
@@ -299,6 +313,14 @@ const fn word_start(name: &[u8], end: usize) -> usize {
     start
 }
 
+/// Where the letters begin that `start` is among.
+const fn run_start(name: &[u8], mut start: usize) -> usize {
+    while start > 0 && is_letter(name[start - 1]) {
+        start -= 1;
+    }
+    start
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -310,14 +332,15 @@ mod tests {
         aws secret access key, private key, ssh key, signing key, authorization, proxy authorization, auth, \
         basic auth, bearer, jwt, cookie, set cookie, credentials, creds, credit card, card number, \
         credit card number, cvv, ssn, otp, connection string, old password, new password, \
-        password confirmation, session token, subscription key";
+        password confirmation, session token, subscription key, \
+        db pass, user pass, private key pem, secret key base, credentials json";
     const PLAIN: &str = ", a, id, key, name, tokens, max tokens, input tokens, total tokens, token count, token id, \
         tokenizer, time to first token, next token, next page token, eos token, cost per token, \
         password policy, password length, secretary, secret santa, author, authors, authority, cache key, \
         primary key, public key, foreign key, keyboard, monkey, turkey, question, text, value, hash, \
         string, number, card, query string, order number, session id, user id, username, email, trace id, \
         compass, passenger, pin, keys, cookie banner, options, header, description, completion tokens, \
-        logprobs, top p";
+        logprobs, top p, pass, all pass, passes, json, base, hex, primary key json";
 
     /// `word word` as `word_word`, `word-word`, `WordWord`, `wordWord`, `WORD_WORD`, and with a number behind.
     fn spellings(words: &str) -> Vec<String> {

@@ -230,15 +230,23 @@ pub(super) fn bot_token(text: &[u8], start: usize, colon: usize) -> Option<usize
     (length == LENGTH).then_some(colon + 1 + length)
 }
 
-/// The password in `scheme://user:password@host`; `slashes` is where `//` begins.
+/// The password in `scheme://user:password@host`, or the key in its place; `slashes` is where `//` begins.
 pub(super) fn password_in_url(text: &[u8], slashes: usize) -> Option<(usize, usize)> {
     let start = slashes + 2;
     let ends = |byte: &u8| matches!(byte, b'/' | b'?' | b'#' | b' ' | b'"' | b'\\' | b'\'' | b'<' | b'>' | b',');
     let authority = &text[start..];
     let authority = &authority[..authority.iter().position(ends).unwrap_or(authority.len())];
     let at = authority.iter().rposition(|byte| *byte == b'@')?;
-    let colon = authority[..at].iter().position(|byte| *byte == b':')?;
-    (colon + 1 < at).then_some((start + colon + 1, start + at))
+    let Some(colon) = authority[..at].iter().position(|byte| *byte == b':') else {
+        // A name alone, or a key in its place.
+        let is_key = at >= 20 && authority[..at].iter().any(u8::is_ascii_digit);
+        return is_key.then_some((start, start + at));
+    };
+    if colon + 1 == at {
+        // `https://key:@host`, as some send their key.
+        return (colon > 0).then_some((start, start + colon));
+    }
+    Some((start + colon + 1, start + at))
 }
 
 /// What follows `hooks.slack.com/services/` and the like: the path is the secret.

@@ -59,6 +59,26 @@ const TEXTS: &[&str] = &[
     "secret := ‹hunter22›",
     "yaml\npassword: ‹correcthorse›\nuser: bob",
     "\"password\" => \"‹x›\"",
+    // As `{:#?}` sets it.
+    "Config {\n    token: Some(\n        \"‹p455›\",\n    ),\n    retries: 3,\n}",
+    "[\n    (\n        \"authorization\",\n        \"‹Basic abc›\",\n    ),\n    (\n        \"a\",\n        \"b\",\n    ),\n]",
+    "Login {\n    credentials: ‹Basic {\n        user: \"bob\",\n    }›,\n    at: 3,\n}",
+    // Pairs, and a name beside its value.
+    "[(\"x-api-key\", \"‹abc›\"), (\"accept\", \"json\")]",
+    "[[\"cookie\",\"‹a=b; c=d›\"],[\"token\",\"a\",\"b\"]]",
+    "Header(\"Authorization\", \"‹with \\\" quote›\")",
+    "[{\"name\":\"API_KEY\",\"value\":\"‹abc›\"},{\"name\":\"HOME\",\"value\":\"/root\"}]",
+    "Variable { name: \"DB_PASSWORD\", value: \"‹abc›\", shown: true }",
+    // Spelled to be overlooked.
+    "{\"\\u0070assword\":\"‹abc›\",\"p\\u0061ssw\\u006frd\": \"‹def›\"}",
+    "PassWord=‹hunter2› and passWord: \"‹hunter2›\"",
+    "login --password ‹hunter2› --api-key '‹a b›' --token=‹abc›; --tokens 5",
+    "<user>bob</user><password>‹hunter2›</password><apiKey>‹abc›</apiKey>",
+    "redirect=https%3A%2F%2Fx%3Faccess_token%3D‹abc%2Fd›%26q%3D1",
+    "const API_KEY: &'static str = \"‹abc›\"; let token: string = '‹abc›'",
+    "Token(‹\"tok-0123456789abcdef\"›)",
+    "https://‹0123456789abcdef0123›@host/x and https://‹rk0›:@host/y",
+    "private_key_pem: \"‹abc›\", secret_key_base = ‹abc›, db_pass=‹x›",
 ];
 
 /// Texts that say nothing secret.
@@ -76,6 +96,10 @@ const PLAIN: &[&str] = &[
     "SecretBox<str>([REDACTED]) password: *****",
     "primary_key=7 public_key: abcd session_id=s1",
     "C:\\new\\token\\file",
+    "[(\"tokens\", \"5\"), (\"author\", \"x\")] f(\"password\", \"is\", \"a word\") (\"password\", 3)",
+    "{\"name\":\"author\",\"value\":\"x\"} --max-tokens 5 --pass <passage>x</passage> <password/> a > b",
+    "pass: yes, \"pass\": \"all tests\", 100%3Dx, author%3Djane, https://user@host/x",
+    "fn f(password: String, api_key: str = None); key: str = 5; password: see docs",
     "",
 ];
 

@@ -14,6 +14,9 @@ enum Class {
     Separator,
     Space,
     Open,
+    /// `>`, which ends the name of an element.
+    Close,
+    Percent,
     Dot,
     At,
     Other,
@@ -30,6 +33,8 @@ const CLASSES: [Class; 256] = {
             b':' | b'=' => Class::Separator,
             b' ' => Class::Space,
             b'(' => Class::Open,
+            b'>' => Class::Close,
+            b'%' => Class::Percent,
             b'.' => Class::Dot,
             b'@' => Class::At,
             _ => Class::Other,
@@ -58,6 +63,13 @@ pub(super) fn search(line: &[u8], from: usize, wanted: &Wanted, edits: &mut Vec<
         let found = match CLASSES[usize::from(*byte)] {
             Class::Quote => return at,
             Class::Backslash => {
+                if at > word
+                    && let Some((start, end)) = assigned::paired(line, from, word, at, wanted)
+                {
+                    edits.push(Edit::text(start, end));
+                    (at, word, from) = (end, end, end);
+                    continue;
+                }
                 at = behind_escape(line, at);
                 word = at;
                 continue;
@@ -65,17 +77,20 @@ pub(super) fn search(line: &[u8], from: usize, wanted: &Wanted, edits: &mut Vec<
             Class::Separator => separated(line, from, word, at, wanted),
             Class::Space => match at - word {
                 4 if line[word].is_ascii_digit() => card::in_groups(line, word, at).map(|end| (word, end)),
-                5 | 6 => shapes::credentials(line, word, at),
+                5 | 6 if line[word] != b'-' => shapes::credentials(line, word, at),
+                _ if line[word..at].starts_with(b"--") => assigned::flag(line, word + 2, at, wanted),
                 _ => None,
             },
             Class::Open if at > word => assigned::wrapped(line, word, at, wanted),
+            Class::Close if at > word => assigned::element(line, word, at, wanted),
+            Class::Percent if at > word => assigned::encoded(line, word, at, wanted),
             Class::Dot if at == word => None,
             Class::Dot if at - word <= 5 => {
                 shapes::dotted(line, word, at).map(|end| (word, end)).or_else(|| shapes::webhook(line, word))
             }
             Class::Dot => shapes::webhook(line, word),
             Class::At if wanted.emails => shapes::email(line, from, at),
-            Class::Word | Class::Open | Class::At | Class::Other => None,
+            Class::Word | Class::Open | Class::Close | Class::Percent | Class::At | Class::Other => None,
         };
         match found {
             Some((start, end)) => {
