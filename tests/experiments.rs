@@ -70,6 +70,16 @@ async fn a_run_is_on_the_server_as_in_the_report() {
         .unwrap();
     assert!((doubles.score("right").unwrap().mean - 0.5).abs() < 1e-9, "{doubles}");
     assert_eq!(doubles.metadata["Dataset"], "doubles");
+    assert!(doubles.metadata["Dataset version"].starts_with("1 ("), "{:?}", doubles.metadata);
+    let more = CreateTestCases::to_name("doubles", [case("3", "6")]);
+    api.add_test_cases(&more).await.unwrap();
+    for (dataset, rows) in [("doubles@1", 2), ("doubles", 3), ("doubles@2", 3)] {
+        let run = experiment("Pinned").folder(folder.path().join("one")).quiet().dataset(dataset);
+        let report = run.run(|row| async move { Ok(row.get::<i64>("n")?) }).await.unwrap();
+        assert_eq!(report.rows.len(), rows, "{dataset}");
+    }
+    let later = new("third").dataset("doubles@7").run(|_| async { Ok(0) }).await.unwrap_err().to_string();
+    assert!(later.contains("its newest version is 2: pin that as `doubles@2`"), "{later}");
     let none = new("third").dataset("triples").run(|_| async { Ok(0) }).await.unwrap_err().to_string();
     assert!(none.contains("dataset `triples`") && none.contains("has none of that name"), "{none}");
 
@@ -90,6 +100,6 @@ async fn a_run_is_on_the_server_as_in_the_report() {
     assert_ne!(again.outcome(), Outcome::Passed, "{again}");
 
     let runs = ListExperimentsRequest { project_name: Some("greetings".to_owned()), ..Default::default() };
-    assert_eq!(api.experiments(&runs).await.unwrap().len(), 3, "what was refused left no run behind");
+    assert_eq!(api.experiments(&runs).await.unwrap().len(), 6, "what was refused left no run behind");
     server.shutdown().await;
 }

@@ -134,7 +134,15 @@ impl Experiment {
         self
     }
 
-    /// Adds the rows of a dataset of the server, by its name or its number; the run's metadata `Dataset` names it.
+    /// Adds the rows of a Parquet file. Columns of lists, maps and structs are JSON; dates and times are texts.
+    #[cfg(feature = "parquet")]
+    pub fn parquet(mut self, path: impl Into<PathBuf>) -> Self {
+        self.sources.push(Source::Parquet(path.into()));
+        self
+    }
+
+    /// Adds the rows of a dataset of the server, by its name or its number; the run's metadata `Dataset` names it. Behind `@` a
+    /// version is pinned: the rows of `questions@3` never change.
     pub fn dataset(mut self, id_or_name: impl ToString) -> Self {
         let id_or_name = id_or_name.to_string();
         self.plan.metadata.insert("Dataset".to_owned(), id_or_name.clone());
@@ -337,7 +345,7 @@ impl Experiment {
     ///     .print();
     /// # Ok(()) }
     /// ```
-    pub async fn run_typed<R, F, Fut, T>(self, function: F) -> Result<Report, ExperimentError>
+    pub async fn run_typed<R, F, Fut, T>(mut self, function: F) -> Result<Report, ExperimentError>
     where
         R: FromRow,
         F: Fn(R) -> Fut + Send + Sync + 'static,
@@ -355,8 +363,13 @@ impl Experiment {
             })
         });
         let mut rows: Vec<Row> = Vec::new();
-        for source in self.sources {
-            for row in source.read().await? {
+        for source in std::mem::take(&mut self.sources) {
+            let (read, version) = source.read().await?;
+            if let Some(version) = version {
+                let digest: String = version.digest.chars().take(12).collect();
+                self = self.metadata("Dataset version", format!("{} ({digest})", version.version));
+            }
+            for row in read {
                 rows.push(row.numbered(rows.len() + 1));
             }
         }

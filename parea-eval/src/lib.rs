@@ -15,7 +15,11 @@ mod git;
 #[doc(hidden)]
 pub mod hooks;
 mod journal;
+#[cfg(feature = "http")]
+mod kept;
 mod log;
+#[cfg(feature = "parquet")]
+mod parquet_file;
 mod progress;
 #[cfg(feature = "http")]
 mod remote;

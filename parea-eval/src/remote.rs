@@ -4,14 +4,11 @@ use std::collections::BTreeMap;
 
 use parea_runtime::{
     ApiClient,
-    types::{
-        CreateExperimentRequest, EvaluationScore, ExperimentStatus, FilterBase, FinishExperimentRequest,
-        ListExperimentsRequest,
-    },
+    types::{CreateExperimentRequest, EvaluationScore, FilterBase, FinishExperimentRequest, ListExperimentsRequest},
 };
 use parea_stats::{Run, run_of_logs};
 
-use crate::{ExperimentError, report::RunStatus};
+use crate::{ExperimentError, kept, report::RunStatus};
 
 /// Tells the server of a new run. `Ok(None)` when it does not answer: then the run goes on without it.
 pub(crate) async fn register(
@@ -51,7 +48,7 @@ pub(crate) async fn finish(
     status: RunStatus,
     scores: Vec<EvaluationScore>,
 ) -> Result<(), String> {
-    let status = if status == RunStatus::Completed { ExperimentStatus::Completed } else { ExperimentStatus::Failed };
+    let status = kept::wire(status);
     let request = FinishExperimentRequest { status, dataset_level_stats: (!scores.is_empty()).then_some(scores) };
     api.finish_experiment(uuid, &request).await.map(drop).map_err(|error| error.to_string())
 }
@@ -77,4 +74,10 @@ pub(crate) async fn run(api: &ApiClient, project: &str, experiment: &str, name: 
     };
     let trees = api.experiment_trace_logs(&found.experiment.uuid, &FilterBase::default()).await.map_err(asked)?;
     Ok(run_of_logs(found.experiment.run_name.clone().unwrap_or_else(|| name.to_owned()), &trees))
+}
+
+/// Where people find the run: a page of the server's, beside its API.
+pub(crate) fn page(api: &ApiClient, uuid: &str) -> String {
+    let base = api.base_url();
+    format!("{}/experiments/{uuid}", base.strip_suffix("/api/parea/v1").unwrap_or(base))
 }

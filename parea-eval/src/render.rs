@@ -49,6 +49,9 @@ impl fmt::Display for Report {
                 writeln!(f, "    {example}")?;
             }
         }
+        if let Some(link) = &self.link {
+            writeln!(f, "→ {link}")?;
+        }
         Ok(())
     }
 }
@@ -157,6 +160,9 @@ impl Report {
             for example in &check.examples {
                 let _ = writeln!(text, "  - `{}`", example.replace('`', "ˋ"));
             }
+        }
+        if let Some(link) = &self.link {
+            let _ = writeln!(text, "\n[{}]({link})", plain(&self.run_name));
         }
         text
     }

@@ -150,6 +150,9 @@ pub struct Report {
     pub descriptions: BTreeMap<String, String>,
     /// Scores of the whole run.
     pub dataset_scores: Vec<EvaluationScore>,
+    /// The run's page on the server, if one has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
     /// What the user should know besides.
     pub notes: Vec<String>,
     /// The comparison with the baseline, if one was asked for.

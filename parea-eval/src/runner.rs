@@ -4,7 +4,7 @@ use std::{
     any::Any,
     collections::{BTreeMap, HashMap},
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::Pin,
     sync::{
         Arc,
@@ -14,6 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(feature = "http")]
+use crate::kept;
 use parea_runtime::{
     InCurrentSpan as _,
     cell::{Cell, CellStart},
@@ -134,8 +136,13 @@ pub(crate) async fn run(mut plan: Plan, rows: Vec<Row>, work: Work) -> Result<Re
     };
     evaluate_run(plan, &mut report);
     #[cfg(feature = "http")]
-    if let Some(api) = &opened.server {
-        tell_server(api, &mut report).await;
+    match &opened.server {
+        Some(api) => tell_server(api, &opened.folder, &mut report).await,
+        None => {
+            if let Err(error) = kept::ended(&opened.folder, &report.uuid, report.status, &report.dataset_scores) {
+                report.notes.push(format!("no server will hear how this run ended, which cannot be noted: {error}"));
+            }
+        }
     }
     report.seconds = start.elapsed().as_secs_f64();
     checks::make(plan, baseline.as_ref(), &mut report)?;
@@ -199,64 +206,85 @@ struct Opened {
     #[cfg(feature = "http")]
     server: Option<parea_runtime::ApiClient>,
     notes: Vec<String>,
+    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "what is kept for servers lies there"))]
+    folder: PathBuf,
 }
 
 async fn open(plan: &Plan, folder: PathBuf) -> Result<Opened, ExperimentError> {
     let unwritable = |error: std::io::Error| ExperimentError::Journal(format!("{}: {error}", folder.display()));
-    if let Some(uuid) = &plan.resume {
-        let path = journal::path(&folder, uuid);
-        let read = journal::read(&path).map_err(|error| {
-            ExperimentError::Resume(format!("run {uuid} cannot be gone on with: {}: {error}", path.display()))
-        })?;
-        if read.header.experiment != plan.name {
-            let why = format!("run {uuid} belongs to experiment `{}`, not to `{}`", read.header.experiment, plan.name);
-            return Err(ExperimentError::Resume(why));
-        }
-        let journal = Journal::reopen(&folder, uuid).map_err(unwritable)?;
-        #[cfg(feature = "http")]
-        let server = parea_runtime::connection::server().filter(|_| read.header.registered).map(|(api, _)| api);
-        return Ok(Opened {
-            header: read.header,
-            journal,
-            finished: read.cells,
-            #[cfg(feature = "http")]
-            server,
-            notes: Vec::new(),
-        });
-    }
-    let run_name = plan.run_name.clone().unwrap_or_else(run_name::made_up);
-    let mut header = Header { experiment: plan.name.clone(), run_name, uuid: String::new(), registered: false };
+    let (mut header, earlier) = if let Some(uuid) = &plan.resume {
+        let read = resumed(plan, &folder, uuid)?;
+        (read.header, Some(read.cells))
+    } else {
+        let run_name = plan.run_name.clone().unwrap_or_else(run_name::made_up);
+        (Header { experiment: plan.name.clone(), run_name, uuid: String::new(), registered: false }, None)
+    };
     #[cfg_attr(not(feature = "http"), expect(unused_mut, reason = "only a server has something to say"))]
     let mut notes = Vec::new();
     #[cfg(feature = "http")]
     let mut server = None;
     #[cfg(feature = "http")]
-    if let Some((api, project)) = parea_runtime::connection::server().filter(|_| !plan.local) {
-        match crate::remote::register(&api, &project, &plan.name, &header.run_name, &plan.metadata).await? {
-            Some(uuid) => {
-                header.uuid = uuid;
-                header.registered = true;
-                server = Some(api);
-            }
-            None => notes.push(format!(
-                "no server answers at {}: the run is kept in {}, and its logs go where logs go without one",
+    let found = parea_runtime::connection::server().filter(|_| !plan.local);
+    #[cfg(feature = "http")]
+    if let Some((api, project)) = &found {
+        let known = if header.registered {
+            true
+        } else if header.uuid.is_empty() {
+            let given = crate::remote::register(api, project, &plan.name, &header.run_name, &plan.metadata).await?;
+            header.registered = given.is_some();
+            header.uuid = given.unwrap_or_default();
+            header.registered
+        } else {
+            // It began where no server was.
+            api.keep_experiment(&kept::new(&header, (project, None), &plan.metadata)).await.is_ok()
+        };
+        if known {
+            server = Some(api.clone());
+        } else {
+            notes.push(format!(
+                "no server answers at {}: the run is kept in {}, and told to the server that takes its logs",
                 api.base_url(),
                 folder.display()
-            )),
+            ));
         }
     }
     if header.uuid.is_empty() {
         header.uuid = fresh_uuid();
     }
-    let journal = Journal::create(&folder, &header).map_err(unwritable)?;
+    let journal = match earlier {
+        Some(_) => Journal::reopen(&folder, &header.uuid),
+        None => Journal::create(&folder, &header),
+    };
+    let journal = journal.map_err(unwritable)?;
+    #[cfg(feature = "http")]
+    if let (None, Some((api, project))) = (&server, &found) {
+        let named = parea_runtime::connection::server_is_named().then(|| api.base_url());
+        if let Err(error) = kept::write(&folder, &kept::new(&header, (project, named), &plan.metadata)) {
+            notes.push(format!("no server will hear of this run, which cannot be noted: {error}"));
+        }
+    }
     Ok(Opened {
         header,
         journal,
-        finished: HashMap::new(),
+        finished: earlier.unwrap_or_default(),
         #[cfg(feature = "http")]
         server,
         notes,
+        folder,
     })
+}
+
+/// What the run that is to be gone on with has done.
+fn resumed(plan: &Plan, folder: &Path, uuid: &str) -> Result<journal::Finished, ExperimentError> {
+    let path = journal::path(folder, uuid);
+    let read = journal::read(&path).map_err(|error| {
+        ExperimentError::Resume(format!("run {uuid} cannot be gone on with: {}: {error}", path.display()))
+    })?;
+    if read.header.experiment != plan.name {
+        let why = format!("run {uuid} belongs to experiment `{}`, not to `{}`", read.header.experiment, plan.name);
+        return Err(ExperimentError::Resume(why));
+    }
+    Ok(read)
 }
 
 fn fresh_uuid() -> String {
@@ -521,7 +549,7 @@ fn evaluate_run(plan: &Plan, report: &mut Report) {
 
 /// Waits for delivery and closes the run on the server. What goes wrong there is a note: the rows are done.
 #[cfg(feature = "http")]
-async fn tell_server(api: &parea_runtime::ApiClient, report: &mut Report) {
+async fn tell_server(api: &parea_runtime::ApiClient, folder: &Path, report: &mut Report) {
     let delivered = tokio::task::spawn_blocking(|| parea_runtime::flush(DELIVERY)).await;
     if let Ok(delivery) = delivered.as_ref()
         && !delivery.is_complete()
@@ -529,7 +557,10 @@ async fn tell_server(api: &parea_runtime::ApiClient, report: &mut Report) {
         report.notes.push(format!("not every log was delivered: {delivery}"));
     }
     let closed = crate::remote::finish(api, &report.uuid, report.status, report.dataset_scores.clone()).await;
-    if let Err(why) = closed {
-        report.notes.push(format!("the run could not be closed on the server: {why}"));
+    match closed {
+        Ok(()) => kept::forget(folder, &report.uuid),
+        Err(why) => report.notes.push(format!("the run could not be closed on the server: {why}")),
     }
+    report.link = Some(crate::remote::page(api, &report.uuid));
+    report.notes.extend(kept::tell(api, folder).await);
 }

@@ -7,6 +7,9 @@ use std::{
     sync::Arc,
 };
 
+#[cfg(feature = "http")]
+use parea_runtime::types::DatasetName;
+use parea_runtime::types::DatasetVersion;
 use serde_json::{Map, Value};
 
 use crate::{ExperimentError, Row};
@@ -18,6 +21,8 @@ pub(crate) enum Source {
     #[cfg(feature = "csv")]
     Csv(PathBuf),
     Jsonl(PathBuf),
+    #[cfg(feature = "parquet")]
+    Parquet(PathBuf),
     Dataset(String),
 }
 
@@ -77,17 +82,34 @@ fn cell(column: &str, text: &str) -> Value {
     }
 }
 
-/// Rows of a dataset as a server keeps them: texts by column.
+/// Rows of a dataset as a server keeps them: texts by column. Beside them the version that they are, if the server has such.
 #[cfg(feature = "http")]
-pub(crate) async fn dataset(id_or_name: &str) -> Result<Vec<Row>, ExperimentError> {
-    let bad = |why: String| ExperimentError::Source { source: format!("dataset `{id_or_name}`"), why };
+pub(crate) async fn dataset(wanted: &str) -> Result<(Vec<Row>, Option<DatasetVersion>), ExperimentError> {
+    let bad = |why: String| ExperimentError::Source { source: format!("dataset `{wanted}`"), why };
     let api = match parea_runtime::connection::server() {
         Some((api, _)) => api,
         None => parea_runtime::ApiClient::from_env().map_err(|error| bad(error.to_string()))?,
     };
-    let found = api.dataset(id_or_name).await.map_err(|error| bad(format!("{error} ({})", api.base_url())))?;
-    let Some(dataset) = found else {
-        return Err(bad(format!("the server at {} has none of that name or id", api.base_url())));
+    let asked = |error: parea_runtime::ApiError| bad(format!("{error} ({})", api.base_url()));
+    let DatasetName { name, version } = DatasetName::parse(wanted);
+    let (dataset, version) = match api.dataset_version(&name, version).await {
+        Ok(Some(found)) => (found.dataset, Some(found.version)),
+        Ok(None) => {
+            let versions = api.dataset_versions(&name).await.map_err(asked)?.unwrap_or_default();
+            let none = || format!("the server at {} has none of that name or id", api.base_url());
+            return Err(bad(versions.first().map_or_else(none, |newest| {
+                let newest = newest.version;
+                format!("its newest version is {newest}: pin that as `{name}@{newest}`, or none")
+            })));
+        }
+        // A server of the Parea API alone has no versions.
+        Err(error) if matches!(error.status(), Some(404 | 405)) && version.is_none() => {
+            match api.dataset(&name).await.map_err(asked)? {
+                Some(dataset) => (dataset, None),
+                None => return Err(bad(format!("the server at {} has none of that name or id", api.base_url()))),
+            }
+        }
+        Err(error) => return Err(asked(error)),
     };
     let source: Arc<str> = format!("dataset `{}`", dataset.name).into();
     let rows = dataset.test_cases.into_values().enumerate().map(|(index, case)| {
@@ -100,23 +122,27 @@ pub(crate) async fn dataset(id_or_name: &str) -> Result<Vec<Row>, ExperimentErro
         }
         Row::from_values(values, true).at(&source, index + 1)
     });
-    Ok(rows.collect())
+    Ok((rows.collect(), version))
 }
 
 #[cfg(not(feature = "http"))]
-pub(crate) async fn dataset(id_or_name: &str) -> Result<Vec<Row>, ExperimentError> {
+pub(crate) async fn dataset(wanted: &str) -> Result<(Vec<Row>, Option<DatasetVersion>), ExperimentError> {
     let why = "parea was built without its feature `http`".to_owned();
-    Err(ExperimentError::Source { source: format!("dataset `{id_or_name}`"), why })
+    Err(ExperimentError::Source { source: format!("dataset `{wanted}`"), why })
 }
 
 impl Source {
-    pub(crate) async fn read(self) -> Result<Vec<Row>, ExperimentError> {
-        match self {
+    /// The rows, and of a dataset its version.
+    pub(crate) async fn read(self) -> Result<(Vec<Row>, Option<DatasetVersion>), ExperimentError> {
+        let rows = match self {
+            Self::Dataset(wanted) => return dataset(&wanted).await,
             Self::Rows(rows) => Ok(rows),
             #[cfg(feature = "csv")]
             Self::Csv(path) => csv(&path),
             Self::Jsonl(path) => jsonl(&path),
-            Self::Dataset(id_or_name) => dataset(&id_or_name).await,
-        }
+            #[cfg(feature = "parquet")]
+            Self::Parquet(path) => crate::parquet_file::rows(&path),
+        };
+        Ok((rows?, None))
     }
 }

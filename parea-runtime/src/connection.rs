@@ -20,6 +20,12 @@ pub fn server() -> Option<(ApiClient, String)> {
     Some((builder.build().ok()?, settings.project.clone()))
 }
 
+/// Whether somebody named that server, so that nobody else gets what is meant for it.
+#[cfg(feature = "http")]
+pub fn server_is_named() -> bool {
+    Client::get().is_some_and(|client| client.settings.base_url.is_some())
+}
+
 /// The folder for what belongs to this program and no server has: that of the client, or its default.
 pub fn folder() -> PathBuf {
     Client::get().map_or_else(|| Settings::from_env().folder, |client| client.settings.folder.clone())

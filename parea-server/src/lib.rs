@@ -21,6 +21,7 @@ pub mod config;
 mod error;
 mod ingest;
 mod keeper;
+mod kept_run;
 mod langchain;
 mod limits;
 mod openapi;

@@ -5,6 +5,7 @@
 //! goes when what it holds is on disk; lines that are no log are kept in `spool/rejected/`.
 
 mod rejected;
+mod runs;
 
 use std::{
     collections::HashSet,
@@ -17,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use parea_store::{Logs, Patch, StoreError};
+use parea_store::{Catalog, Logs, Patch, StoreError};
 use tokio::{
     runtime::Handle,
     sync::watch,
@@ -58,6 +59,7 @@ impl Spool {
             folder: state.config.data.join("spool"),
             rules: Rules::of(&state.config),
             logs: Arc::clone(&state.logs),
+            catalog: Arc::clone(&state.catalog),
             runtime: Handle::current(),
             stopped: stopped.clone(),
             complained: HashSet::new(),
@@ -97,6 +99,7 @@ struct Intake {
     folder: PathBuf,
     rules: Rules,
     logs: Arc<dyn Logs>,
+    catalog: Arc<dyn Catalog>,
     runtime: Handle,
     stopped: watch::Receiver<bool>,
     /// Files of which a complaint has been printed, so that it is not printed every two seconds.
@@ -145,6 +148,9 @@ impl Intake {
                 Err(Stay::Stopped | Stay::Store(StoreError::Closed)) => return,
                 Err(error) => self.complain(file, &error),
             }
+        }
+        if let Err(error) = self.runs() {
+            self.complain(self.folder.with_file_name("experiments"), &error);
         }
     }
 

@@ -2,7 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use parea_types::{ExperimentPinnedStatistic, StatisticOperation, TraceStats};
+use parea_types::{EvaluationScore, ExperimentPinnedStatistic, StatisticOperation, TraceStats};
+
+/// All figures of a run that ends: the means over its traces, and what its program worked out over the whole of it.
+pub(crate) fn pinned(traces: &[TraceStats], over_the_run: Vec<EvaluationScore>) -> Vec<ExperimentPinnedStatistic> {
+    let custom = |EvaluationScore { name, score, .. }| ExperimentPinnedStatistic {
+        var1: name,
+        var2: None,
+        operation: StatisticOperation::Custom,
+        value: rounded(score),
+    };
+    means(traces).into_iter().chain(over_the_run.into_iter().map(custom)).collect()
+}
 
 /// The means over a run's traces: of each score, by name, over the logs that carry it; then of latency, cost and
 /// tokens over the traces, where a trace without a cost does not count as one that was free.

@@ -2,8 +2,8 @@
 
 use parea_types::{
     CreateExperimentRequest, CreateTestCaseCollectionRequest, CreateTestCaseCollectionResponse, CreateTestCases,
-    Experiment, ExperimentPinnedStatistic, ExperimentStatus, ExperimentWithStats, GetTestCaseCollectionResponse,
-    ListExperimentsRequest, Timestamp, UpdateTestCasePublicRequest,
+    DatasetSummary, DatasetVersion, Experiment, ExperimentPinnedStatistic, ExperimentStatus, ExperimentWithStats,
+    GetTestCaseCollectionResponse, ListExperimentsRequest, Timestamp, UpdateTestCasePublicRequest, VersionedDataset,
 };
 
 use crate::{Answer, Scope};
@@ -43,6 +43,15 @@ pub trait Catalog: Send + Sync {
     /// [`StoreError::Taken`](crate::StoreError::Taken) when the experiment has a run of that name in the project.
     fn create_experiment(&self, request: CreateExperimentRequest) -> Answer<'_, Experiment>;
 
+    /// Creates a run that has its id already, since no server was there when it began; does so once. A name that is taken
+    /// gets a number.
+    fn keep_experiment(
+        &self,
+        request: CreateExperimentRequest,
+        uuid: String,
+        created: Timestamp,
+    ) -> Answer<'_, Experiment>;
+
     /// Runs, newest first. Their number of samples is left open: see
     /// [`Logs::experiment_sizes`](crate::Logs::experiment_sizes).
     fn experiments(&self, scope: &Scope, wanted: ListExperimentsRequest) -> Answer<'_, Vec<ExperimentWithStats>>;
@@ -67,6 +76,15 @@ pub trait Catalog: Send + Sync {
 
     /// A dataset with all its rows; within a project one of its own or of all.
     fn dataset(&self, scope: &Scope, key: DatasetKey) -> Answer<'_, Option<GetTestCaseCollectionResponse>>;
+
+    /// Every dataset, by name; of several with one name the newest comes first.
+    fn datasets(&self, scope: &Scope) -> Answer<'_, Vec<DatasetSummary>>;
+
+    /// All versions of a dataset, the newest first.
+    fn dataset_versions(&self, scope: &Scope, key: DatasetKey) -> Answer<'_, Option<Vec<DatasetVersion>>>;
+
+    /// A dataset as it was in a version, or as it is. Each change of a dataset makes a version, and none ever changes.
+    fn dataset_at(&self, scope: &Scope, key: DatasetKey, version: Option<u64>) -> Answer<'_, Option<VersionedDataset>>;
 
     /// Adds rows and answers with their ids. A name that no dataset has creates one with the first row's columns.
     /// [`StoreError::Unknown`](crate::StoreError::Unknown) when no dataset has that id,

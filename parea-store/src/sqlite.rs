@@ -39,6 +39,7 @@ mod tidy;
 mod trees;
 mod values;
 mod varint;
+mod versions;
 mod writer;
 
 use std::{
@@ -52,8 +53,9 @@ use std::{
 
 use parea_types::{
     CreateExperimentRequest, CreateTestCaseCollectionRequest, CreateTestCaseCollectionResponse, CreateTestCases,
-    Experiment, ExperimentPinnedStatistic, ExperimentStatus, ExperimentWithStats, GetTestCaseCollectionResponse,
-    ListExperimentsRequest, TraceLog, TraceLogTree, TraceStats, UpdateTestCasePublicRequest,
+    DatasetSummary, DatasetVersion, Experiment, ExperimentPinnedStatistic, ExperimentStatus, ExperimentWithStats,
+    GetTestCaseCollectionResponse, ListExperimentsRequest, Timestamp, TraceLog, TraceLogTree, TraceStats,
+    UpdateTestCasePublicRequest, VersionedDataset,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -199,7 +201,17 @@ impl Catalog for SqliteStore {
     }
 
     fn create_experiment(&self, request: CreateExperimentRequest) -> Answer<'_, Experiment> {
-        Box::pin(self.order(move |ingest| experiments::create(ingest, &request)))
+        Box::pin(self.order(move |ingest| experiments::create(ingest, &request, None)))
+    }
+
+    fn keep_experiment(
+        &self,
+        request: CreateExperimentRequest,
+        uuid: String,
+        created: Timestamp,
+    ) -> Answer<'_, Experiment> {
+        let kept = (uuid, created);
+        Box::pin(self.order(move |ingest| experiments::create(ingest, &request, Some(&kept))))
     }
 
     fn experiments(&self, scope: &Scope, wanted: ListExperimentsRequest) -> Answer<'_, Vec<ExperimentWithStats>> {
@@ -236,6 +248,21 @@ impl Catalog for SqliteStore {
     fn dataset(&self, scope: &Scope, key: DatasetKey) -> Answer<'_, Option<GetTestCaseCollectionResponse>> {
         let scope = scope.clone();
         Box::pin(self.read(move |conn| datasets::read(conn, Within::of(conn, &scope)?, &key)))
+    }
+
+    fn datasets(&self, scope: &Scope) -> Answer<'_, Vec<DatasetSummary>> {
+        let scope = scope.clone();
+        Box::pin(self.read(move |conn| versions::all(conn, Within::of(conn, &scope)?)))
+    }
+
+    fn dataset_versions(&self, scope: &Scope, key: DatasetKey) -> Answer<'_, Option<Vec<DatasetVersion>>> {
+        let scope = scope.clone();
+        Box::pin(self.read(move |conn| versions::list(conn, Within::of(conn, &scope)?, &key)))
+    }
+
+    fn dataset_at(&self, scope: &Scope, key: DatasetKey, version: Option<u64>) -> Answer<'_, Option<VersionedDataset>> {
+        let scope = scope.clone();
+        Box::pin(self.read(move |conn| versions::at(conn, Within::of(conn, &scope)?, &key, version)))
     }
 
     fn add_test_cases(&self, scope: &Scope, request: CreateTestCases) -> Answer<'_, Vec<i64>> {

@@ -15,11 +15,13 @@
 mod batch;
 mod completion;
 mod dataset;
+mod dataset_version;
 mod did_you_mean;
 mod error;
 mod experiment;
 mod feedback;
 mod filter;
+mod kept_run;
 mod null;
 mod project;
 #[cfg(feature = "schema")]
@@ -40,6 +42,7 @@ pub use dataset::{
     CreateTestCaseCollectionRequest, CreateTestCaseCollectionResponse, CreateTestCases, GetTestCaseCollectionResponse,
     GetTestCaseResponse, TestCase, UpdateTestCasePublicRequest,
 };
+pub use dataset_version::{DatasetName, DatasetSummary, DatasetVersion, VersionedDataset};
 pub use error::{ErrorBody, HttpValidationError, Location, ValidationError};
 pub use experiment::{
     CreateExperimentRequest, Experiment, ExperimentPinnedStatistic, ExperimentStats, ExperimentStatus,
@@ -47,6 +50,7 @@ pub use experiment::{
 };
 pub use feedback::FeedbackRequest;
 pub use filter::{Condition, FilterBase, FilterOperator, PaginatedTraceLogs, QueryParamsPagination, TimeRange};
+pub use kept_run::KeptRun;
 pub use project::{CreateGetProjectRequest, CreateGetProjectResponse};
 pub use score::{EvaluationScore, NonFiniteScore};
 pub use time::{ParseTimestampError, Timestamp};

@@ -10,10 +10,11 @@ use std::{
 
 use parea_types::{
     BatchResponse, Completions, CompletionsResponse, CreateExperimentRequest, CreateGetProjectResponse,
-    CreateTestCaseCollectionRequest, CreateTestCaseCollectionResponse, CreateTestCases, DeploymentPromptId, Experiment,
-    ExperimentStats, ExperimentWithStats, FeedbackRequest, FilterBase, FinishExperimentRequest,
-    GetDeployedPromptResponse, GetTestCaseCollectionResponse, ListExperimentsRequest, PaginatedTraceLogs,
-    QueryParamsPagination, TraceLog, TraceLogTree, UpdateLog, UpdateTestCasePublicRequest,
+    CreateTestCaseCollectionRequest, CreateTestCaseCollectionResponse, CreateTestCases, DatasetSummary, DatasetVersion,
+    DeploymentPromptId, Experiment, ExperimentStats, ExperimentWithStats, FeedbackRequest, FilterBase,
+    FinishExperimentRequest, GetDeployedPromptResponse, GetTestCaseCollectionResponse, KeptRun, ListExperimentsRequest,
+    PaginatedTraceLogs, QueryParamsPagination, TraceLog, TraceLogTree, UpdateLog, UpdateTestCasePublicRequest,
+    VersionedDataset,
 };
 use serde_json::Value;
 use tokio::{runtime::Handle, sync::oneshot};
@@ -114,6 +115,7 @@ operations! {
     fn project(name: &str) -> CreateGetProjectResponse;
     fn project_uuid(name: &str) -> String;
     fn create_experiment(request: &CreateExperimentRequest) -> Experiment;
+    fn keep_experiment(run: &KeptRun) -> Experiment;
     fn experiments(conditions: &ListExperimentsRequest) -> Vec<ExperimentWithStats>;
     fn experiment(uuid: &str) -> Option<ExperimentWithStats>;
     fn experiment_stats(uuid: &str) -> ExperimentStats;
@@ -121,6 +123,9 @@ operations! {
     fn experiment_trace_logs(uuid: &str, filter: &FilterBase) -> Vec<TraceLogTree>;
     fn create_dataset(request: &CreateTestCaseCollectionRequest) -> CreateTestCaseCollectionResponse;
     fn dataset(id_or_name: impl fmt::Display) -> Option<GetTestCaseCollectionResponse>;
+    fn dataset_version(id_or_name: impl fmt::Display, version: Option<u64>) -> Option<VersionedDataset>;
+    fn dataset_versions(id_or_name: impl fmt::Display) -> Option<Vec<DatasetVersion>>;
+    fn datasets() -> Vec<DatasetSummary>;
     fn add_test_cases(request: &CreateTestCases) -> Vec<i64>;
     fn update_test_case(dataset_id: i64, test_case_id: i64, change: &UpdateTestCasePublicRequest) -> ();
     fn completion(request: &Completions) -> CompletionsResponse;

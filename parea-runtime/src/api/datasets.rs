@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use parea_types::{
-    CreateTestCaseCollectionRequest, CreateTestCaseCollectionResponse, CreateTestCases, GetTestCaseCollectionResponse,
-    UpdateTestCasePublicRequest,
+    CreateTestCaseCollectionRequest, CreateTestCaseCollectionResponse, CreateTestCases, DatasetSummary, DatasetVersion,
+    GetTestCaseCollectionResponse, UpdateTestCasePublicRequest, VersionedDataset,
 };
 use reqwest::Method;
 
@@ -23,6 +23,28 @@ impl ApiClient {
     /// taken for an id.
     pub async fn dataset(&self, id_or_name: impl Display) -> Result<Option<GetTestCaseCollectionResponse>, ApiError> {
         self.get(&format!("/collection/{}", segment("the dataset's name", &id_or_name.to_string())?)).await
+    }
+
+    /// A dataset as it was in a version, or for `None` as it is now; `None` when the server has none. Not part of the published
+    /// API: other servers answer 404.
+    pub async fn dataset_version(
+        &self,
+        id_or_name: impl Display,
+        version: Option<u64>,
+    ) -> Result<Option<VersionedDataset>, ApiError> {
+        let name = segment("the dataset's name", &id_or_name.to_string())?;
+        let query = version.map(|version| format!("?version={version}")).unwrap_or_default();
+        self.get(&format!("/dataset_version/{name}{query}")).await
+    }
+
+    /// The versions of a dataset, the newest first; `None` when the server has none. Not part of the published API.
+    pub async fn dataset_versions(&self, id_or_name: impl Display) -> Result<Option<Vec<DatasetVersion>>, ApiError> {
+        self.get(&format!("/dataset_versions/{}", segment("the dataset's name", &id_or_name.to_string())?)).await
+    }
+
+    /// All datasets, by name. Not part of the published API.
+    pub async fn datasets(&self) -> Result<Vec<DatasetSummary>, ApiError> {
+        self.get("/datasets").await
     }
 
     /// Adds rows to a dataset, which is created when there is none of that name. Returns the ids of the new rows in the

@@ -2,15 +2,27 @@
 
 use parea_types::{
     CreateExperimentRequest, Experiment, ExperimentStats, ExperimentWithStats, FilterBase, FinishExperimentRequest,
-    ListExperimentsRequest, TraceLogTree,
+    KeptRun, ListExperimentsRequest, TraceLogTree,
 };
+use reqwest::Method;
 
-use super::{ApiClient, ApiError, client::segment, retry::Again};
+use super::{
+    ApiClient, ApiError,
+    client::{read, segment},
+    retry::Again,
+};
 
 impl ApiClient {
     /// Creates a run of an experiment. A run name that the project's experiment has already is answered with 400.
     pub async fn create_experiment(&self, request: &CreateExperimentRequest) -> Result<Experiment, ApiError> {
         self.post("/experiment", request, Again::Doubles).await
+    }
+
+    /// Tells of a run that was made while no server was there, and has its id; closes it if it has ended. Telling it again
+    /// changes nothing. Not part of the published API: other servers answer 404 or 405.
+    pub async fn keep_experiment(&self, run: &KeptRun) -> Result<Experiment, ApiError> {
+        let path = format!("/experiment/{}", segment("the run's uuid", &run.uuid)?);
+        read(&self.write(Method::PUT, &path, run, Again::Harmless).await?)
     }
 
     /// The runs that meet all conditions, newest first, with their figures.

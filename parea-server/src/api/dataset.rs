@@ -1,16 +1,20 @@
 //! `POST /collection`, `GET /collection/{id or name}`, `POST /testcases`,
-//! `POST /update_test_case/{dataset_id}/{test_case_id}`
+//! `POST /update_test_case/{dataset_id}/{test_case_id}`; of our own `GET /datasets`, `GET /dataset_versions/{id or name}` and
+//! `GET /dataset_version/{id or name}?version=`
 
 use axum::{
     Json,
     body::Body,
-    extract::{Path, State, rejection::PathRejection},
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::HeaderMap,
 };
 use parea_store::DatasetKey;
 use parea_types::{
-    CreateTestCaseCollectionRequest, CreateTestCaseCollectionResponse, CreateTestCases, GetTestCaseCollectionResponse,
-    Location, UpdateTestCasePublicRequest, ValidationError,
+    CreateTestCaseCollectionRequest, CreateTestCaseCollectionResponse, CreateTestCases, DatasetSummary, DatasetVersion,
+    GetTestCaseCollectionResponse, Location, UpdateTestCasePublicRequest, ValidationError, VersionedDataset,
 };
 
 use crate::{
@@ -37,17 +41,56 @@ pub(super) async fn read(
     access: Access,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Option<GetTestCaseCollectionResponse>>, ApiError> {
+    let Some(key) = key(path)? else { return Ok(Json(None)) };
+    Ok(Json(state.catalog.dataset(&access.to_see(), key).await?))
+}
+
+/// What a path names a dataset by; `None` for a number beyond all ids.
+fn key(path: Result<Path<String>, PathRejection>) -> Result<Option<DatasetKey>, ApiError> {
     let Path(key) = path.map_err(|rejection| {
         vec![fault(vec!["path".into(), "test_collection_identifier".into()], "string_unicode", rejection.body_text())]
     })?;
     let is_number = key.bytes().all(|byte| byte.is_ascii_digit());
-    let key = match key.parse() {
-        Ok(id) if is_number => DatasetKey::Id(id),
-        // A number beyond all ids.
-        Err(_) if is_number => return Ok(Json(None)),
-        _ => DatasetKey::Name(key),
-    };
-    Ok(Json(state.catalog.dataset(&access.to_see(), key).await?))
+    Ok(match key.parse() {
+        Ok(id) if is_number => Some(DatasetKey::Id(id)),
+        Err(_) if is_number => None,
+        _ => Some(DatasetKey::Name(key)),
+    })
+}
+
+/// All datasets with their newest versions.
+pub(super) async fn list(State(state): State<AppState>, access: Access) -> Result<Json<Vec<DatasetSummary>>, ApiError> {
+    Ok(Json(state.catalog.datasets(&access.to_see()).await?))
+}
+
+/// The versions of a dataset, the newest first; `null` when there is none.
+pub(super) async fn versions(
+    State(state): State<AppState>,
+    access: Access,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Json<Option<Vec<DatasetVersion>>>, ApiError> {
+    let Some(key) = key(path)? else { return Ok(Json(None)) };
+    Ok(Json(state.catalog.dataset_versions(&access.to_see(), key).await?))
+}
+
+/// Which version is asked for.
+#[derive(serde::Deserialize)]
+pub(super) struct Wanted {
+    version: Option<u64>,
+}
+
+/// A dataset as it was in a version, or is; `null` when there is none.
+pub(super) async fn version(
+    State(state): State<AppState>,
+    access: Access,
+    path: Result<Path<String>, PathRejection>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<Option<VersionedDataset>>, ApiError> {
+    let Query(Wanted { version }) = wanted.map_err(|_| {
+        vec![fault(vec!["query".into(), "version".into()], "int_parsing", "Input should be a valid integer")]
+    })?;
+    let Some(key) = key(path)? else { return Ok(Json(None)) };
+    Ok(Json(state.catalog.dataset_at(&access.to_see(), key, version).await?))
 }
 
 /// Adds rows to a dataset, which is created when there is none of that name.

@@ -7,15 +7,15 @@ use axum::{
     http::HeaderMap,
 };
 use parea_types::{
-    CreateExperimentRequest, EvaluationScore, Experiment, ExperimentPinnedStatistic, ExperimentStats,
-    ExperimentWithStats, FinishExperimentRequest, ListExperimentsRequest, Location, StatisticOperation,
-    ValidationError,
+    CreateExperimentRequest, Experiment, ExperimentStats, ExperimentWithStats, FinishExperimentRequest, KeptRun,
+    ListExperimentsRequest, Location, ValidationError,
 };
 
 use crate::{
     auth::Access,
     body::{self, Checked, at, fault},
     error::ApiError,
+    kept_run,
     state::AppState,
     statistics,
 };
@@ -30,6 +30,23 @@ pub(super) async fn create(
     let request: CreateExperimentRequest = body::read(&state, &headers, body).await?;
     access.check_uuid(&request.project_uuid)?;
     Ok(Json(state.catalog.create_experiment(request).await?))
+}
+
+/// A run that was made while no server was there: its logs name it already.
+pub(super) async fn keep(
+    State(state): State<AppState>,
+    access: Access,
+    path: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Experiment>, ApiError> {
+    let uuid = uuid(path)?;
+    let run: KeptRun = body::read(&state, &headers, body).await?;
+    access.check_name(&run.project_name)?;
+    if run.uuid != uuid {
+        return Err(vec![fault(at(&["body".into()], "uuid"), "value_error", "It is not that of the path")].into());
+    }
+    Ok(Json(kept_run::take(&*state.catalog, &*state.logs, &run).await?))
 }
 
 /// Runs, newest first, with their figures.
@@ -74,15 +91,9 @@ pub(super) async fn finish(
         _ => body::parse(&bytes, &["body".into()], state.config.json_depth)?,
     };
     let parent_trace_stats = state.logs.experiment_stats(&access.to_see(), &uuid).await?;
-    let mut pinned = statistics::means(&parent_trace_stats);
-    pinned.extend(dataset_level_stats.unwrap_or_default().into_iter().map(over_the_run));
+    let pinned = statistics::pinned(&parent_trace_stats, dataset_level_stats.unwrap_or_default());
     state.catalog.finish_experiment(&access.to_see(), &uuid, status, pinned).await?;
     Ok(Json(ExperimentStats { parent_trace_stats }))
-}
-
-fn over_the_run(EvaluationScore { name, score, .. }: EvaluationScore) -> ExperimentPinnedStatistic {
-    let value = statistics::rounded(score);
-    ExperimentPinnedStatistic { var1: name, var2: None, operation: StatisticOperation::Custom, value }
 }
 
 /// The run that a path names.
@@ -103,6 +114,17 @@ impl Checked for CreateExperimentRequest {
             .collect();
         faults.extend(self.validate());
         faults
+    }
+}
+
+impl Checked for KeptRun {
+    fn faults(&self, above: &[Location]) -> Vec<ValidationError> {
+        let empty = [("name", &self.name), ("uuid", &self.uuid), ("project_name", &self.project_name)];
+        let empty = empty.into_iter().filter(|(_, text)| text.is_empty());
+        empty
+            .map(|(name, _)| fault(at(above, name), "string_too_short", "String should have at least 1 character"))
+            .chain(CreateExperimentRequest::new("", "").run_name(&self.run_name).validate())
+            .collect()
     }
 }
 

@@ -4,9 +4,10 @@ use axum::routing::{MethodRouter, get, post, put};
 use parea_types::{
     BatchResponse, Completions, CompletionsResponse, CreateExperimentRequest, CreateGetProjectRequest,
     CreateGetProjectResponse, CreateTestCaseCollectionRequest, CreateTestCaseCollectionResponse, CreateTestCases,
-    DeploymentPromptId, Experiment, ExperimentStats, ExperimentWithStats, FeedbackRequest, FilterBase,
-    FinishExperimentRequest, GetDeployedPromptResponse, GetTestCaseCollectionResponse, ListExperimentsRequest,
-    PaginatedTraceLogs, QueryParamsPagination, TraceLog, TraceLogTree, UpdateLog, UpdateTestCasePublicRequest,
+    DatasetSummary, DatasetVersion, DeploymentPromptId, Experiment, ExperimentStats, ExperimentWithStats,
+    FeedbackRequest, FilterBase, FinishExperimentRequest, GetDeployedPromptResponse, GetTestCaseCollectionResponse,
+    KeptRun, ListExperimentsRequest, PaginatedTraceLogs, QueryParamsPagination, TraceLog, TraceLogTree, UpdateLog,
+    UpdateTestCasePublicRequest, VersionedDataset,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -139,4 +140,14 @@ operations! {
     Write post "/trace_logs" record_trace_logs(Vec<TraceLog>) -> BatchResponse = batch::create;
     /// Logs by the words in them, the last to arrive first. This server's own.
     Read post "/search_trace_logs" search_trace_logs(Search) -> Found = search::find;
+    /// Tells of a run that was made while no server was there, and closes it if it has ended. This server's own.
+    Write put "/experiment/{experiment_uuid}" keep_experiment(KeptRun) -> Experiment = experiment::keep;
+    /// All datasets with their newest versions, by name. This server's own.
+    Read get "/datasets" list_datasets() -> Vec<DatasetSummary> = dataset::list;
+    /// The versions of a dataset, the newest first; null when there is none. This server's own.
+    Read get "/dataset_versions/{*test_collection_identifier}" list_dataset_versions() -> Option<Vec<DatasetVersion>> =
+        dataset::versions;
+    /// A dataset as it was in the version that the query names, or is; null when there is none. This server's own.
+    Read get "/dataset_version/{*test_collection_identifier}" get_dataset_version() -> Option<VersionedDataset> =
+        dataset::version;
 }

@@ -2,17 +2,22 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
 };
 
 use clap::Subcommand;
-use parea_types::{CreateTestCases, GetTestCaseCollectionResponse, TestCase, TraceLogTree};
+use parea_types::{
+    CreateTestCases, DatasetName, DatasetSummary, DatasetVersion, GetTestCaseCollectionResponse, TestCase,
+    TraceLogTree, VersionedDataset,
+};
 use serde_json::{Map, Value};
 
 use super::{
     CommandError,
     api::{Api, Remote, segment},
+    experiments::pretty,
     table::table,
 };
 
@@ -22,9 +27,17 @@ const CHUNK: usize = 1_000;
 /// What to do.
 #[derive(Subcommand)]
 pub(crate) enum Dataset {
-    /// Shows a dataset: its columns, what their texts are, and its first rows
+    /// Lists datasets with their newest versions
+    List {
+        #[command(flatten)]
+        remote: Remote,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows a dataset: its columns, what their texts are, its versions and its first rows
     Show {
-        /// The dataset's name or number
+        /// The dataset's name or number, and a version behind `@` where an earlier one is meant: `questions@3`
         dataset: String,
         #[command(flatten)]
         remote: Remote,
@@ -44,7 +57,7 @@ pub(crate) enum Dataset {
     },
     /// Writes a dataset's rows, one JSON object a line
     Pull {
-        /// The dataset's name or number
+        /// The dataset's name or number, as for `show`
         dataset: String,
         /// The file to write; stdout when absent
         #[arg(long, short, value_name = "FILE")]
@@ -52,12 +65,13 @@ pub(crate) enum Dataset {
         #[command(flatten)]
         remote: Remote,
     },
-    /// Tells how a file differs from a dataset. Exit codes: 0 they have the same rows, 1 they differ
+    /// Tells how a file, or another dataset or version, differs from a dataset. Exit codes: 0 they have the same rows, 1 they
+    /// differ
     Diff {
-        /// The dataset's name or number
+        /// The dataset's name or number, as for `show`
         dataset: String,
-        /// The file
-        file: PathBuf,
+        /// The file; or a dataset, if there is no file of that name: `parea dataset diff questions@2 questions`
+        other: String,
         #[command(flatten)]
         remote: Remote,
     },
@@ -75,14 +89,24 @@ pub(crate) enum Dataset {
 impl Dataset {
     pub(crate) async fn run(self) -> Result<(String, u8), CommandError> {
         match self {
-            Self::Show { dataset, remote } => Ok((show(&fetch(&remote.connect()?, &dataset).await?), 0)),
+            Self::List { remote, json } => {
+                let all: Vec<DatasetSummary> = remote.connect()?.get("/datasets").await?;
+                Ok((if json { pretty(&all)? } else { list(&all) }, 0))
+            }
+            Self::Show { dataset, remote } => {
+                let api = remote.connect()?;
+                let (found, version) = fetch(&api, &dataset).await?;
+                let name = segment(&DatasetName::parse(&dataset).name);
+                let versions: Option<Vec<DatasetVersion>> = api.get(&format!("/dataset_versions/{name}")).await?;
+                Ok((show(&found, &version, &versions.unwrap_or_default()), 0))
+            }
             Self::Push { file, name, remote } => {
                 let stem = || file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
                 let name = name.or_else(stem).unwrap_or_default();
                 push(&remote.connect()?, &name, read(&file)?).await.map(|text| (text, 0))
             }
             Self::Pull { dataset, output, remote } => {
-                let found = fetch(&remote.connect()?, &dataset).await?;
+                let (found, _) = fetch(&remote.connect()?, &dataset).await?;
                 let lines: String = rows(&found).map(|case| line(&case) + "\n").collect();
                 match output {
                     None => Ok((lines, 0)),
@@ -93,9 +117,14 @@ impl Dataset {
                     }
                 }
             }
-            Self::Diff { dataset, file, remote } => {
-                let there = fetch(&remote.connect()?, &dataset).await?;
-                Ok(diff(&rows(&there).collect::<Vec<_>>(), &read(&file)?))
+            Self::Diff { dataset, other, remote } => {
+                let api = remote.connect()?;
+                let (there, _) = fetch(&api, &dataset).await?;
+                let file = Path::new(&other);
+                let is_file =
+                    file.exists() || file.extension().is_some_and(|ending| ending == "csv" || ending == "jsonl");
+                let other = if is_file { read(file)? } else { rows(&fetch(&api, &other).await?.0).collect() };
+                Ok(diff(&rows(&there).collect::<Vec<_>>(), &other))
             }
             Self::AddTrace { dataset, trace_id, remote } => {
                 let api = remote.connect()?;
@@ -111,9 +140,21 @@ async fn find(api: &Api, dataset: &str) -> Result<Option<GetTestCaseCollectionRe
     api.get(&format!("/collection/{}", segment(dataset))).await
 }
 
-async fn fetch(api: &Api, dataset: &str) -> Result<GetTestCaseCollectionResponse, CommandError> {
-    let none = || CommandError::new(format!("the server has no dataset `{dataset}`"));
-    find(api, dataset).await?.ok_or_else(none)
+/// A dataset in the version that is meant.
+async fn fetch(api: &Api, dataset: &str) -> Result<(GetTestCaseCollectionResponse, DatasetVersion), CommandError> {
+    let DatasetName { name, version } = DatasetName::parse(dataset);
+    let query = version.map(|version| format!("?version={version}")).unwrap_or_default();
+    let found: Option<VersionedDataset> = api.get(&format!("/dataset_version/{}{query}", segment(&name))).await?;
+    if let Some(VersionedDataset { version, dataset }) = found {
+        return Ok((dataset, version));
+    }
+    let newest: Option<VersionedDataset> = api.get(&format!("/dataset_version/{}", segment(&name))).await?;
+    Err(CommandError::new(match (version, newest) {
+        (Some(version), Some(newest)) => {
+            format!("dataset `{name}` has no version {version}; its newest is {}", newest.version.version)
+        }
+        _ => format!("the server has no dataset `{name}`; `parea dataset list` shows those that it has"),
+    }))
 }
 
 fn rows(dataset: &GetTestCaseCollectionResponse) -> impl Iterator<Item = TestCase> {
@@ -246,21 +287,47 @@ fn kind<'a>(mut texts: impl Iterator<Item = &'a String> + Clone) -> &'static str
     }
 }
 
-fn show(dataset: &GetTestCaseCollectionResponse) -> String {
+fn list(all: &[DatasetSummary]) -> String {
+    if all.is_empty() {
+        return "no datasets\n".to_owned();
+    }
+    let mut rows = vec![["dataset", "number", "version", "rows", "columns", "changed"].map(str::to_owned).to_vec()];
+    rows.extend(all.iter().map(|DatasetSummary { id, name, newest, .. }| {
+        let columns = newest.column_names.join(", ");
+        let (version, count, changed) = (newest.version, newest.rows, newest.created_at);
+        vec![name.clone(), id.to_string(), version.to_string(), count.to_string(), columns, changed.to_string()]
+    }));
+    table(&rows)
+}
+
+fn show(dataset: &GetTestCaseCollectionResponse, shown: &DatasetVersion, versions: &[DatasetVersion]) -> String {
     const SHOWN: usize = 5;
-    let changed = dataset.last_updated_at;
-    let mut shown =
-        format!("{} · number {} · {} rows · changed {changed}\n", dataset.name, dataset.id, dataset.test_cases.len());
+    const VERSIONS: usize = 10;
+    let (name, id, version, changed) = (&dataset.name, dataset.id, shown.version, shown.created_at);
+    let rows_count = dataset.test_cases.len();
+    let mut text = format!("{name} · number {id} · version {version} · {rows_count} rows · changed {changed}\n");
     let columns = dataset.column_names.iter().map(|column| {
         let texts = dataset.test_cases.values().filter_map(|case| case.test_case.inputs.get(column));
         vec![format!("  {column}"), kind(texts).to_owned()]
     });
-    shown.push_str(&table(&columns.collect::<Vec<_>>()));
+    let mut columns: Vec<_> = columns.collect();
+    let targets = dataset.test_cases.values().filter_map(|case| case.test_case.target.as_ref());
+    columns.push(vec!["  target".to_owned(), kind(targets).to_owned()]);
+    text.push_str(&table(&columns));
+    let known = versions.iter().take(VERSIONS).map(|known| {
+        let mark = if known.version == version { "  → version" } else { "    version" };
+        let digest: String = known.digest.chars().take(12).collect();
+        vec![format!("{mark} {}", known.version), format!("{} rows", known.rows), digest, known.created_at.to_string()]
+    });
+    text.push_str(&table(&known.collect::<Vec<_>>()));
+    if versions.len() > VERSIONS {
+        let _ = writeln!(text, "    … and {} earlier ones", versions.len() - VERSIONS);
+    }
     for case in rows(dataset).take(SHOWN) {
         let row = line(&case);
-        shown.extend("  ".chars().chain(row.chars().take(200)).chain(['\n']));
+        text.extend("  ".chars().chain(row.chars().take(200)).chain(['\n']));
     }
-    shown
+    text
 }
 
 /// Rows in one and not in the other, each as often as it is there.
@@ -282,6 +349,6 @@ fn diff(there: &[TestCase], here: &[TestCase]) -> (String, u8) {
         }
     }
     let total = |rows: &[(&String, &i64)]| rows.iter().map(|(_, count)| count.unsigned_abs()).sum::<u64>();
-    let sum = format!("{} rows only in the dataset, {} only in the file\n", total(&removed), total(&added));
+    let sum = format!("{} rows only in the dataset, {} only in the other\n", total(&removed), total(&added));
     (text + &sum, u8::from(!counts.is_empty()))
 }

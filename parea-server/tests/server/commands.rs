@@ -99,10 +99,10 @@ async fn datasets_go_to_the_server_and_back() {
     assert_eq!(code, 1);
     assert!(text.contains("- {\"a\":\"1\",\"b\":\"2\",\"target\":\"3\"}\n"), "one of the two: {text}");
     assert!(text.contains("+ {\"a\":\"7\",\"b\":\"8\",\"target\":\"15\"}\n"), "{text}");
-    assert!(text.ends_with("2 rows only in the dataset, 1 only in the file\n"), "{text}");
+    assert!(text.ends_with("2 rows only in the dataset, 1 only in the other\n"), "{text}");
 
     let (_, text, _) = parea(&local, &["dataset", "show", "sums"]).await;
-    assert!(text.contains("· 3 rows ·") && text.contains("  a  integer\n  b  number\n"), "{text}");
+    assert!(text.contains("· 3 rows ·") && text.contains("  a       integer\n  b       number\n"), "{text}");
     let back = path("back.jsonl");
     let (code, text, _) = parea(&local, &["dataset", "pull", "sums", "--output", &back]).await;
     assert_eq!((code, text), (0, format!("3 rows written to {back}\n")));
@@ -116,6 +116,34 @@ async fn datasets_go_to_the_server_and_back() {
     assert_eq!(code, 0, "{error}");
     let (_, text, _) = parea(&local, &["dataset", "pull", "sums"]).await;
     assert_eq!(text.lines().last(), Some("{\"a\":\"3\",\"b\":\"4\",\"target\":\"7\"}"));
+
+    // Each change made a version, which stays what it was; a push that brought nothing made none.
+    let dataset = local.client.get("/collection/sums").await.1;
+    let (id, case) = (&dataset["id"], dataset["test_cases"].as_object().unwrap().keys().next().unwrap().clone());
+    let change = json!({ "target": "three" });
+    assert_eq!(local.client.post(&format!("/update_test_case/{id}/{case}"), &change).await.0, 200);
+    assert_eq!(local.client.post(&format!("/update_test_case/{id}/{case}"), &change).await.0, 200);
+    let (_, text, _) = parea(&local, &["dataset", "list"]).await;
+    let line: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(line[..6], ["sums", &id.to_string(), "3", "4", "a,", "b"], "{text}");
+    let (_, text, _) = parea(&local, &["dataset", "show", "sums@2"]).await;
+    assert!(text.starts_with(&format!("sums · number {id} · version 2 · 4 rows")), "{text}");
+    assert!(text.contains("    version 3  4 rows  ") && text.contains("  → version 2  4 rows  "), "{text}");
+    assert!(text.contains("  target  number\n"), "{text}");
+    let (_, text, _) = parea(&local, &["dataset", "pull", "sums@1"]).await;
+    assert_eq!(text, std::fs::read_to_string(&back).unwrap());
+    let (code, text, _) = parea(&local, &["dataset", "diff", "sums@1", "sums"]).await;
+    let changed = "- {\"a\":\"1\",\"b\":\"2\",\"target\":\"3\"}\n\
+                   + {\"a\":\"1\",\"b\":\"2\",\"target\":\"three\"}\n\
+                   + {\"a\":\"3\",\"b\":\"4\",\"target\":\"7\"}\n";
+    assert!(code == 1 && text.starts_with(changed), "{text}");
+    assert!(text.ends_with("1 rows only in the dataset, 2 only in the other\n"), "{text}");
+    let (code, _, error) = parea(&local, &["dataset", "pull", "sums@9"]).await;
+    assert_eq!(code, 4);
+    assert!(error.contains("dataset `sums` has no version 9; its newest is 3"), "{error}");
+    // What the published API shows is the newest.
+    let newest = local.client.get("/collection/sums").await.1;
+    assert_eq!(newest["test_cases"][&case]["target"], "three");
 
     let ragged = path("ragged.jsonl");
     std::fs::write(&ragged, "{\"a\": 1}\n{\"b\": 1}\n").unwrap();

@@ -8,7 +8,7 @@ use parea_types::{
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{ingest::damaged, scope::Within};
+use super::{ingest::damaged, scope::Within, versions};
 use crate::{DatasetKey, StoreError, row};
 
 /// Makes a dataset. Its rows may leave columns out, but name no others.
@@ -25,7 +25,7 @@ pub(super) fn create(
     }
     let now = now();
     let id = insert(conn, within, &request.name, columns, now)?;
-    let test_case_ids = insert_cases(conn, id, &request.test_cases)?;
+    let test_case_ids = insert_cases(conn, id, columns, now, &request.test_cases)?;
     Ok(Ok(CreateTestCaseCollectionResponse { id, last_updated_at: now, test_case_ids }))
 }
 
@@ -76,7 +76,7 @@ pub(super) fn add(
                 dataset.id
             }
         };
-    insert_cases(conn, id, &request.test_cases).map(Ok)
+    insert_cases(conn, id, &columns, now, &request.test_cases).map(Ok)
 }
 
 /// Changes what is set of a row: columns that are named, the target, all tags.
@@ -94,23 +94,44 @@ pub(super) fn update(
     if !stored.may_change(within) {
         return Ok(Err(shared(&stored)));
     }
-    let json: Option<String> = conn
-        .prepare_cached("SELECT inputs FROM test_case WHERE id = ?2 AND dataset = ?1")?
-        .query_row([dataset, case], |row| row.get(0))
+    let before: Option<(String, Option<String>, String, i64)> = conn
+        .prepare_cached("SELECT inputs, target, tags, since FROM test_case WHERE id = ?2 AND dataset = ?1")?
+        .query_row([dataset, case], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .optional()?;
-    let Some(json) = json else { return unknown(format!("test case {case} in dataset {dataset}")) };
-    let mut inputs: BTreeMap<String, String> = serde_json::from_str(&json).map_err(damaged)?;
+    let Some((inputs, target, tags, since)) = before else {
+        return unknown(format!("test case {case} in dataset {dataset}"));
+    };
+    let columns = stored.columns()?;
+    let mut changed: BTreeMap<String, String> = serde_json::from_str(&inputs).map_err(damaged)?;
     if let Some(new) = &change.inputs {
-        if let Err(error) = unknown_column(&stored.columns()?, new, None) {
+        if let Err(error) = unknown_column(&columns, new, None) {
             return Ok(Err(error));
         }
-        inputs.extend(new.clone());
+        changed.extend(new.clone());
     }
+    let now = now();
+    conn.prepare_cached("UPDATE dataset SET updated = ?2 WHERE id = ?1")?.execute([dataset, now.micros()])?;
+    let new_inputs = row::json(&changed);
+    let new_target = change.target.clone().or_else(|| target.clone());
+    let new_tags = change.tags.as_ref().map_or_else(|| tags.clone(), row::json);
+    if (&new_inputs, &new_target, &new_tags) == (&inputs, &target, &tags) {
+        return Ok(Ok(()));
+    }
+    // The row keeps its id; what it was stays for the versions that had it.
+    let version = versions::next(conn, dataset)? as i64;
     conn.prepare_cached(
-        "UPDATE test_case SET inputs = ?2, target = coalesce(?3, target), tags = coalesce(?4, tags) WHERE id = ?1",
+        "INSERT INTO test_case_past (dataset, id, since, until, inputs, target, tags)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .execute(params![case, row::json(&inputs), change.target, change.tags.as_ref().map(row::json)])?;
-    conn.prepare_cached("UPDATE dataset SET updated = ?2 WHERE id = ?1")?.execute([dataset, now().micros()])?;
+    .execute(params![dataset, case, since, version, inputs, target, tags])?;
+    conn.prepare_cached("UPDATE test_case SET inputs = ?2, target = ?3, tags = ?4, since = ?5 WHERE id = ?1")?
+        .execute(params![case, new_inputs, new_target, new_tags, version])?;
+    let change = versions::Change {
+        rows: 0,
+        added: versions::weight(&new_inputs, new_target.as_deref(), &new_tags),
+        removed: versions::weight(&inputs, target.as_deref(), &tags),
+    };
+    versions::note(conn, dataset, &columns, now, &change)?;
     Ok(Ok(()))
 }
 
@@ -144,14 +165,14 @@ pub(super) fn read(
     }))
 }
 
-struct Dataset {
-    id: i64,
+pub(super) struct Dataset {
+    pub(super) id: i64,
     /// `None` for one that all projects share.
     project: Option<i64>,
-    name: String,
+    pub(super) name: String,
     /// JSON.
     columns: String,
-    created: Timestamp,
+    pub(super) created: Timestamp,
     updated: Timestamp,
 }
 
@@ -173,14 +194,19 @@ impl Dataset {
     }
 }
 
-/// Of several with one name the newest, those of the project before those of all.
-fn find(conn: &Connection, within: Within, key: &DatasetKey) -> rusqlite::Result<Option<Dataset>> {
-    const COLUMNS: &str = "SELECT id, name, columns, created, updated, project FROM dataset";
-    let seen = match within {
+/// A further condition on datasets: those of the project, and those of all.
+pub(super) fn seen(within: Within) -> String {
+    match within {
         Within::All => String::new(),
         Within::Project(project) => format!(" AND ifnull(project, {project}) = {project}"),
         Within::Nothing => " AND project IS NULL".to_owned(),
-    };
+    }
+}
+
+/// Of several with one name the newest, those of the project before those of all.
+pub(super) fn find(conn: &Connection, within: Within, key: &DatasetKey) -> rusqlite::Result<Option<Dataset>> {
+    const COLUMNS: &str = "SELECT id, name, columns, created, updated, project FROM dataset";
+    let seen = seen(within);
     let read = |row: &rusqlite::Row<'_>| {
         let time = |column| row.get(column).map(|micros| Timestamp::from_micros(micros).unwrap_or_default());
         Ok(Dataset {
@@ -213,12 +239,26 @@ fn insert(conn: &Connection, within: Within, name: &str, columns: &[String], now
     Ok(conn.last_insert_rowid())
 }
 
-fn insert_cases(conn: &Connection, dataset: i64, cases: &[TestCase]) -> rusqlite::Result<Vec<i64>> {
-    let mut insert =
-        conn.prepare_cached("INSERT INTO test_case (dataset, inputs, target, tags) VALUES (?1, ?2, ?3, ?4)")?;
-    let mut add =
-        |case: &TestCase| insert.insert(params![dataset, row::json(&case.inputs), case.target, row::json(&case.tags)]);
-    cases.iter().map(&mut add).collect()
+/// Adds rows, which makes a version.
+fn insert_cases(
+    conn: &Connection,
+    dataset: i64,
+    columns: &[String],
+    now: Timestamp,
+    cases: &[TestCase],
+) -> rusqlite::Result<Vec<i64>> {
+    let since = versions::next(conn, dataset)?;
+    let mut change = versions::Change { rows: cases.len() as u64, ..versions::Change::default() };
+    let mut insert = conn
+        .prepare_cached("INSERT INTO test_case (dataset, inputs, target, tags, since) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut ids = Vec::with_capacity(cases.len());
+    for case in cases {
+        let (inputs, tags) = (row::json(&case.inputs), row::json(&case.tags));
+        change.added = change.added.wrapping_add(versions::weight(&inputs, case.target.as_deref(), &tags));
+        ids.push(insert.insert(params![dataset, inputs, case.target, tags, since as i64])?);
+    }
+    versions::note(conn, dataset, columns, now, &change)?;
+    Ok(ids)
 }
 
 fn unknown_column(

@@ -28,21 +28,33 @@ pub(super) const ROOTS: &str = "FROM log WHERE log.experiment = ?1 AND log.paren
 /// Those behind one of them, oldest first.
 pub(super) const BEHIND: &str = "AND (started, trace_id) > (?2, ?3) ORDER BY started, trace_id LIMIT ?4";
 
-/// Makes a run whose name is free, or says that it is not.
+/// Makes a run whose name is free, or says that it is not. One that brings its id, since no server was there when it began,
+/// is made once, and gets a free name.
 pub(super) fn create(
     ingest: &mut Ingest<'_>,
     request: &CreateExperimentRequest,
+    kept: Option<&(String, Timestamp)>,
 ) -> rusqlite::Result<Result<Experiment, StoreError>> {
     let project = ingest.project_of(Some(&request.project_uuid), None)?;
     let conn = ingest.conn;
+    if let Some((uuid, _)) = kept
+        && let Some(known) = known(conn, uuid)?
+    {
+        let own = known.project_uuid == request.project_uuid;
+        let detail = || format!("the run `{uuid}` is another project's");
+        return Ok(if own { Ok(known) } else { Err(StoreError::Taken(detail())) });
+    }
     let run_name = match &request.run_name {
         None => free_name(conn, project, &request.name)?,
         Some(name) if is_taken(conn, project, &request.name, name)? => {
-            let detail = format!(
-                "the experiment `{}` has a run named `{name}` already; choose another name for this run",
-                request.name
-            );
-            return Ok(Err(StoreError::Taken(detail)));
+            if kept.is_none() {
+                let detail = format!(
+                    "the experiment `{}` has a run named `{name}` already; choose another name for this run",
+                    request.name
+                );
+                return Ok(Err(StoreError::Taken(detail)));
+            }
+            numbered_name(conn, project, &request.name, name)?
         }
         Some(name) => name.clone(),
     };
@@ -52,12 +64,15 @@ pub(super) fn create(
         project_uuid: request.project_uuid.clone(),
         is_public: request.is_public,
         metadata: request.metadata.clone(),
-        uuid: uuid::Uuid::new_v4().to_string(),
-        created_at: chrono::Utc::now().into(),
+        uuid: kept.map_or_else(|| uuid::Uuid::new_v4().to_string(), |(uuid, _)| uuid.clone()),
+        created_at: kept.map_or_else(|| chrono::Utc::now().into(), |(_, created)| *created),
     };
+    // Logs that came before it have left a placeholder.
     conn.prepare_cached(
         "INSERT INTO experiment (uuid, project, name, run_name, is_public, metadata, created, placeholder, named)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0)
+         ON CONFLICT (uuid) DO UPDATE SET project = ?2, name = ?3, run_name = ?4, is_public = ?5, metadata = ?6,
+            created = ?7, placeholder = 0",
     )?
     .execute(params![
         experiment.uuid,
@@ -69,6 +84,31 @@ pub(super) fn create(
         experiment.created_at.micros(),
     ])?;
     Ok(Ok(experiment))
+}
+
+/// The run of that uuid, unless only logs have named it.
+fn known(conn: &Connection, uuid: &str) -> rusqlite::Result<Option<Experiment>> {
+    let placeholder: Option<bool> = conn
+        .prepare_cached("SELECT placeholder FROM experiment WHERE uuid = ?1")?
+        .query_row([uuid], |row| row.get(0))
+        .optional()?;
+    if placeholder != Some(false) {
+        return Ok(None);
+    }
+    let wanted = ListExperimentsRequest { experiment_uuids: Some(vec![uuid.to_owned()]), ..Default::default() };
+    Ok(list(conn, Within::All, &wanted)?.pop().map(|run| run.experiment))
+}
+
+/// `name-2`, `name-3`, …
+fn numbered_name(conn: &Connection, project: i64, name: &str, run_name: &str) -> rusqlite::Result<String> {
+    let mut number = 2u64;
+    loop {
+        let free = format!("{run_name}-{number}");
+        if !is_taken(conn, project, name, &free)? {
+            return Ok(free);
+        }
+        number += 1;
+    }
 }
 
 fn is_taken(conn: &Connection, project: i64, name: &str, run_name: &str) -> rusqlite::Result<bool> {
