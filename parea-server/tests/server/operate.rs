@@ -37,6 +37,7 @@ async fn filled(folder: &Path) -> Process {
     let mut batch: Vec<Value> = (0..100).map(|n| log(&format!("batch-{n}"))).collect();
     batch[7]["output"] = "needle".into();
     batch[8]["trace_name"] = "named".into();
+    batch[9]["cost"] = 0.5.into();
     client.post("/trace_logs", &json!(batch)).await;
     client.post("/trace_log", &log("0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0")).await;
     let update = json!({ "trace_id": "batch-3", "field_name_to_value_map": { "target": "t" } });
@@ -130,21 +131,47 @@ async fn a_doctor_finds_what_is_wrong_and_mends_what_follows_from_logs() {
         let conn = rusqlite::Connection::open(folder.path().join("parea.db")).unwrap();
         assert!(conn.execute(sql, []).unwrap() > 0, "{sql}");
     };
+    let all = exported(folder.path());
     for (sql, fault) in [
         ("UPDATE trace SET spans = spans + 1", "the sums of a trace"),
+        ("UPDATE trace SET cost = 17", "the cost of a trace"),
+        ("UPDATE trace SET name = 'x', output_preview = 'y'", "what lists show of its trace"),
         ("DELETE FROM trace", "a log has no trace"),
         ("DELETE FROM word_list", "is not found by"),
+        ("DELETE FROM spelling", "is not found by parts"),
+        ("INSERT INTO posting VALUES (12800, x'00')", "a part of the index of words belongs to nothing"),
         ("UPDATE term SET log = 1000000", "a word leads to no log"),
+        ("DELETE FROM term", "is not found by 1 of its names"),
+        ("UPDATE history SET arrivals = 3", "the count of arrivals is behind"),
+        ("UPDATE history SET words = 0", "the count of words is behind"),
+        ("UPDATE log SET execution_order = 7", "its row is not that of its value"),
+        ("DELETE FROM log WHERE trace_id = 'batch-9'", "which has no row"),
+        ("DELETE FROM log WHERE typeof(trace_id) = 'blob'", "a value has no log"),
+        ("UPDATE doc SET block = 12345 WHERE id <= 100", "disagree on their block"),
+        ("DELETE FROM project", "project is missing"),
     ] {
+        let before = fs::read(folder.path().join("parea.db")).unwrap();
         damage(sql);
         let (code, _, said) = doctor(&[]);
         assert!(code == Some(1) && said.contains(fault) && said.contains("--repair"), "{sql}: {said}");
         let (code, _, said) = doctor(&["--repair"]);
         assert_eq!((code, said.trim()), (Some(0), "all is well"), "{sql}");
+        if fault == "project is missing" {
+            fs::write(folder.path().join("parea.db"), before).unwrap();
+        } else {
+            assert_eq!(exported(folder.path()), all, "{sql}");
+        }
     }
     damage("UPDATE block SET data = substr(data, 1, 100)");
     let (code, _, said) = doctor(&[]);
     assert!(code == Some(1) && said.contains("block"), "{said}");
+    // What else is wrong is mended beside it.
+    damage("DELETE FROM trace");
+    let (code, _, said) = doctor(&["--repair"]);
+    assert!(
+        code == Some(1) && said.contains("block") && !said.contains("no trace") && said.contains("backup"),
+        "{said}"
+    );
 }
 
 #[tokio::test]

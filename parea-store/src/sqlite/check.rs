@@ -3,14 +3,20 @@
 use std::collections::HashSet;
 
 use parea_types::TraceLog;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     block::{Opened, Words},
     index,
+    ingest::status_of,
+    key::{Key, key},
+    terms::Terms,
     values::{self, Blocks, Source},
 };
-use crate::row::Row;
+use crate::{
+    merge::Form,
+    row::{Head, Row},
+};
 
 /// Statements that find nothing in a sound file, and what it means if they do. Each row is an example.
 const RULES: &[(&str, &str)] = &[
@@ -45,6 +51,28 @@ const RULES: &[(&str, &str)] = &[
         "a score leads to no log",
         "SELECT score.log FROM score LEFT JOIN log ON log.id = score.log
         WHERE log.id IS NULL OR log.started <> score.started",
+    ),
+    (
+        "the cost of a trace is not that of its logs",
+        "SELECT trace.id FROM trace JOIN (SELECT project, root, total(cost) AS cost FROM log GROUP BY project, root) own
+            ON own.project = trace.project AND own.root = trace.root
+        WHERE abs(own.cost - coalesce(trace.cost, 0)) > 1e-6 * (1 + abs(own.cost))",
+    ),
+    (
+        "the count of arrivals is behind a log, so that a new one would take its place",
+        "SELECT log.id FROM log WHERE log.id > (SELECT arrivals FROM history)",
+    ),
+    (
+        "the count of words is behind one, so that a new one would take its place",
+        "SELECT word.id FROM word WHERE word.id > (SELECT words FROM history)",
+    ),
+    (
+        "a log names a run of an experiment that is not known",
+        "SELECT log.id FROM log WHERE experiment IS NOT NULL AND experiment NOT IN (SELECT uuid FROM experiment)",
+    ),
+    (
+        "a part of the index of words belongs to nothing",
+        "SELECT posting.id FROM posting WHERE posting.id / 128 NOT IN (SELECT id FROM slab)",
     ),
     (
         "a log's project is missing",
@@ -82,8 +110,9 @@ pub(super) fn faults(conn: &Connection, most: usize) -> rusqlite::Result<Vec<Str
     Ok(faults)
 }
 
-/// Each block can be read, is that of its logs, and is found by all of its words.
+/// Each block can be read, is that of its logs, and is found by all of its words, by parts of them too.
 fn blocks(conn: &Connection, most: usize, faults: &mut Vec<String>) -> rusqlite::Result<()> {
+    let spelled = spelled(conn)?;
     let mut read = conn.prepare("SELECT id, first, data FROM block ORDER BY id")?;
     let mut owner = conn.prepare("SELECT block FROM log WHERE id = ?1")?;
     let mut rows = read.query([])?;
@@ -101,8 +130,12 @@ fn blocks(conn: &Connection, most: usize, faults: &mut Vec<String>) -> rusqlite:
         };
         let mut pieces = Vec::new();
         for (log, _, json) in opened.values() {
-            if owner.query_row([log], |row| row.get::<_, Option<i64>>(0)).ok().flatten() != Some(id) {
-                faults.push(format!("block {id} holds log {log}, which is not its own"));
+            match owner.query_row([log], |row| row.get::<_, Option<i64>>(0)).optional()? {
+                None => faults.push(format!("block {id} holds the value of log {log}, which has no row")),
+                Some(owner) if owner != Some(id) => {
+                    faults.push(format!("block {id} holds log {log}, which is not its own"));
+                }
+                Some(_) => {}
             }
             pieces.extend(values::pieces(json));
         }
@@ -111,13 +144,30 @@ fn blocks(conn: &Connection, most: usize, faults: &mut Vec<String>) -> rusqlite:
         if missing > 0 {
             faults.push(format!("block {id} is not found by {missing} of its words"));
         }
+        let missing = words.whole.iter().filter(|word| !spelled.contains(word)).count();
+        if missing > 0 {
+            faults.push(format!("block {id} is not found by parts of {missing} of its words"));
+        }
     }
     Ok(())
 }
 
-/// Each log's value can be read and is what its row says.
+/// The words that are looked through for parts, by their hashes.
+fn spelled(conn: &Connection) -> rusqlite::Result<HashSet<u64>> {
+    let mut spelled = HashSet::new();
+    let mut read = conn.prepare("SELECT words FROM spelling")?;
+    let mut rows = read.query([])?;
+    while let Some(row) = rows.next()? {
+        spelled.extend(row.get_ref(0)?.as_str()?.split(' ').map(crate::tree::fnv));
+    }
+    Ok(spelled)
+}
+
+/// Each log's value can be read, is what its row says, is found by what it is looked up by, and its trace shows it if it is
+/// the root.
 fn logs(conn: &Connection, most: usize, faults: &mut Vec<String>) -> rusqlite::Result<()> {
-    let sql = format!("SELECT {}, started, scores FROM {} ORDER BY log.id", values::COLUMNS, values::SOURCES);
+    let sql =
+        format!("SELECT {}, project, trace_id, root, {ROW} FROM {} ORDER BY log.id", values::COLUMNS, values::SOURCES);
     let mut read = conn.prepare(&sql)?;
     let mut rows = read.query([])?;
     let blocks = Blocks::default();
@@ -131,19 +181,78 @@ fn logs(conn: &Connection, most: usize, faults: &mut Vec<String>) -> rusqlite::R
         if block.is_some_and(|block| broken.contains(&block)) {
             continue;
         }
-        match source.value(conn, &blocks).map(|value| serde_json::from_str::<TraceLog>(&value.json)) {
+        let value = match source.value(conn, &blocks) {
+            Ok(value) => value,
             Err(error) => {
                 faults.push(format!("log {id}: {error}"));
                 broken.extend(block);
+                continue;
             }
-            Ok(Err(error)) => faults.push(format!("log {id}: its value cannot be read: {error}")),
-            Ok(Ok(log)) => {
-                let said = Row::of(&log);
-                if said.started != row.get::<_, i64>(4)? || said.scores != row.get::<_, Option<String>>(5)? {
-                    faults.push(format!("log {id}: its row is not that of its value"));
-                }
+        };
+        if value.stamps.as_deref().is_some_and(|stamps| serde_json::from_str::<Form>(stamps).is_err()) {
+            faults.push(format!("log {id}: what is known of its changes cannot be read"));
+        }
+        let log: TraceLog = match serde_json::from_str(&value.json) {
+            Ok(log) => log,
+            Err(error) => {
+                faults.push(format!("log {id}: its value cannot be read: {error}"));
+                continue;
             }
+        };
+        let (project, Key(trace_id), Key(root)) = (row.get(4)?, row.get(5)?, row.get(6)?);
+        if trace_id != log.trace_id || !is_row(row, 7, &log)? {
+            faults.push(format!("log {id}: its row is not that of its value"));
+        }
+        let missing = Terms::of(&log).missing(conn, project, id)?;
+        if missing > 0 {
+            faults.push(format!("log {id} is not found by {missing} of its names, tags, metadata or scores"));
+        }
+        if trace_id == root && !is_head(conn, project, &log)? {
+            faults.push(format!("log {id}: what lists show of its trace is not what it says"));
         }
     }
     Ok(())
+}
+
+/// The columns of `log` that follow from its value.
+pub(super) const ROW: &str =
+    "parent, started, execution_order, status, input_tokens, output_tokens, total_tokens, cost,
+    scores, experiment";
+
+/// Whether these columns, from a place on, are those of the log.
+pub(super) fn is_row(row: &rusqlite::Row<'_>, at: usize, log: &TraceLog) -> rusqlite::Result<bool> {
+    let said = Row::of(log);
+    Ok(row.get::<_, Key>(at)?.0 == said.parent
+        && row.get::<_, i64>(at + 1)? == said.started
+        && row.get::<_, i64>(at + 2)? == said.execution_order
+        && status_of(row.get(at + 3)?) == said.status
+        && row.get::<_, i64>(at + 4)? == said.input_tokens
+        && row.get::<_, i64>(at + 5)? == said.output_tokens
+        && row.get::<_, i64>(at + 6)? == said.total_tokens
+        && row.get::<_, Option<f64>>(at + 7)? == said.cost
+        && row.get::<_, Option<String>>(at + 8)? == said.scores
+        && row.get::<_, Option<String>>(at + 9)? == said.experiment)
+}
+
+/// Whether the trace of a root shows what the root says.
+fn is_head(conn: &Connection, project: i64, log: &TraceLog) -> rusqlite::Result<bool> {
+    let head = Head::of(log);
+    let mut find = conn.prepare_cached(
+        "SELECT has_root, name, latency, status, tags, session_id, end_user_identifier, inputs_preview, output_preview
+         FROM trace WHERE root = ?2 AND project = ?1",
+    )?;
+    let shown = find
+        .query_row(params![project, key(&log.trace_id)], |row| {
+            Ok(row.get(0)?
+                && row.get::<_, Option<String>>(1)? == head.name
+                && row.get::<_, Option<f64>>(2)? == head.latency
+                && status_of(row.get(3)?) == head.status
+                && row.get::<_, Option<String>>(4)? == head.tags
+                && row.get::<_, Option<String>>(5)? == head.session_id
+                && row.get::<_, Option<String>>(6)? == head.end_user_identifier
+                && row.get::<_, Option<String>>(7)? == head.inputs_preview
+                && row.get::<_, Option<String>>(8)? == head.output_preview)
+        })
+        .optional()?;
+    Ok(shown.unwrap_or(true))
 }

@@ -263,7 +263,7 @@ impl<'a> Ingest<'a> {
     }
 
     /// Adds what stands beside a log that is not stored yet.
-    fn insert(&mut self, project: i64, id: i64, facts: &Facts, block: Option<i64>) -> rusqlite::Result<()> {
+    pub(super) fn insert(&mut self, project: i64, id: i64, facts: &Facts, block: Option<i64>) -> rusqlite::Result<()> {
         let Facts { trace_id, row, .. } = facts;
         // Where none is named, the parent's id stands in until the end of the transaction.
         let root = row.root.as_ref().unwrap_or(&row.parent);
@@ -290,7 +290,7 @@ impl<'a> Ingest<'a> {
     }
 
     /// Brings what stands beside a log up to date with it.
-    fn replace(&mut self, project: i64, id: i64, log: &TraceLog, is_same_row: bool) -> rusqlite::Result<()> {
+    pub(super) fn replace(&mut self, project: i64, id: i64, log: &TraceLog, is_same_row: bool) -> rusqlite::Result<()> {
         let Key(old_root) =
             self.conn.prepare_cached("SELECT root FROM log WHERE id = ?1")?.query_row([id], |row| row.get(0))?;
         if is_same_row {

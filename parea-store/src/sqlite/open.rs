@@ -131,6 +131,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     Ok(conn)
 }
 
+/// Sets up the connection; `docs/adr/006-how-sqlite-is-set-up.md` has all of it in one table.
 fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     // Only a tool in someone's hand can hold the file besides us: wait for it rather than fail.
     conn.busy_timeout(PATIENCE)?;

@@ -101,6 +101,29 @@ impl Terms {
     }
 }
 
+impl Terms {
+    /// By how many of these a log is not found.
+    pub(super) fn missing(&self, conn: &Connection, project: i64, log: i64) -> rusqlite::Result<usize> {
+        let mut word = conn.prepare_cached(
+            "SELECT 1 FROM word JOIN term ON term.word = word.id AND term.started = ?5 AND term.log = ?6
+             WHERE field = ?1 AND key = ?2 AND value = ?3 AND project = ?4",
+        )?;
+        let mut score = conn.prepare_cached(
+            "SELECT 1 FROM word JOIN score ON score.word = word.id AND score.started = ?5 AND score.log = ?6
+             WHERE field = ?1 AND key = ?2 AND value = ?3 AND project = ?4 AND score = ?7",
+        )?;
+        let mut missing = 0;
+        for Word { column, key, value } in &self.words {
+            missing += usize::from(!word.exists(params![*column as i64, key, value, project, self.started, log])?);
+        }
+        for (Word { column, key, value }, number) in &self.scores {
+            let values = params![*column as i64, key, value, project, self.started, log, number];
+            missing += usize::from(!score.exists(values)?);
+        }
+        Ok(missing)
+    }
+}
+
 /// Ids of words by project.
 #[derive(Debug, Default)]
 pub(super) struct Vocabulary {

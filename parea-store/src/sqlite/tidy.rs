@@ -82,6 +82,8 @@ fn stale(conn: &Connection) -> rusqlite::Result<Vec<(i64, u64)>> {
 
 /// Forgets which words were spelled, and answers the last row of them.
 fn respell(ingest: &mut Ingest<'_>) -> rusqlite::Result<i64> {
+    // What others in this transaction have spelled.
+    ingest.memory.spelled.write(ingest.conn)?;
     ingest.memory.spelled = Spelled::default();
     ingest.conn.query_row("SELECT coalesce(max(id), 0) FROM spelling", [], |row| row.get(0))
 }

@@ -7,17 +7,20 @@ use std::{
 };
 
 use fastrand::Rng;
-use parea_store::{Catalog, Logs, Patch, SqliteStore, StoreFile};
+use parea_store::{Catalog, Erasure, Logs, Patch, SqliteStore, StoreFile};
 use serde_json::json;
 
 use super::vfs;
 
-/// Something that was acknowledged: this log is there, changed at least so many times.
+/// Something that was acknowledged: this log is there, changed at least so many times; or it is gone for good.
 #[derive(Clone, Debug)]
 struct Said {
     id: String,
     version: u64,
 }
+
+/// The version of a log that was erased.
+const GONE: u64 = u64::MAX;
 
 /// Tasks that write beside one another.
 const TASKS: usize = 6;
@@ -77,10 +80,12 @@ impl Work {
                 count += 1;
                 let version = exported.log.target.as_deref().map_or(0, |target| target.parse().unwrap());
                 if let Some(wanted) = expected.remove(&exported.log.trace_id) {
+                    assert!(wanted != GONE, "{context}: {} was erased and is there", exported.log.trace_id);
                     assert!(version >= wanted, "{context}: {} is at {version}, not {wanted}", exported.log.trace_id);
                 }
             }
         }
+        expected.retain(|_, version| *version != GONE);
         let some: Vec<_> = expected.iter().take(5).collect();
         assert!(expected.is_empty(), "{context}: {} acknowledged logs are lost, such as {some:?}", expected.len());
         count
@@ -131,6 +136,12 @@ async fn write(store: SqliteStore, said: Arc<Mutex<Vec<Vec<Said>>>>, mut random:
                     "target": version.to_string(), "feedback_score": 0.5 } });
                 store.commit(vec![Patch::Put(serde_json::from_value(change).unwrap())]).await.unwrap();
                 vec![mine[place].clone()]
+            }
+            5 if number % 16 == 0 => {
+                let ids: Vec<String> = (0..20).map(|part| format!("{root}/{part}")).collect();
+                store.commit(ids.iter().map(|id| post(id, random.usize(0..1200))).collect()).await.unwrap();
+                store.erase(&Erasure::Trace(root)).await.unwrap();
+                ids.into_iter().map(|id| Said { id, version: GONE }).collect()
             }
             5 => {
                 store.project(&root).await.unwrap();
