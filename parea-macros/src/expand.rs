@@ -333,7 +333,7 @@ fn record(options: &Options, function: &Function, hooks: &TokenStream) -> TokenS
     }
     for (key, expression) in &options.inputs {
         let value = local("value");
-        let capture = capture(&value, &quote!(#recorder.input(#key)), hooks);
+        let capture = capture(&value, &slot_for(key, &recorder, hooks), hooks);
         statements.extend(quote!(match &(#expression) { #value => { #capture } }));
     }
     statements.extend(settings(options, &recorder, hooks));
@@ -368,14 +368,18 @@ fn moved_in(options: &Options, function: &Function, skipped: &impl Fn(&Ident) ->
 }
 
 fn input(name: &Ident, reference: &TokenStream, recorder: &Ident, hooks: &TokenStream) -> TokenStream {
-    let key = name.unraw().to_string();
-    capture(reference, &quote!(#recorder.input(#key)), hooks)
+    capture(reference, &slot_for(&name.unraw().to_string(), recorder, hooks), hooks)
+}
+
+/// Room for the input of that name, which is escaped and judged at compile time.
+fn slot_for(key: &str, recorder: &Ident, hooks: &TokenStream) -> TokenStream {
+    quote!(#recorder.input(const { &#hooks::Key::new(#key) }))
 }
 
 /// Writes the value behind a reference into a slot, by the ladder of its type.
 fn capture(value: &impl ToTokens, slot: &TokenStream, hooks: &TokenStream) -> TokenStream {
     // One reference more than the first rung has.
-    quote!((&&&&&&#hooks::Wrap(#value)).parea_value().write(#value, #slot);)
+    quote!((&&&&&&&#hooks::Wrap(#value)).parea_value().write(#value, #slot);)
 }
 
 fn settings(options: &Options, recorder: &Ident, hooks: &TokenStream) -> TokenStream {

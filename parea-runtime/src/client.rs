@@ -27,7 +27,7 @@ use crate::{
     queue::Queue,
     redact::{self, Hook},
     sampling::{self, Sampler},
-    settings::{Secret, Settings},
+    settings::{Discard, Secret, Settings},
     stack,
 };
 
@@ -125,9 +125,14 @@ static DURABLE: AtomicBool = AtomicBool::new(false);
 /// Called when a span has ended, and its record is in the thread's log.
 #[inline]
 pub(crate) fn write_through() {
-    if DURABLE.load(Ordering::Relaxed)
-        && let Some(client) = Client::get()
-    {
+    if DURABLE.load(Ordering::Relaxed) {
+        write_through_now();
+    }
+}
+
+#[cold]
+fn write_through_now() {
+    if let Some(client) = Client::get() {
         client.outbox.write_through();
     }
 }
@@ -235,7 +240,14 @@ impl Builder {
     /// Drops logs, counted as delivered: to measure what recording costs.
     #[doc(hidden)]
     pub fn discard(mut self) -> Self {
-        self.settings.discard = true;
+        self.settings.discard = Some(Discard::Records);
+        self
+    }
+
+    /// Drops logs once they are lines of JSON without secrets: to measure what that costs.
+    #[doc(hidden)]
+    pub fn discard_encoded(mut self) -> Self {
+        self.settings.discard = Some(Discard::Lines);
         self
     }
 

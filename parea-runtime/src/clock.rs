@@ -84,10 +84,20 @@ impl Moment {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// Milliseconds since the Unix epoch, for ids that sort by time. 0 for a clock that is set before 1970.
+    /// Nanoseconds since `earlier`, likewise.
     #[inline]
-    pub(crate) fn unix_millis(self) -> u64 {
-        u64::try_from(WALL_OFFSET.load(Ordering::Relaxed) + self.0 as i64).unwrap_or_default() / 1_000_000
+    pub(crate) fn nanos_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// 4096ths of a millisecond since the Unix epoch, for ids that sort by time. Without a meaning for a clock that is set
+    /// before 1970.
+    #[inline]
+    pub(crate) fn unix_millis_4096(self) -> u64 {
+        /// Of a nanosecond, as a fraction of 2⁶⁴.
+        const PER_NANO: u128 = (4096 << 64) / 1_000_000;
+        let nanos = (WALL_OFFSET.load(Ordering::Relaxed) as u64).wrapping_add(self.0);
+        ((u128::from(nanos) * PER_NANO) >> 64) as u64
     }
 
     /// The moment in wall time, in microseconds since the Unix epoch.

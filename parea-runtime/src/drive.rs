@@ -4,6 +4,7 @@
 //! the steps which only the function knows. All else is here once.
 
 use std::{
+    any::Any,
     mem,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
@@ -15,6 +16,7 @@ use std::{
 use pin_project_lite::pin_project;
 
 use crate::{
+    clock::Moment,
     context::{self, Context, Entered},
     hooks::{End, panic_error},
     record::Outcome,
@@ -30,19 +32,16 @@ type Step<'a> = dyn FnMut(Option<&mut End>) -> bool + 'a;
 /// Runs a plain function's body inside a span.
 #[inline]
 pub fn drive_sync<R>(site: &'static CallSite, body: impl FnOnce() -> R, outcome: impl Fn(&R, &mut End)) -> R {
-    let (mut body, mut result) = (Some(body), None);
-    // Called in one place only, so that it is compiled once for each function.
-    call(site, &mut |end| {
-        match (end, &result) {
-            (None, _) => result = body.take().map(|body| body()),
-            (Some(end), Some(result)) => outcome(result, end),
-            (Some(_), None) => {}
+    let begun = if context::is_listening() { stack::begin(site) } else { Begun::Off };
+    // In one place, so that it is compiled once for each function.
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(result) => {
+            if begun != Begun::Off {
+                ended(begun, &mut |end| outcome(&result, end));
+            }
+            result
         }
-        true
-    });
-    match result {
-        Some(result) => result,
-        None => unreachable!("the body was run"),
+        Err(payload) => unwound(begun, payload),
     }
 }
 
@@ -70,36 +69,38 @@ pub(crate) fn caught<R>(body: impl FnOnce() -> R) -> thread::Result<R> {
 
 // The parts that are the same for every function, once.
 
+/// The body of the innermost span has returned.
 #[inline(never)]
-fn call(site: &'static CallSite, step: &mut Step<'_>) {
-    if context::is_listening() {
-        call_live(site, step);
-    } else {
-        step(None);
+fn ended(begun: Begun, outcome: &mut dyn FnMut(&mut End)) {
+    if begun == Begun::Muted {
+        stack::leave();
+        return;
     }
+    let now = Moment::now();
+    let mut end = End::of_stack();
+    // The span stays in force: a value's `Serialize` may call annotated functions too.
+    end.fill(outcome);
+    stack::finish(&mut end.captured, now);
 }
 
+/// It has panicked.
+#[cold]
 #[inline(never)]
-fn call_live(site: &'static CallSite, step: &mut Step<'_>) {
-    match stack::begin(site) {
-        Begun::Live => {}
-        Begun::Off => {
-            step(None);
-            return;
-        }
-        Begun::Muted => {
-            let _left = Left;
-            step(None);
-            return;
-        }
+fn unwound(begun: Begun, payload: Box<dyn Any + Send>) -> ! {
+    match begun {
+        Begun::Live => _ = fail(&panic_error(&*payload)),
+        Begun::Muted => _ = stack::leave(),
+        Begun::Off => {}
     }
-    match catch_unwind(AssertUnwindSafe(|| step(None))) {
-        Ok(_) => end(step),
-        Err(payload) => {
-            fail(&panic_error(&*payload));
-            resume_unwind(payload);
-        }
-    }
+    resume_unwind(payload)
+}
+
+/// Ends the innermost span without an output; `false` if there is no span.
+#[cold]
+fn fail(error: &str) -> bool {
+    let (mut end, now) = (End::of_stack(), Moment::now());
+    end.fail(error);
+    stack::finish_unusual(&mut end.captured, now)
 }
 
 /// Leaves what was entered, also when a panic comes along.
@@ -108,27 +109,6 @@ struct Left;
 impl Drop for Left {
     fn drop(&mut self) {
         stack::leave();
-    }
-}
-
-/// Ends the innermost span with what its body returned.
-#[inline]
-fn end(step: &mut Step<'_>) {
-    let mut end = End::default();
-    if stack::begin_end(&mut end) {
-        // The span stays in force: a value's `Serialize` may call annotated functions too.
-        end.fill(|end| _ = step(Some(end)));
-        stack::finish(&mut end);
-    }
-}
-
-/// Ends the innermost span without an output.
-#[cold]
-fn fail(error: &str) {
-    let mut end = End::default();
-    if stack::begin_end(&mut end) {
-        end.fail(error);
-        stack::finish(&mut end);
     }
 }
 
@@ -169,17 +149,23 @@ impl Course {
         Self(span.map_or(Progress::Off, Progress::Live))
     }
 
+    /// Whether the body runs without. One that has begun without goes on without.
+    #[inline]
+    fn is_off(&mut self) -> bool {
+        if let Progress::New(_) = self.0
+            && !context::is_listening()
+        {
+            self.0 = Progress::Off;
+        }
+        matches!(self.0, Progress::Off)
+    }
+
     /// Takes a step of a body inside the span. When that is done the span ends, or is live for whoever goes on.
-    #[inline(never)]
     fn poll(&mut self, step: &mut Step<'_>, then: Then) {
-        match self.0 {
-            Progress::Off => _ = step(None),
-            // It has begun without: it goes on without.
-            Progress::New(_) if !context::is_listening() => {
-                self.0 = Progress::Off;
-                step(None);
-            }
-            _ => self.poll_live(step, then),
+        if self.is_off() {
+            step(None);
+        } else {
+            self.poll_live(step, then);
         }
     }
 
@@ -211,13 +197,10 @@ impl Course {
             }
         }
         match catch_unwind(AssertUnwindSafe(|| step(None))) {
-            Ok(done) if done && then == Then::End => end(step),
+            Ok(done) if done && then == Then::End => ended(Begun::Live, &mut |end| _ = step(Some(end))),
             Ok(_) => self.0 = suspended(),
             // The body stays where it is; when it is dropped, its span has ended already.
-            Err(payload) => {
-                fail(&panic_error(&*payload));
-                resume_unwind(payload);
-            }
+            Err(payload) => unwound(Begun::Live, payload),
         }
     }
 
@@ -227,7 +210,7 @@ impl Course {
         match catch_unwind(AssertUnwindSafe(|| step(None))) {
             Ok(done) if done && then == Then::End => {
                 let mut end = End::default();
-                end.fill(|end| _ = step(Some(end)));
+                end.fill(&mut |end| _ = step(Some(end)));
                 span.finish(end.outcome());
             }
             Ok(_) => self.0 = Progress::Live(span),
@@ -239,8 +222,16 @@ impl Course {
     }
 
     /// The future is dropped, and its body is next.
-    #[inline(never)]
+    #[inline]
     fn begin_drop(&mut self) {
+        if !matches!(self.0, Progress::Off | Progress::New(_)) {
+            self.enter_to_drop();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_to_drop(&mut self) {
         let place = match mem::replace(&mut self.0, Progress::Off) {
             Progress::Live(span) => Place::Inside(span),
             Progress::Muted => Place::Muted,
@@ -291,11 +282,7 @@ const CANCELLED: &str = "cancelled: the future was dropped before it completed";
 /// The body of a future that was dropped half-way is gone.
 #[cold]
 fn cancelled() {
-    let mut end = End::default();
-    if stack::begin_end(&mut end) {
-        end.fail(CANCELLED);
-        stack::finish(&mut end);
-    } else {
+    if !fail(CANCELLED) {
         stack::leave();
     }
 }
@@ -394,6 +381,9 @@ where
 
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<F::Output> {
         let this = self.project();
+        if this.begun.0.is_none() {
+            return poll_body(this.body, task);
+        }
         poll_in(this.body, this.outcome, task, |step| this.begun.poll(step))
     }
 }
@@ -453,8 +443,17 @@ where
 
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        poll_in(this.body, this.outcome, task, |step| this.course.poll(step, Then::End))
+        if this.course.is_off() {
+            return poll_body(this.body, task);
+        }
+        poll_in(this.body, this.outcome, task, |step| this.course.poll_live(step, Then::End))
     }
+}
+
+/// Polls a body. Called from two places, and compiled once.
+#[inline(never)]
+fn poll_body<F: Future>(body: Pin<&mut F>, task: &mut task::Context<'_>) -> Poll<F::Output> {
+    body.poll(task)
 }
 
 /// Polls a body as the steps of `poll`, which ends the span with what it is ready with.
@@ -468,7 +467,7 @@ fn poll_in<F: Future>(
     let mut polled = Poll::Pending;
     poll(&mut |end| {
         match (end, &polled) {
-            (None, _) => polled = body.as_mut().poll(task),
+            (None, _) => polled = poll_body(body.as_mut(), task),
             (Some(end), Poll::Ready(result)) => outcome(result, end),
             (Some(_), Poll::Pending) => {}
         }

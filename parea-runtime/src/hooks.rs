@@ -8,7 +8,6 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
-    time::Duration,
 };
 
 pub use std::boxed::Box;
@@ -26,6 +25,7 @@ use crate::{
 pub use crate::{
     drive::{drive, drive_begun, drive_returned, drive_sync},
     items::Keep,
+    json::Key,
     returned::{
         Boxed, Holds, boxed, drive_boxed, drive_iterator, drive_stream, drive_try_boxed, drive_try_iterator,
         drive_try_stream, iterator, returned_boxed, returned_iterator, returned_stream, returned_try_boxed,
@@ -38,7 +38,7 @@ pub use crate::{
 pub mod rungs {
     pub use crate::ladder::{
         DebugErrorKind as _, DebugKind as _, DebugLockKind as _, DerefErrorKind as _, DisplayErrorKind as _,
-        ErrorKind as _, NameErrorKind as _, NameKind as _, OpaqueLockKind as _, ResultKind as _,
+        ErrorKind as _, KnownKind as _, NameErrorKind as _, NameKind as _, OpaqueLockKind as _, ResultKind as _,
         SerializeDebugKind as _, SerializeErrorKind as _, SerializeKind as _, ValueKind as _,
     };
 }
@@ -98,27 +98,17 @@ pub struct End {
     mark: usize,
     writing: Writing,
     failed: bool,
-    pub(crate) latency: Duration,
+    /// It goes behind the inputs of the innermost span.
+    of_stack: bool,
 }
 
 /// What was captured of a span that ends: bytes of the sections, from `start` to the end of the buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Captured {
-    pub(crate) buffer: Buffer,
+    /// There is none before there is something to capture.
+    pub(crate) buffer: Option<Box<Buffer>>,
     pub(crate) start: usize,
     pub(crate) sections: Sections,
-}
-
-impl Captured {
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.buffer.bytes[self.start..]
-    }
-
-    /// The sections, and their bytes in all.
-    #[inline]
-    pub(crate) fn sized(&self) -> (Sections, usize) {
-        (self.sections, self.buffer.len() - self.start)
-    }
 }
 
 /// The section of the record that grows.
@@ -131,14 +121,10 @@ enum Writing {
 }
 
 impl End {
-    /// For a span whose inputs are the last that stands in the buffer.
+    /// For the innermost span of this thread.
     #[inline]
-    pub(crate) fn take(&mut self, buffer: &mut Buffer, start: usize, inputs: u32, latency: Duration) {
-        mem::swap(&mut self.captured.buffer, buffer);
-        self.captured.start = start;
-        self.captured.sections.inputs = inputs;
-        self.mark = self.captured.buffer.len();
-        self.latency = latency;
+    pub(crate) fn of_stack() -> Self {
+        Self { of_stack: true, ..Self::default() }
     }
 
     /// For the value, or the `Ok` of a `Result`.
@@ -159,15 +145,22 @@ impl End {
 
     #[inline(never)]
     fn next(&mut self, writing: Writing) -> Slot<'_> {
-        self.settle();
+        if self.captured.buffer.is_some() {
+            self.settle();
+        } else {
+            if self.of_stack {
+                stack::lend(&mut self.captured);
+            }
+            self.mark = self.captured.buffer.get_or_insert_default().len();
+        }
         self.writing = writing;
-        Slot::new(&mut self.captured.buffer)
+        Slot::new(self.captured.buffer.get_or_insert_default())
     }
 
     /// What was written so far belongs to its section.
     #[inline]
     fn settle(&mut self) {
-        let Captured { buffer, sections, .. } = &mut self.captured;
+        let Captured { buffer: Some(buffer), sections, .. } = &mut self.captured else { return };
         *match self.writing {
             Writing::Output => &mut sections.output,
             Writing::OutputForEvalMetrics => &mut sections.output_for_eval_metrics,
@@ -178,12 +171,12 @@ impl End {
 
     /// How many values were left out since this was asked.
     pub(crate) fn take_redacted(&mut self) -> u32 {
-        mem::take(&mut self.captured.buffer.redacted)
+        self.captured.buffer.as_mut().map_or(0, |buffer| mem::take(&mut buffer.redacted))
     }
 
     /// Runs what fills it. If that panics, the output says so.
     #[inline]
-    pub(crate) fn fill(&mut self, capture: impl FnOnce(&mut Self)) {
+    pub(crate) fn fill(&mut self, capture: &mut dyn FnMut(&mut Self)) {
         if let Err(payload) = capturing(|| capture(self)) {
             self.spoilt(payload);
         }
@@ -195,16 +188,29 @@ impl End {
 
     #[cold]
     fn spoilt(&mut self, payload: Box<dyn Any + Send>) {
-        let Captured { buffer, start, sections } = &mut self.captured;
+        let panic = format!("<{}>", swallowed(payload));
+        self.failed = false;
+        self.next(Writing::Output);
+        let Captured { buffer: Some(buffer), start, sections } = &mut self.captured else { return };
         buffer.bytes.truncate(*start + sections.inputs as usize);
         *sections = Sections { inputs: sections.inputs, ..Sections::default() };
-        (self.mark, self.writing) = (buffer.len(), Writing::Output);
-        push_text(&mut buffer.bytes, &format!("<{}>", swallowed(payload)));
+        self.mark = buffer.len();
+        push_text(&mut buffer.bytes, &panic);
     }
 
     /// An error always has a text, so that it is told from a success.
+    #[inline]
     fn ensure_text(&mut self) {
-        let bytes = &mut self.captured.buffer.bytes;
+        let Some(buffer) = &self.captured.buffer else { return };
+        // A text, and not an empty slot.
+        if !matches!(buffer.bytes.get(self.mark), Some(b'"')) {
+            self.make_text();
+        }
+    }
+
+    #[cold]
+    fn make_text(&mut self) {
+        let Some(Buffer { bytes, .. }) = self.captured.buffer.as_deref_mut() else { return };
         if self.captured.sections.error == 0 && matches!(bytes.get(self.mark..), Some(b"" | b"null")) {
             bytes.truncate(self.mark);
             push_text(bytes, "(no text)");
@@ -219,7 +225,7 @@ impl End {
 
     /// Whether what was captured is told by `Debug` or by its type's name.
     pub(crate) fn is_described(&self) -> bool {
-        self.captured.buffer.described
+        self.captured.buffer.as_ref().is_some_and(|buffer| buffer.described)
     }
 
     /// The span failed by other means than an `Err`.
@@ -229,8 +235,9 @@ impl End {
     }
 
     pub(crate) fn outcome(self) -> Outcome {
-        let Sections { inputs, output, output_for_eval_metrics, error, .. } = self.captured.sections;
-        let mut rest = self.captured.bytes();
+        let Captured { buffer, start, sections } = self.captured;
+        let Sections { inputs, output, output_for_eval_metrics, error, .. } = sections;
+        let mut rest = buffer.as_ref().map_or(&[][..], |buffer| buffer.since(start));
         let mut section = |bytes: u32| {
             let (section, after) = rest.split_at(bytes as usize);
             rest = after;
@@ -261,22 +268,20 @@ pub fn record(site: &'static CallSite, capture: &mut dyn FnMut(&mut Recorder)) {
 
 #[inline(never)]
 fn record_live(site: &'static CallSite, capture: &mut dyn FnMut(&mut Recorder)) {
-    let mut recorder = Recorder::default();
-    if !stack::begin_inputs(site, &mut recorder) {
-        return;
-    }
+    let Some(buffer) = stack::lend_for_inputs(site) else { return };
+    let mut recorder = Recorder { start: buffer.len(), buffer: Some(buffer), draft: None, target: None };
     // The stack is free meanwhile: the user's `Serialize` may start spans or score the current one.
     if let Err(payload) = capturing(|| capture(&mut recorder)) {
-        let panic = format!("<{}>", swallowed(payload));
-        recorder.draft().metadata.insert("capture_failed".to_owned(), panic.into());
+        recorder.failed(payload);
     }
     stack::keep_inputs(&mut recorder);
 }
 
 /// The inputs and options of one call, as they are being captured.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recorder {
-    buffer: Buffer,
+    /// `Some` as long as values are captured.
+    buffer: Option<Box<Buffer>>,
     /// Where the inputs begin: a JSON object that lacks its closing brace.
     start: usize,
     pub(crate) draft: Option<Box<Draft>>,
@@ -284,20 +289,27 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Captures behind what stands in the buffer.
+    /// Gives the buffer back with the inputs at its end; where they begin.
     #[inline]
-    pub(crate) fn take(&mut self, buffer: &mut Buffer) {
-        mem::swap(&mut self.buffer, buffer);
-        self.start = self.buffer.len();
+    pub(crate) fn close(&mut self) -> Option<(usize, Box<Buffer>)> {
+        let mut buffer = self.buffer.take()?;
+        if buffer.len() == self.start {
+            buffer.bytes.push(b'{');
+        }
+        buffer.bytes.push(b'}');
+        Some((self.start, buffer))
     }
 
-    /// Gives it back with the inputs at its end; where they begin.
+    /// Whether there is nothing but inputs.
     #[inline]
-    pub(crate) fn put_back(&mut self, buffer: &mut Buffer) -> usize {
-        let empty = self.buffer.len() == self.start;
-        self.buffer.bytes.extend_from_slice(if empty { b"{}" } else { b"}" });
-        mem::swap(&mut self.buffer, buffer);
-        self.start
+    pub(crate) fn says_no_more(&self) -> bool {
+        self.draft.is_none() && self.target.is_none()
+    }
+
+    #[cold]
+    fn failed(&mut self, payload: Box<dyn Any + Send>) {
+        let panic = format!("<{}>", swallowed(payload));
+        self.draft().metadata.insert("capture_failed".to_owned(), panic.into());
     }
 
     #[cold]
@@ -307,10 +319,11 @@ impl Recorder {
 
     /// Room for the input of that name.
     #[inline(never)]
-    pub fn input(&mut self, name: &'static str) -> Slot<'_> {
-        let lead = if self.buffer.len() == self.start { b'{' } else { b',' };
-        let secret = self.buffer.push_key(lead, name);
-        Slot::of(&mut self.buffer, secret)
+    pub fn input(&mut self, key: &'static Key) -> Slot<'_> {
+        let buffer = self.buffer.get_or_insert_default();
+        let lead = if buffer.len() == self.start { b'{' } else { b',' };
+        let secret = key.push(&mut buffer.bytes, lead);
+        Slot::of(buffer, secret)
     }
 
     /// Adds a tag.

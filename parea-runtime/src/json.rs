@@ -3,10 +3,13 @@
 
 mod escape;
 mod keys;
+mod known;
 mod writer;
 
 pub(crate) use escape::{Escaping, push_text, push_text_body};
+pub use keys::Key;
 use keys::Keys;
+pub(crate) use known::{Known, Room};
 pub(crate) use writer::write;
 
 /// Most bytes that one captured value may take. What is longer is cut, and a mark says how much there was.
@@ -32,6 +35,12 @@ impl Buffer {
 
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// What was written from there on.
+    #[inline]
+    pub(crate) fn since(&self, start: usize) -> &[u8] {
+        self.bytes.get(start..).unwrap_or_default()
     }
 
     /// Appends the key of a member, behind `lead`: a comma or an opening brace. Whether its value is a secret.

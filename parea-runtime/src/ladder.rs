@@ -5,7 +5,7 @@
 //! time and without a word in the user's signature. The rungs return a tag, and the tag has the code: one copy for
 //! each type, not for each function, which holds only as long as it is never inlined.
 //!
-//! For values: locks, `Serialize` with `Debug` behind it, `Serialize`, `Debug`, the type's name.
+//! For values: texts, numbers and lists of them, locks, `Serialize` with `Debug` behind it, `Serialize`, `Debug`, the type's name.
 //! For errors: `Error` with its sources, what dereferences to an error (`Box<dyn Error>`, the reports of anyhow and
 //! eyre), `Display`, then as values.
 #![allow(
@@ -28,7 +28,7 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    json::{self, Buffer, Escaping, push_text},
+    json::{self, Buffer, Escaping, Known, Room, push_text},
     redact::{REDACTED, is_secret_type},
 };
 
@@ -56,7 +56,7 @@ impl<'a> Slot<'a> {
 
     /// Runs `write`; if it fails or panics, the slot is as before and says why.
     #[inline]
-    fn attempt(&mut self, write: impl FnOnce(&mut Buffer) -> Result<(), String>) -> Result<(), String> {
+    fn attempt(&mut self, write: impl FnOnce(&mut Buffer) -> Result<(), Box<str>>) -> Result<(), Box<str>> {
         if self.secret {
             self.redact();
             return Ok(());
@@ -74,26 +74,26 @@ impl<'a> Slot<'a> {
     }
 
     #[cold]
-    fn undo(&mut self, failed: std::thread::Result<Result<(), String>>) -> String {
+    fn undo(&mut self, failed: std::thread::Result<Result<(), Box<str>>>) -> Box<str> {
         self.buffer.bytes.truncate(self.start);
         match failed {
             Ok(failed) => failed.err().unwrap_or_default(),
-            Err(payload) => crate::hooks::swallowed(payload),
+            Err(payload) => crate::hooks::swallowed(payload).into(),
         }
     }
 
-    fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), String> {
+    fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Box<str>> {
         self.attempt(|buffer| json::write(buffer, value))
     }
 
     /// A text as it is being formatted.
     #[inline(never)]
-    fn shown(&mut self, value: fmt::Arguments<'_>) -> Result<(), String> {
+    fn shown(&mut self, value: fmt::Arguments<'_>) -> Result<(), Box<str>> {
         self.buffer.described = true;
         self.attempt(|buffer| {
             let mut text = Escaping::open(&mut buffer.bytes);
             let formatted = text.write_fmt(value);
-            text.close(formatted).map_err(|error| error.to_string())
+            text.close(formatted).map_err(|error| error.to_string().into())
         })
     }
 
@@ -160,11 +160,13 @@ macro_rules! tags {
     )+};
 }
 
-tags! { DebugLockTag OpaqueLockTag SerializeDebugTag SerializeTag DebugTag NameTag }
+tags! { KnownTag DebugLockTag OpaqueLockTag SerializeDebugTag SerializeTag DebugTag NameTag }
 tags! { ResultTag ValueTag }
 tags! { ErrorTag DerefErrorTag DisplayTag }
 
 rungs! { parea_value:
+    /// A value whose JSON is known.
+    KnownKind -> KnownTag for [&&&&&&] [Known];
     /// A lock whose content can be shown.
     DebugLockKind -> DebugLockTag for [&&&&&] [DebugLock];
     /// A lock whose content cannot.
@@ -179,6 +181,18 @@ rungs! { parea_value:
     NameKind -> NameTag for [];
 }
 
+impl KnownTag {
+    /// Writes the value.
+    #[inline(never)]
+    pub fn write<T: Known + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
+        if slot.secret {
+            slot.redact();
+        } else {
+            value.put(&mut Room(slot.buffer));
+        }
+    }
+}
+
 impl DebugLockTag {
     /// Writes the value.
     #[inline(never)]
@@ -187,7 +201,7 @@ impl DebugLockTag {
             buffer.described = true;
             let mut text = Escaping::open(&mut buffer.bytes);
             let shown = value.show(&mut text);
-            text.close(shown).map_err(|error| error.to_string())
+            text.close(shown).map_err(|error| error.to_string().into())
         }) {
             slot.name::<T>(Some(&failure));
         }
@@ -362,7 +376,11 @@ impl DisplayTag {
 }
 
 /// Writes the error's text, then a line for each source whose text the line above does not already end with.
-fn write_chain(slot: &mut Slot<'_>, first: &dyn Display, source: Option<&(dyn Error + 'static)>) -> Result<(), String> {
+fn write_chain(
+    slot: &mut Slot<'_>,
+    first: &dyn Display,
+    source: Option<&(dyn Error + 'static)>,
+) -> Result<(), Box<str>> {
     if source.is_none() {
         return slot.shown(format_args!("{first}"));
     }

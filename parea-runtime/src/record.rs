@@ -10,17 +10,22 @@ use uuid::Uuid;
 
 use crate::{
     clock::{self, Moment},
+    id::{self, Id},
     json::{Buffer, push_text, push_text_body},
     redact::redact,
     site::CallSite,
-    span::{Draft, Identity, Known, Span, Trace},
+    span::{Draft, Identity, Known, Span},
 };
 
 /// Key of the metadata for the rate by which a trace was kept: each stands for 1 / rate of them.
 const SAMPLE_RATE: &str = "sample_rate";
 
+/// Words that are known when a span begins.
+pub(crate) const BEGUN: usize = 8;
+/// Words that are known when it ends.
+pub(crate) const ENDED: usize = 7;
 /// Words of the head.
-pub(crate) const HEAD: usize = 15;
+const HEAD: usize = BEGUN + ENDED;
 
 /// How the body of a span ended.
 #[derive(Debug, Default)]
@@ -52,36 +57,62 @@ pub(crate) struct Sections {
     pub(crate) experiment: u32,
 }
 
-/// The words before the children's ids, for sections of so many bytes in all.
-#[inline]
-pub(crate) fn head(
-    identity: &Identity,
-    root_id: Uuid,
-    sample_rate: Option<f64>,
-    latency: Duration,
-    children: usize,
-    (sections, bytes): (Sections, usize),
-) -> [u64; HEAD] {
-    let (id, parent, root) = (identity.id.as_u64_pair(), identity.parent_id.as_u64_pair(), root_id.as_u64_pair());
-    let words = HEAD + 2 * children + bytes.div_ceil(8);
-    [
-        two(words as u32, identity.site.number()),
-        two(children as u32, sections.experiment),
-        id.0,
-        id.1,
-        parent.0,
-        parent.1,
-        root.0,
-        root.1,
-        identity.start.0,
-        latency.as_nanos() as u64,
-        two(identity.depth, identity.order),
-        two(sections.inputs, sections.output),
-        two(sections.output_for_eval_metrics, sections.error),
-        two(sections.draft, sections.target),
-        // No rate is a rate that is no number.
-        sample_rate.unwrap_or(f64::NAN).to_bits(),
-    ]
+/// The first words of a record: what is known when a span begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Begun {
+    pub(crate) id: Id,
+    pub(crate) parent: Id,
+    pub(crate) root: Id,
+    pub(crate) start: Moment,
+    pub(crate) depth: u32,
+    pub(crate) order: u32,
+}
+
+impl Begun {
+    /// That of a shared span.
+    pub(crate) fn of_span(span: &Span) -> Self {
+        let Identity { id, parent_id, depth, order, start, .. } = span.identity;
+        Self { id: id::of(id), parent: id::of(parent_id), root: id::of(span.trace.root_id), start, depth, order }
+    }
+
+    #[inline]
+    pub(crate) fn words(&self) -> [u64; BEGUN] {
+        let Self { id, parent, root, start, depth, order } = *self;
+        [id[0], id[1], parent[0], parent[1], root[0], root[1], start.0, two(depth, order)]
+    }
+}
+
+/// The words behind them: what is known when it ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    /// Of its function.
+    pub(crate) site: u32,
+    /// In nanoseconds.
+    pub(crate) latency: u64,
+    pub(crate) sample_rate: Option<f64>,
+    /// How many there are.
+    pub(crate) children: usize,
+    pub(crate) sections: Sections,
+    /// Of all sections.
+    pub(crate) bytes: usize,
+}
+
+impl Ended {
+    #[inline]
+    pub(crate) fn words(&self) -> [u64; ENDED] {
+        let Self { site, latency, sample_rate, children, sections, bytes } = *self;
+        let words = HEAD + 2 * children + bytes.div_ceil(8);
+        [
+            two(words as u32, site),
+            two(children as u32, sections.experiment),
+            latency,
+            two(sections.inputs, sections.output),
+            two(sections.output_for_eval_metrics, sections.error),
+            two(sections.draft, sections.target),
+            // No rate is a rate that is no number.
+            sample_rate.unwrap_or(f64::NAN).to_bits(),
+        ]
+    }
 }
 
 #[inline]
@@ -91,15 +122,16 @@ const fn two(low: u32, high: u32) -> u64 {
 
 /// Sets the chance by which the trace of a record was kept.
 pub(crate) fn set_sample_rate(record: &mut [u8], rate: f64) {
-    const AT: usize = 14 * 8;
+    const AT: usize = (HEAD - 1) * 8;
     if let Some(word) = record.get_mut(AT..AT + 8) {
         word.copy_from_slice(&rate.to_bits().to_le_bytes());
     }
 }
 
 /// The whole record as bytes, for those who keep it apart from a log of bytes.
-pub(crate) fn to_bytes(head: &[u64; HEAD], children: &[[u64; 2]], sections: &[u8]) -> Vec<u8> {
-    let words = head.iter().chain(children.iter().flatten());
+pub(crate) fn to_bytes(begun: &Begun, ended: &Ended, children: &[Id], sections: &[u8]) -> Vec<u8> {
+    let (begun, ended) = (begun.words(), ended.words());
+    let words = begun.iter().chain(&ended).chain(children.iter().flatten());
     let mut bytes: Vec<u8> = words.flat_map(|word| word.to_le_bytes()).collect();
     bytes.extend_from_slice(sections);
     bytes.resize(bytes.len().next_multiple_of(8), 0);
@@ -141,7 +173,7 @@ pub(crate) fn push_rest(
 pub(crate) struct Finished {
     pub(crate) span: Arc<Span>,
     pub(crate) latency: Duration,
-    pub(crate) known: Box<Known>,
+    pub(crate) known: Known,
     pub(crate) target: Option<Arc<str>>,
     pub(crate) sections: Sections,
     /// The sections up to the error.
@@ -155,10 +187,11 @@ impl Finished {
         let (mut buffer, mut sections) = (Buffer::of(self.captured.clone()), *sections);
         let experiment = span.trace.scope.as_ref().and_then(|scope| scope.experiment.as_deref());
         push_rest(&mut buffer, &mut sections, known.draft.as_deref(), self.target.as_deref(), experiment);
-        let Trace { root_id, sample_rate, .. } = *span.trace;
-        let head =
-            head(&span.identity, root_id, sample_rate, self.latency, known.children.len(), (sections, buffer.len()));
-        to_bytes(&head, &known.children, &buffer.bytes)
+        let (site, latency, sample_rate) =
+            (span.identity.site.number(), self.latency.as_nanos() as u64, span.trace.sample_rate);
+        let (children, bytes) = (known.children.len(), buffer.len());
+        let ended = Ended { site, latency, sample_rate, children, sections, bytes };
+        to_bytes(&Begun::of_span(span), &ended, &known.children, &buffer.bytes)
     }
 }
 
@@ -211,7 +244,7 @@ impl<'a> Record<'a> {
         for (word, chunk) in head.iter_mut().zip(words.get(..HEAD)?) {
             *word = u64::from_le_bytes(*chunk);
         }
-        let (whole, after) = bytes.split_at_checked(low(head[0]) as usize * 8)?;
+        let (whole, after) = bytes.split_at_checked(low(head[BEGUN]) as usize * 8)?;
         let mut rest = whole.get(HEAD * 8..)?;
         let mut section = |bytes: u32| {
             let (section, after) = rest.split_at_checked(bytes as usize)?;
@@ -220,14 +253,14 @@ impl<'a> Record<'a> {
         };
         let record = Self {
             head,
-            children: section(low(head[1]) * 16)?,
-            inputs: section(low(head[11]))?,
-            output: section(high(head[11]))?,
-            output_for_eval_metrics: section(low(head[12]))?,
-            error: section(high(head[12]))?,
-            draft: section(low(head[13]))?,
-            target: section(high(head[13]))?,
-            experiment: section(high(head[1]))?,
+            children: section(low(head[BEGUN + 1]) * 16)?,
+            inputs: section(low(head[BEGUN + 3]))?,
+            output: section(high(head[BEGUN + 3]))?,
+            output_for_eval_metrics: section(low(head[BEGUN + 4]))?,
+            error: section(high(head[BEGUN + 4]))?,
+            draft: section(low(head[BEGUN + 5]))?,
+            target: section(high(head[BEGUN + 5]))?,
+            experiment: section(high(head[BEGUN + 1]))?,
         };
         Some((record, after))
     }
@@ -239,12 +272,12 @@ impl<'a> Record<'a> {
 
     /// Id of the span.
     pub(crate) fn trace_id(&self) -> Uuid {
-        self.id(2)
+        self.id(0)
     }
 
     /// Name of the span.
     pub(crate) fn name(&self) -> &'static str {
-        CallSite::by_number(high(self.head[0])).map_or("", |site| site.name())
+        CallSite::by_number(high(self.head[BEGUN])).map_or("", |site| site.name())
     }
 
     /// A JSON object, or nothing.
@@ -253,7 +286,7 @@ impl<'a> Record<'a> {
     }
 
     pub(crate) fn latency(&self) -> Duration {
-        Duration::from_nanos(self.head[9])
+        Duration::from_nanos(self.head[BEGUN + 2])
     }
 
     pub(crate) fn has_failed(&self) -> bool {
@@ -268,26 +301,27 @@ impl<'a> Record<'a> {
     /// Bytes that its line will have, about.
     pub(crate) fn size(&self) -> usize {
         const FRAME: usize = 640;
-        FRAME + low(self.head[0]) as usize * 8 + self.children.len() * 2
+        FRAME + low(self.head[BEGUN]) as usize * 8 + self.children.len() * 2
     }
 
     /// Appends the log as one line of JSON, without a line end. Returns where the members begin that hold what the program
     /// said; before them are names, ids and times.
     pub(crate) fn write_json(&self, project: &ProjectRef, line: &mut Vec<u8>) -> io::Result<usize> {
-        let site = CallSite::by_number(high(self.head[0])).ok_or_else(|| io::Error::other("a span of no function"))?;
+        let site =
+            CallSite::by_number(high(self.head[BEGUN])).ok_or_else(|| io::Error::other("a span of no function"))?;
         let draft = match self.draft {
             [] => Draft::default(),
             draft => serde_json::from_slice(draft)?,
         };
-        let latency = Duration::from_nanos(self.head[9]);
-        let (start, end) = clock::interval(Moment(self.head[8]), latency);
+        let latency = Duration::from_nanos(self.head[BEGUN + 2]);
+        let (start, end) = clock::interval(Moment(self.head[6]), latency);
 
         // By hand: what was captured is JSON already and goes through as it is.
         let mut log = Members { line };
         log.line.push(b'{');
-        log.id("trace_id", self.id(2));
-        log.id("root_trace_id", self.id(6));
-        log.id("parent_trace_id", self.id(4));
+        log.id("trace_id", self.id(0));
+        log.id("root_trace_id", self.id(4));
+        log.id("parent_trace_id", self.id(2));
         log.text("trace_name", site.name());
         if !project.name.is_empty() {
             log.text("project_name", &project.name);
@@ -298,8 +332,8 @@ impl<'a> Record<'a> {
         log.json("start_timestamp", &start)?;
         log.json("end_timestamp", &end)?;
         log.json("latency", &latency.as_secs_f64())?;
-        log.json("depth", &low(self.head[10]))?;
-        log.json("execution_order", &high(self.head[10]))?;
+        log.json("depth", &low(self.head[7]))?;
+        log.json("execution_order", &high(self.head[7]))?;
         log.ids("children", self.children);
         let said = log.line.len();
         log.raw("inputs", if self.inputs.is_empty() { b"{}" } else { self.inputs });
@@ -317,7 +351,7 @@ impl<'a> Record<'a> {
         if let Some(fraction) = draft.apply_eval_frac {
             log.json("apply_eval_frac", &fraction)?;
         }
-        let sample_rate = Some(f64::from_bits(self.head[14])).filter(|rate| !rate.is_nan());
+        let sample_rate = Some(f64::from_bits(self.head[HEAD - 1])).filter(|rate| !rate.is_nan());
         if sample_rate.is_some() {
             // It has been sampled: with the rate itself the server would do so again.
             log.raw("log_sample_rate", b"1.0");

@@ -91,7 +91,7 @@ macro_rules! hooks {
             site: &'static CallSite,
             body: impl FnOnce() -> Result<S, E>,
             capture: O,
-            failed: impl FnOnce(&E, &mut End),
+            failed: impl Fn(&E, &mut End),
             wrap: impl FnOnce($traced) -> T,
         ) -> Result<T, E> {
             let span = context::begin(site);
@@ -118,7 +118,7 @@ macro_rules! hooks {
             site: &'static CallSite,
             body: F,
             capture: O,
-            failed: impl FnOnce(&E, &mut End),
+            failed: impl Fn(&E, &mut End),
             wrap: impl FnOnce($traced) -> T,
         ) -> DriveOn<F, impl FnOnce(Result<S, E>, Option<Live>) -> Result<T, E>>
         where
@@ -148,7 +148,7 @@ macro_rules! hooks {
             site: &'static CallSite,
             body: impl FnOnce() -> F,
             capture: O,
-            failed: impl FnOnce(&E, &mut End),
+            failed: impl Fn(&E, &mut End),
             wrap: impl FnOnce($traced) -> T,
         ) -> DriveOn<F, impl FnOnce(Result<S, E>, Option<Live>) -> Result<T, E>>
         where
@@ -170,10 +170,10 @@ hooks!(Boxed, S::traced, S::Traced<O>:
     boxed try_boxed drive_boxed drive_try_boxed returned_boxed returned_try_boxed);
 
 /// The source, or the end of the span with the error.
-fn begun<S, E>(result: Result<S, E>, span: Option<&Arc<Span>>, failed: impl FnOnce(&E, &mut End)) -> Result<S, E> {
+fn begun<S, E>(result: Result<S, E>, span: Option<&Arc<Span>>, failed: impl Fn(&E, &mut End)) -> Result<S, E> {
     if let (Err(error), Some(span)) = (&result, span.filter(|span| !span.is_muted())) {
         let mut end = End::default();
-        end.fill(|end| failed(error, end));
+        end.fill(&mut |end| failed(error, end));
         span.finish(end.outcome());
     }
     result

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::{
     evaluation,
     hooks::swallowed,
+    id::{self, Id},
     record::{self, Finished, Record},
     scope::{Scope, Sink},
     stack,
@@ -166,8 +167,9 @@ pub(crate) fn plain_rate() -> Option<f64> {
 
 /// Where a trace belongs that is decided at its end, if traces are.
 #[inline]
-pub(crate) fn scope_of(root_id: Uuid) -> Option<Arc<Scope>> {
+pub(crate) fn scope_of(root: Id) -> Option<Arc<Scope>> {
     CHOSEN.get()?;
+    let root_id = id::uuid(root);
     Some(Arc::new(Scope::of(Sink::Undecided(Arc::new(Undecided { root_id, state: Mutex::default() })))))
 }
 

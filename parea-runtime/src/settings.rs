@@ -24,7 +24,6 @@ impl fmt::Debug for Secret {
 }
 
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub(crate) struct Settings {
     pub(crate) project: String,
     pub(crate) api_key: Option<Secret>,
@@ -41,7 +40,7 @@ pub(crate) struct Settings {
     /// Nothing is recorded.
     pub(crate) off: bool,
     /// Logs are dropped and counted as delivered.
-    pub(crate) discard: bool,
+    pub(crate) discard: Option<Discard>,
 }
 
 impl Settings {
@@ -61,7 +60,7 @@ impl Settings {
             redactor: Redactor::default(),
             sampler: None,
             off: variable("TURN_OFF_PAREA_LOGGING").is_some_and(|value| is_true(&value)),
-            discard: false,
+            discard: None,
         }
     }
 }
@@ -75,4 +74,13 @@ pub(crate) fn evaluations_are_untraced() -> bool {
 /// The words that the Python SDK takes for yes.
 fn is_true(value: &str) -> bool {
     ["yes", "true", "t", "1"].contains(&value.trim().to_ascii_lowercase().as_str())
+}
+
+/// Where logs end that go nowhere: for measurements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Discard {
+    /// As the threads left them.
+    Records,
+    /// As they would be sent.
+    Lines,
 }

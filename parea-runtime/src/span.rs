@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{
     clock::Moment,
     evaluation::Evaluators,
-    id,
+    id::{self, Id},
     propagation::Position,
     record::Outcome,
     scope::{Scope, Sink},
@@ -88,7 +88,7 @@ pub(crate) struct Span {
 #[derive(Debug)]
 struct State {
     /// `None` once the span has ended.
-    open: Option<Box<Known>>,
+    open: Option<Known>,
     /// Outlives the rest: children that start later inherit it too.
     target: Option<Arc<str>>,
 }
@@ -97,7 +97,7 @@ struct State {
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     /// Ids of direct children in order of start.
-    pub(crate) children: Vec<[u64; 2]>,
+    pub(crate) children: Vec<Id>,
     /// A JSON object, or nothing yet.
     pub(crate) inputs: Vec<u8>,
     pub(crate) draft: Option<Box<Draft>>,
@@ -159,14 +159,14 @@ impl Draft {
 
 impl Span {
     pub(crate) fn new(identity: Identity, trace: Arc<Trace>, known: Known, target: Option<Arc<str>>) -> Arc<Self> {
-        let state = Mutex::new(State { open: Some(Box::new(known)), target });
+        let state = Mutex::new(State { open: Some(known), target });
         Arc::new(Self { identity, trace, state })
     }
 
     /// The first span of a trace, in a scope of its own.
     pub(crate) fn root_of(site: &'static CallSite, scope: Arc<Scope>) -> Arc<Self> {
         let start = Moment::now();
-        let id = id::fresh(start, &mut fastrand::Rng::new());
+        let id = id::uuid(id::fresh(start, &mut fastrand::Rng::new()));
         if scope.sink.is_exported() {
             stack::count_started();
         }
@@ -227,17 +227,17 @@ impl Span {
             stack::count_started();
         }
         let (order, target) = parent.add_child(id);
+        let id = id::uuid(id);
         let Identity { id: parent_id, depth, .. } = parent.identity;
         let identity = Identity { site, id, parent_id, depth: depth + 1, order, start };
         Self::new(identity, Arc::clone(&parent.trace), Known::default(), target)
     }
 
     /// Takes note of a child that starts. Returns the child's number and the target that it inherits.
-    pub(crate) fn add_child(&self, id: Uuid) -> (u32, Option<Arc<str>>) {
+    pub(crate) fn add_child(&self, id: Id) -> (u32, Option<Arc<str>>) {
         let mut state = self.lock();
         if let Some(open) = state.open.as_mut() {
-            let (high, low) = id.as_u64_pair();
-            open.children.push([high, low]);
+            open.children.push(id);
         }
         // Taken under the lock, so that `children` is in the order of the numbers.
         (self.trace.next_order(), state.target.clone())
@@ -248,7 +248,7 @@ impl Span {
         match self.close() {
             Some((known, target)) => {
                 let identity = Identity { site, ..self.identity };
-                Self::new(identity, Arc::clone(&self.trace), *known, target)
+                Self::new(identity, Arc::clone(&self.trace), known, target)
             }
             None => self,
         }
@@ -293,7 +293,7 @@ impl Span {
     }
 
     /// Ends the span: what is known of it, and its target. `None` if it has ended before.
-    pub(crate) fn close(&self) -> Option<(Box<Known>, Option<Arc<str>>)> {
+    pub(crate) fn close(&self) -> Option<(Known, Option<Arc<str>>)> {
         let mut state = self.lock();
         Some((state.open.take()?, state.target.clone()))
     }

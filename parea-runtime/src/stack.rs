@@ -8,15 +8,19 @@
 
 mod frames;
 
-use std::{cell::RefCell, mem, sync::Arc};
+use std::{
+    cell::RefCell,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use frames::{Frame, Stack, Waiting};
+use frames::{Stack, Waiting, What};
 
 use crate::{
     client,
     clock::Moment,
     exit::fork::{self, PerProcess},
-    hooks::{Captured, End, Recorder},
+    hooks::{Captured, Recorder},
     id,
     json::{Buffer, push_text},
     record::{Outcome, Sections},
@@ -27,11 +31,11 @@ use crate::{
 };
 
 /// Where all threads leave their records for the exporter.
-static LOGS: PerProcess<Registry> = PerProcess::new(Registry::new(), Registry::new);
+static LOGS: PerProcess<OnceLock<Registry>> = PerProcess::new(OnceLock::new(), OnceLock::new);
 
 /// The logs of this process.
 pub(crate) fn logs() -> &'static Registry {
-    LOGS.get()
+    LOGS.get().get_or_init(Registry::default)
 }
 
 /// A log for this thread.
@@ -41,7 +45,7 @@ fn new_writer() -> Writer {
         // In a child the first span that ends starts the exporter, wherever its trace began.
         client::is_recording();
     }
-    logs().writer()
+    Writer::new(logs())
 }
 
 /// In a forked child: what this thread holds of its parent's logs is let go, and ids are drawn anew.
@@ -103,11 +107,11 @@ pub(crate) fn enter(place: Place) -> Result<(), Place> {
     with(|stack| {
         let Some(place) = place.take() else { return };
         stack.frames.push(match place {
-            Place::Outside => Frame::Scope(None),
-            Place::Scope(scope) => Frame::Scope(Some(scope)),
-            Place::Inside(span) if span.is_muted() => Frame::Muted,
-            Place::Inside(span) => Frame::Shared(span),
-            Place::Muted => Frame::Muted,
+            Place::Outside => What::Scope(None),
+            Place::Scope(scope) => What::Scope(Some(scope)),
+            Place::Inside(span) if span.is_muted() => What::Muted,
+            Place::Inside(span) => What::Shared(span),
+            Place::Muted => What::Muted,
         });
     });
     place.map_or(Ok(()), Err)
@@ -115,12 +119,7 @@ pub(crate) fn enter(place: Place) -> Result<(), Place> {
 
 /// Leaves what was entered last, and returns it to be entered again.
 pub(crate) fn leave() -> Place {
-    with(|stack| {
-        let place = stack.place();
-        stack.frames.pop();
-        place
-    })
-    .unwrap_or_default()
+    with(Stack::leave).unwrap_or_default()
 }
 
 /// Where the running code is. A span that is asked for is shared from then on.
@@ -129,123 +128,91 @@ pub(crate) fn place() -> Place {
 }
 
 /// Gets ready to capture the inputs of the span that was begun for `site`, if it is the innermost one.
-pub(crate) fn begin_inputs(site: &'static CallSite, recorder: &mut Recorder) -> bool {
-    with(|stack| {
-        let awaited = match stack.frames.last_mut() {
-            Some(Frame::Open(open)) => {
-                std::ptr::eq(open.identity.site, site) && mem::replace(&mut open.awaits_inputs, false)
-            }
-            Some(Frame::Shared(span)) => span.awaits_inputs_of(site),
-            Some(Frame::Scope(_) | Frame::Muted) | None => false,
-        };
-        if awaited {
-            recorder.take(&mut stack.buffer);
-        }
-        awaited
-    })
-    .unwrap_or(false)
+#[inline]
+pub(crate) fn lend_for_inputs(site: &'static CallSite) -> Option<Box<Buffer>> {
+    with(|stack| stack.lend_for_inputs(site)).flatten()
 }
 
-/// Keeps what was captured since [`begin_inputs`].
+/// Keeps what was captured since [`lend_for_inputs`].
+#[inline]
 pub(crate) fn keep_inputs(recorder: &mut Recorder) {
-    with(|stack| {
-        let start = recorder.put_back(&mut stack.buffer);
-        let (draft, target) = (recorder.draft.take(), recorder.target.take());
-        match stack.frames.last_mut() {
-            Some(Frame::Open(open)) => {
-                open.inputs = (stack.buffer.len() - start) as u32;
-                if draft.is_some() || target.is_some() {
-                    open.rest.get_or_insert_default().fill_in(draft, target);
-                }
-            }
-            Some(Frame::Shared(span)) => {
-                let inputs = stack.buffer.bytes.split_off(start);
-                span.update_all(|known| {
-                    known.inputs = inputs;
-                    if let Some(said) = draft {
-                        known.draft.get_or_insert_default().fill_in(*said);
-                    }
-                });
-                if let Some(target) = target {
-                    span.set_target(target);
-                }
-            }
-            Some(Frame::Scope(_) | Frame::Muted) | None => stack.buffer.bytes.truncate(start),
-        }
-    });
+    with(|stack| stack.keep_inputs(recorder));
 }
 
-/// The body of the innermost span has returned: gets ready to capture what. The span stays entered.
-pub(crate) fn begin_end(end: &mut End) -> bool {
-    with(|stack| {
-        let now = Moment::now();
-        match stack.frames.last_mut() {
-            Some(Frame::Open(open)) => {
-                let inputs = mem::take(&mut open.inputs);
-                end.take(&mut stack.buffer, open.buffer_start as usize, inputs, now.since(open.identity.start));
-                true
-            }
-            Some(Frame::Shared(span)) => {
-                let (start, inputs) = (stack.buffer.len(), span.take_inputs());
-                stack.buffer.bytes.extend_from_slice(&inputs);
-                end.take(&mut stack.buffer, start, inputs.len() as u32, now.since(span.identity.start));
-                true
-            }
-            Some(Frame::Scope(_) | Frame::Muted) | None => false,
-        }
-    })
-    .unwrap_or(false)
+/// Lends the buffer to what captures what the innermost span returned.
+pub(crate) fn lend(captured: &mut Captured) {
+    with(|stack| stack.lend(captured));
 }
 
-/// Leaves the innermost span and hands its record over.
-pub(crate) fn finish(end: &mut End) {
-    let waits = with(|stack| {
-        match stack.frames.last() {
-            Some(Frame::Open(open)) if fork::is_inherited(open.identity.start) => stack.drop_open(),
-            Some(Frame::Open(open)) if open.plain && open.rest.is_none() => stack.finish_plain(end),
-            _ => stack.finish_any(end),
-        }
-        mem::swap(&mut stack.buffer, &mut end.captured.buffer);
-        stack.buffer.bytes.truncate(end.captured.start);
-        stack.waits()
-    });
+/// Leaves the innermost span, whose body was done at `now`, and hands its record over.
+#[inline]
+pub(crate) fn finish(captured: &mut Captured, now: Moment) {
+    if with(|stack| stack.finish(captured, now)) == Some(true) {
+        client::write_through();
+    } else {
+        finish_unusual(captured, now);
+    }
+}
+
+/// [`finish`], where it is not the usual end of a call; `false` if there is no span.
+#[inline(never)]
+pub(crate) fn finish_unusual(captured: &mut Captured, now: Moment) -> bool {
+    let done = with(|stack| (stack.finish_any(captured, now), stack.waiting.is_empty()));
     client::write_through();
-    if waits == Some(true) {
+    if let Some((_, false)) = done {
         hand_on();
     }
+    matches!(done, Some((true, _)))
 }
 
 /// Ends a shared span that may be the innermost one or not.
 pub(crate) fn finish_shared(span: &Arc<Span>, outcome: Outcome) {
     let latency = Moment::now().since(span.identity.start);
-    let mut buffer = Buffer::of(span.take_inputs());
-    let mut sections = Sections { inputs: buffer.len() as u32, ..Sections::default() };
-    buffer.bytes.extend_from_slice(&outcome.output);
-    sections.output = outcome.output.len() as u32;
-    buffer.bytes.extend_from_slice(&outcome.output_for_eval_metrics);
-    sections.output_for_eval_metrics = outcome.output_for_eval_metrics.len() as u32;
-    if let Some(error) = outcome.error {
-        let before = buffer.len();
-        push_text(&mut buffer.bytes, &error);
-        sections.error = (buffer.len() - before) as u32;
-    }
-    let mut captured = Captured { buffer, sections, start: 0 };
-    if with(|stack| stack.finish_shared(span, &mut captured, latency)).is_some() {
-        client::write_through();
-        hand_on();
-    } else {
+    let mut outcome = Some(outcome);
+    with(|stack| {
+        if let Some(outcome) = outcome.take() {
+            finish_outcome(stack, span, outcome, latency);
+        }
+    });
+    if let Some(outcome) = outcome {
         // Without a stack the thread is about to end: a new one, with a log of its own, serves for this once.
         let mut last = Stack::default();
-        last.finish_shared(span, &mut captured, latency);
+        finish_outcome(&mut last, span, outcome, latency);
         last.waiting.into_iter().for_each(Waiting::hand_on);
+    } else {
+        client::write_through();
+        hand_on();
     }
+}
+
+fn finish_outcome(stack: &mut Stack, span: &Arc<Span>, outcome: Outcome, latency: Duration) {
+    let Outcome { output, output_for_eval_metrics, error } = outcome;
+    let inputs = span.take_inputs();
+    let bytes = &mut stack.buffer().bytes;
+    let start = bytes.len();
+    let mut sections = Sections {
+        inputs: inputs.len() as u32,
+        output: output.len() as u32,
+        output_for_eval_metrics: output_for_eval_metrics.len() as u32,
+        ..Sections::default()
+    };
+    for section in [inputs, output, output_for_eval_metrics] {
+        bytes.extend_from_slice(&section);
+    }
+    if let Some(error) = error {
+        let before = bytes.len();
+        push_text(bytes, &error);
+        sections.error = (bytes.len() - before) as u32;
+    }
+    stack.finish_shared(span, start, sections, latency);
+    stack.buffer().bytes.truncate(start);
 }
 
 /// Leaves a record to the exporter.
 pub(crate) fn append(record: &[u8]) {
-    let appended = with(|stack| stack.writer().append(&[], &[], record));
+    let appended = with(|stack| stack.writer().append(&[], &[], &[], record));
     if appended.is_none() {
-        new_writer().append(&[], &[], record);
+        new_writer().append(&[], &[], &[], record);
     }
     client::write_through();
 }

@@ -5,24 +5,45 @@
 //! got; a reader takes what is published. So a span is handed over by plain stores and one release, without a lock,
 //! a wake-up or an allocation; the lock is for what comes once per segment.
 
+#[cfg(all(test, parea_loom))]
+mod model;
+
+#[cfg(not(all(test, parea_loom)))]
+use std::sync::{
+    Arc, Mutex, MutexGuard,
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, fence},
+};
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence},
-    },
+    sync::{PoisonError, atomic::Ordering},
 };
 
+#[cfg(all(test, parea_loom))]
+use loom::sync::{
+    Arc, Mutex, MutexGuard,
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, fence},
+};
+use tokio::sync::Notify;
+
 /// Words of a thread's first segment; each further one is four times as large, up to [`LARGEST`].
+#[cfg(not(all(test, parea_loom)))]
 const FIRST: usize = 512;
+/// Two records of the model.
+#[cfg(all(test, parea_loom))]
+const FIRST: usize = 4;
 const LARGEST: usize = 8 * 1024;
 /// The exporter is woken whenever this much more waits.
 const HURRY: usize = 1024 * 1024;
 /// Drained segments that are kept for the next use.
 const SPARE: usize = 64;
 
-use tokio::sync::Notify;
+/// Where a writer finds the registry.
+#[cfg(not(all(test, parea_loom)))]
+type Home = &'static Registry;
+/// In the model each run has one of its own.
+#[cfg(all(test, parea_loom))]
+type Home = Arc<Registry>;
 
 /// The logs of all threads, and how much memory they may take.
 #[derive(Debug)]
@@ -71,7 +92,7 @@ impl Tally {
 }
 
 /// One thread's part. The counters have one writer each, so that they need no locked instruction.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ThreadLog {
     unread: Mutex<Unread>,
     counters: [AtomicU64; 5],
@@ -90,7 +111,7 @@ struct Unread {
 
 struct Segment {
     words: Box<[AtomicU64]>,
-    /// Words that are written for good, and in the upper half of how many records they are.
+    /// What is [`Written`] for good.
     published: AtomicU64,
 }
 
@@ -139,15 +160,61 @@ impl ThreadLog {
     }
 }
 
+/// Writes the pairs and the bytes into words that have room for them.
+#[inline(never)]
+fn fill(words: &[AtomicU64], pairs: &[[u64; 2]], bytes: &[u8]) {
+    // Slice by slice, which the compiler unrolls.
+    let Some((paired, rest)) = words.split_at_checked(pairs.len() * 2) else { return };
+    for (word, value) in paired.iter().zip(pairs.as_flattened()) {
+        word.store(*value, Ordering::Relaxed);
+    }
+    let (whole, tail) = bytes.as_chunks::<8>();
+    let Some((filled, rest)) = rest.split_at_checked(whole.len()) else { return };
+    for (word, chunk) in filled.iter().zip(whole) {
+        word.store(u64::from_le_bytes(*chunk), Ordering::Relaxed);
+    }
+    if let (false, Some(word)) = (tail.is_empty(), rest.first()) {
+        word.store(padded(bytes, tail), Ordering::Relaxed);
+    }
+}
+
+/// The last bytes as a word, zeros behind them.
+#[inline]
+fn padded(bytes: &[u8], tail: &[u8]) -> u64 {
+    match bytes.last_chunk::<8>() {
+        // What comes before them is shifted out.
+        Some(last) => u64::from_le_bytes(*last) >> (8 * (8 - tail.len())),
+        None => tail.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
+}
+
 /// A thread's end of its log.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    registry: &'static Registry,
+    registry: Home,
     log: Arc<ThreadLog>,
     segment: Option<Arc<Segment>>,
-    /// Words written into it, and records.
-    at: usize,
-    records: u64,
+    written: Written,
+}
+
+/// How much is written into a segment: words in the lower half, and in the upper one of how many records they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Written(u64);
+
+impl Written {
+    #[inline]
+    fn words(self) -> usize {
+        (self.0 & u64::from(u32::MAX)) as usize
+    }
+
+    fn records(self) -> u64 {
+        self.0 >> 32
+    }
+
+    #[inline]
+    fn and_a_record_of(self, words: usize) -> Self {
+        Self(self.0 + (1 << 32) + words as u64)
+    }
 }
 
 /// Whole records, one behind the other, as a thread left them. They stay where they are until they are copied.
@@ -176,6 +243,17 @@ impl Piece {
 }
 
 impl Writer {
+    /// That of a new log, for this thread.
+    pub(crate) fn new(registry: Home) -> Self {
+        let log = Arc::new(ThreadLog {
+            unread: Mutex::new(Unread::default()),
+            counters: std::array::from_fn(|_| AtomicU64::new(0)),
+            alive: AtomicBool::new(true),
+        });
+        registry.logs().threads.push(Arc::clone(&log));
+        Self { registry, log, segment: None, written: Written::default() }
+    }
+
     #[inline]
     pub(crate) fn count(&self, what: Count, by: u64) {
         self.log.count(what, by);
@@ -183,35 +261,47 @@ impl Writer {
 
     /// Hands one record over: first the words, then the bytes, zeros up to the next word. `false` if there was no room,
     /// which is counted.
-    #[inline]
-    pub(crate) fn append<const HEAD: usize>(&mut self, head: &[u64; HEAD], more: &[[u64; 2]], bytes: &[u8]) -> bool {
-        let needed = HEAD + more.len() * 2 + bytes.len().div_ceil(8);
+    pub(crate) fn append<const A: usize, const B: usize>(
+        &mut self,
+        words: &[u64; A],
+        further: &[u64; B],
+        pairs: &[[u64; 2]],
+        bytes: &[u8],
+    ) -> bool {
+        self.append_made(|| *words, || *further, pairs, bytes)
+    }
+
+    /// [`append`](Self::append) of words that are made when there is room for them: they go from registers to the log.
+    #[expect(clippy::inline_always, reason = "that is what it is for")]
+    #[inline(always)]
+    pub(crate) fn append_made<const A: usize, const B: usize>(
+        &mut self,
+        words: impl FnOnce() -> [u64; A],
+        further: impl FnOnce() -> [u64; B],
+        pairs: &[[u64; 2]],
+        bytes: &[u8],
+    ) -> bool {
+        let needed = A + B + pairs.len() * 2 + bytes.len().div_ceil(8);
         self.count(Count::Ended, 1);
-        let room = self.segment.as_ref().map_or(0, |segment| segment.words.len() - self.at);
+        let room = self.segment.as_ref().map_or(0, |segment| segment.words.len() - self.written.words());
         if room < needed && !self.next_segment(needed) {
             return false;
         }
         let Some(segment) = &self.segment else { return false };
-        let Some((first, rest)) = segment.words[self.at..].split_first_chunk::<HEAD>() else { return false };
-        for (word, value) in first.iter().zip(head) {
-            word.store(*value, Ordering::Relaxed);
+        let free = segment.words.get(self.written.words()..).and_then(<[_]>::split_first_chunk::<A>);
+        let Some((first, rest)) = free else { return false };
+        let Some((second, rest)) = rest.split_first_chunk::<B>() else { return false };
+        for (word, value) in first.iter().zip(words()) {
+            word.store(value, Ordering::Relaxed);
         }
-        let (pairs, rest) = rest.split_at(more.len() * 2);
-        for (pair, [one, other]) in pairs.as_chunks::<2>().0.iter().zip(more) {
-            pair[0].store(*one, Ordering::Relaxed);
-            pair[1].store(*other, Ordering::Relaxed);
+        for (word, value) in second.iter().zip(further()) {
+            word.store(value, Ordering::Relaxed);
         }
-        let (whole, tail) = bytes.as_chunks::<8>();
-        for (word, chunk) in rest.iter().zip(whole) {
-            word.store(u64::from_le_bytes(*chunk), Ordering::Relaxed);
+        if needed > A + B {
+            fill(rest, pairs, bytes);
         }
-        if !tail.is_empty() {
-            let last = tail.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
-            rest[whole.len()].store(last, Ordering::Relaxed);
-        }
-        self.at += needed;
-        self.records += 1;
-        segment.published.store(self.records << 32 | self.at as u64, Ordering::Release);
+        self.written = self.written.and_a_record_of(needed);
+        segment.published.store(self.written.0, Ordering::Release);
         if self.registry.idle.load(Ordering::Relaxed) {
             self.registry.hear();
         }
@@ -227,7 +317,7 @@ impl Writer {
                 // What came before is published by now: a reader that sees the new one sees all of it.
                 self.log.unread().segments.push_back(Arc::clone(&segment));
                 self.segment = Some(segment);
-                (self.at, self.records) = (0, 0);
+                self.written = Written::default();
                 true
             }
             Err(Count::QueueFull) if self.start_over(needed) => true,
@@ -245,7 +335,8 @@ impl Writer {
         // While this is held, nobody begins to read.
         let mut unread = self.log.unread();
         // The writer's and the log's: no piece of it waits to be copied.
-        let is_read = unread.read == self.at && unread.segments.len() == 1 && Arc::strong_count(segment) == 2;
+        let is_read =
+            unread.read == self.written.words() && unread.segments.len() == 1 && Arc::strong_count(segment) == 2;
         if segment.words.len() < needed || !is_read {
             return false;
         }
@@ -253,7 +344,7 @@ impl Writer {
         fence(Ordering::Acquire);
         segment.published.store(0, Ordering::Relaxed);
         (unread.read, unread.counted) = (0, 0);
-        (self.at, self.records) = (0, 0);
+        self.written = Written::default();
         true
     }
 }
@@ -264,29 +355,23 @@ impl Drop for Writer {
     }
 }
 
-impl Registry {
-    pub(crate) const fn new() -> Self {
-        const NONE: Tally = Tally { started: 0, ended: 0, queue_full: 0, too_large: 0, redacted: 0 };
+impl Default for Registry {
+    fn default() -> Self {
         Self {
-            logs: Mutex::new(Logs { threads: Vec::new(), past: NONE }),
+            logs: Mutex::new(Logs { threads: Vec::new(), past: Tally::default() }),
             spare: Mutex::new(Vec::new()),
             held: AtomicUsize::new(0),
             cap: AtomicUsize::new(usize::MAX),
             idle: AtomicBool::new(false),
-            wake: Notify::const_new(),
+            wake: Notify::new(),
         }
     }
+}
 
+impl Registry {
     /// Most bytes that may wait and be under way.
     pub(crate) fn set_cap(&self, cap: usize) {
         self.cap.store(cap, Ordering::Relaxed);
-    }
-
-    /// A log for this thread.
-    pub(crate) fn writer(&'static self) -> Writer {
-        let log = Arc::new(ThreadLog { alive: AtomicBool::new(true), ..ThreadLog::default() });
-        self.logs().threads.push(Arc::clone(&log));
-        Writer { registry: self, log, segment: None, at: 0, records: 0 }
     }
 
     /// A segment of about that many words, with room for what is needed.
@@ -351,8 +436,8 @@ impl Registry {
         let mut unread = log.unread();
         while let Some(segment) = unread.segments.front().map(Arc::clone) {
             let last = ended || unread.segments.len() > 1;
-            let published = segment.published.load(Ordering::Acquire);
-            let (to, records) = ((published & u64::from(u32::MAX)) as usize, published >> 32);
+            let published = Written(segment.published.load(Ordering::Acquire));
+            let (to, records) = (published.words(), published.records());
             let (from, before) = (unread.read, unread.counted);
             (unread.read, unread.counted) = if last { (0, 0) } else { (to, records) };
             if last {
@@ -390,7 +475,7 @@ impl Registry {
         let large = segment.words.len() > LARGEST;
         // Its writer, or an earlier piece of it, may hold it a moment longer: then it is used no more.
         let Some(free) = Arc::get_mut(&mut segment) else { return };
-        *free.published.get_mut() = 0;
+        free.published.store(0, Ordering::Relaxed);
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         if spare.len() < SPARE && !large {
             spare.push(segment);
@@ -422,28 +507,28 @@ impl Registry {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(parea_loom)))]
 mod tests {
     use super::*;
 
     #[test]
     fn a_segment_that_was_read_is_written_again_where_there_is_no_room_for_another() {
-        let logs: &'static Registry = Box::leak(Box::new(Registry::new()));
+        let logs: &'static Registry = Box::leak(Box::default());
         // 64 segments of 64 words, all but one with threads that rest.
         logs.set_cap(64 * 64 * 8);
-        let mut resting: Vec<Writer> = (0..63).map(|_| logs.writer()).collect();
-        assert!(resting.iter_mut().all(|writer| writer.append(&[0], &[], &[])));
+        let mut resting: Vec<Writer> = (0..63).map(|_| Writer::new(logs)).collect();
+        assert!(resting.iter_mut().all(|writer| writer.append(&[0], &[], &[], &[])));
         logs.drain(|piece| logs.drop(piece));
-        let mut writer = logs.writer();
+        let mut writer = Writer::new(logs);
         let mut seen = 0;
         for round in 0..10_u64 {
             for n in 0..16 {
-                assert!(writer.append(&[round, n], &[], &[1; 16]), "round {round}, record {n}");
+                assert!(writer.append(&[round, n], &[], &[], &[1; 16]), "round {round}, record {n}");
             }
-            assert!(!writer.append(&[round, 16], &[], &[1; 16]), "there is no room before it is read");
+            assert!(!writer.append(&[round, 16], &[], &[], &[1; 16]), "there is no room before it is read");
             let mut pieces = Vec::new();
             logs.drain(|piece| pieces.push(piece));
-            assert!(!writer.append(&[round, 16], &[], &[1; 16]), "nor before it is copied");
+            assert!(!writer.append(&[round, 16], &[], &[], &[1; 16]), "nor before it is copied");
             for piece in pieces {
                 seen += piece.records;
                 let copy = piece.copy();

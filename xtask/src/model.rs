@@ -1,12 +1,16 @@
-//! `cargo xtask model`: every order in which threads can meet, where that decides whether a flush comes back.
+//! `cargo xtask model`: every order in which threads can meet, where that decides whether a flush comes back and whether each
+//! record is taken once.
 
 use crate::{
     Chore,
     step::{self, Failure},
 };
 
-pub(crate) const CHORE: Chore =
-    Chore { name: "model", about: "Goes through every order in which a flush and the exporter can meet (loom)", run };
+pub(crate) const CHORE: Chore = Chore {
+    name: "model",
+    about: "Goes through every order in which program, flush and exporter can meet (loom)",
+    run,
+};
 
 fn run(arguments: &[String]) -> Result<(), Failure> {
     if let Some(unknown) = arguments.first() {

@@ -39,48 +39,50 @@ fn left_out(left_out: usize, of: usize) -> String {
     format!(" …[{left_out} of {of} bytes left out]… ")
 }
 
+/// Longest text that is looked at as a whole before it is copied.
+const SHORT: usize = 512;
+
 /// Appends a text as it stands between the quotes.
 #[inline]
 pub(crate) fn push_text_body(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
-    let start = out.len();
-    out.reserve(bytes.len() + 16);
-    // Most texts need no escape. Short ones are copied by their first and their last bytes, which may overlap: that is
-    // a few instructions where a loop over what is left would be many.
-    let plain = if bytes.len() >= 64 {
-        let plain = plain_prefix(bytes) == bytes.len();
-        if plain {
-            out.extend_from_slice(bytes);
-        }
-        plain
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
+    // Most texts need no escape. Short ones are looked at and copied by their first and their last bytes, which may
+    // overlap: that is a few instructions where a loop over what is left would be many.
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
         let (chunks, _) = bytes.as_chunks::<16>();
-        let plain = !chunks.iter().any(has_special) && !has_special(last);
-        if plain {
-            out.extend_from_slice(first);
-            chunks[1..].iter().for_each(|chunk| out.extend_from_slice(chunk));
-            out.truncate(start + bytes.len() - 16);
-            out.extend_from_slice(last);
+        let marks = chunks.iter().fold(marks(last), |all, chunk| either(all, marks(chunk)));
+        if bytes.len() > SHORT || u128::from_ne_bytes(marks) != 0 {
+            return push_escaped(out, bytes);
         }
-        plain
+        if bytes.len() > 32 {
+            return out.extend_from_slice(bytes);
+        }
+        push_ends(out, bytes.len(), *first, *last);
     } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        let plain = !has_special(first) && !has_special(last);
-        if plain {
-            out.extend_from_slice(first);
-            out.truncate(start + bytes.len() - 8);
-            out.extend_from_slice(last);
+        if has_special(u64::from_ne_bytes(*first)) | has_special(u64::from_ne_bytes(*last)) {
+            return push_escaped(out, bytes);
         }
-        plain
-    } else {
-        let plain = !bytes.iter().any(|byte| is_special(*byte));
-        if plain {
-            out.extend(bytes);
+        push_ends(out, bytes.len(), *first, *last);
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let (high, low) = (u32::from_ne_bytes(*first), u32::from_ne_bytes(*last));
+        if has_special(u64::from(high) << 32 | u64::from(low)) {
+            return push_escaped(out, bytes);
         }
-        plain
-    };
-    if !plain {
+        push_ends(out, bytes.len(), *first, *last);
+    } else if bytes.iter().any(|byte| is_special(*byte)) {
         push_escaped(out, bytes);
+    } else {
+        out.extend(bytes);
     }
+}
+
+/// Appends so many bytes, of which these are the first and the last.
+#[inline]
+fn push_ends<const N: usize>(out: &mut Vec<u8>, length: usize, first: [u8; N], last: [u8; N]) {
+    let end = out.len() + length;
+    out.extend_from_slice(&first);
+    out.truncate(end - N);
+    out.extend_from_slice(&last);
 }
 
 #[inline(never)]
@@ -98,20 +100,42 @@ fn push_escaped(out: &mut Vec<u8>, mut rest: &[u8]) {
 #[inline]
 fn plain_prefix(bytes: &[u8]) -> usize {
     let (chunks, rest) = bytes.as_chunks::<16>();
-    let whole = chunks.iter().take_while(|chunk| !has_special(chunk)).count();
+    let whole = chunks.iter().take_while(|chunk| u128::from_ne_bytes(marks(chunk)) == 0).count();
     let rest = chunks.get(whole).map_or(rest, |chunk| chunk);
     whole * 16 + rest.iter().take_while(|byte| !is_special(**byte)).count()
 }
 
-/// The compiler makes vector instructions of it.
+/// Which bytes need an escape. The compiler makes vector instructions of it.
 #[inline]
-fn has_special<const WIDTH: usize>(chunk: &[u8; WIDTH]) -> bool {
-    chunk.iter().fold(false, |found, byte| found | is_special(*byte))
+fn marks(chunk: &[u8; 16]) -> [u8; 16] {
+    let mut marks = [0; 16];
+    for (mark, byte) in marks.iter_mut().zip(chunk) {
+        *mark = if is_special(*byte) { 0xff } else { 0 };
+    }
+    marks
+}
+
+#[inline]
+fn either(one: [u8; 16], other: [u8; 16]) -> [u8; 16] {
+    (u128::from_ne_bytes(one) | u128::from_ne_bytes(other)).to_ne_bytes()
+}
+
+/// Whether one of eight bytes needs an escape.
+#[inline]
+const fn has_special(word: u64) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHEST: u64 = ONES << 7;
+    // A byte without its highest bit goes below zero, and so has it afterwards, where less is taken from it than it has: 0x20
+    // from a control character, 1 from what the exclusive or has made 0. What borrows from the next has been found already.
+    let control = word.wrapping_sub(ONES * 0x20);
+    let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    (control | quote | backslash) & !word & HIGHEST != 0
 }
 
 #[inline]
 #[expect(clippy::needless_bitwise_bool, reason = "without branches it becomes a vector instruction")]
-const fn is_special(byte: u8) -> bool {
+pub(super) const fn is_special(byte: u8) -> bool {
     (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
@@ -184,7 +208,7 @@ mod tests {
     fn every_character_at_every_place_is_as_serde_json_writes_it() {
         let letters = (0..0x80).filter_map(char::from_u32).chain(['é', '語', '🦀', '\u{2028}']);
         for letter in letters {
-            for before in 0..17 {
+            for before in (0..40).chain([500, 600]) {
                 for after in [0, 1, 9] {
                     let text = format!("{}{letter}{}\"", "a".repeat(before), "ß".repeat(after));
                     let mut out = Vec::new();

@@ -1,68 +1,113 @@
 //! Keys of members. They live as long as the program, so each is looked at and escaped once.
 
-use super::push_text;
+use super::{escape::is_special, push_text};
 use crate::redact::is_secret_name;
 
 /// As many keys as a thread remembers; two that fall in one place take turns.
 const KEYS: usize = 128;
 
-/// Longest member that is remembered. All of it is copied, whatever its length: that is a few instructions.
+/// Longest member that is kept written. All of it is copied, whatever its length: that is a few instructions.
 const LONGEST: usize = 32;
+
+/// A key as it is written and judged, once.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    name: &'static str,
+    /// `,"name":`
+    member: [u8; LONGEST],
+    /// Bytes of it; 0 if it is too long to be kept, or has letters that need an escape.
+    written: u8,
+    secret: bool,
+}
+
+impl Key {
+    /// Asked in a constant by the expansion, for the name of an input.
+    pub const fn new(name: &'static str) -> Self {
+        let (bytes, mut member, mut at) = (name.as_bytes(), [0; LONGEST], 0);
+        let mut plain = bytes.len() + 4 <= LONGEST;
+        if plain {
+            (member[0], member[1]) = (b',', b'"');
+            while at < bytes.len() {
+                plain = plain && !is_special(bytes[at]);
+                member[at + 2] = bytes[at];
+                at += 1;
+            }
+            (member[at + 2], member[at + 3]) = (b'"', b':');
+        }
+        Self { name, member, written: if plain { bytes.len() as u8 + 4 } else { 0 }, secret: is_secret_name(name) }
+    }
+
+    /// Appends the key as a member behind `lead`; whether its value is a secret.
+    #[inline]
+    pub(crate) fn push(&self, bytes: &mut Vec<u8>, lead: u8) -> bool {
+        if self.written == 0 {
+            self.push_whole(bytes, lead);
+            return self.secret;
+        }
+        let mut member = self.member;
+        member[0] = lead;
+        let end = bytes.len() + usize::from(self.written);
+        bytes.extend_from_slice(&member);
+        bytes.truncate(end);
+        self.secret
+    }
+
+    #[cold]
+    fn push_whole(&self, bytes: &mut Vec<u8>, lead: u8) {
+        bytes.push(lead);
+        push_text(bytes, self.name);
+        bytes.push(b':');
+    }
+}
 
 /// What a thread has found out about keys.
 #[derive(Debug, Default)]
 pub(super) struct Keys(Option<Box<[Key; KEYS]>>);
 
-#[derive(Clone, Copy, Debug)]
-struct Key {
-    address: usize,
-    length: usize,
-    /// `,"key":`
-    member: [u8; LONGEST],
-    /// Bytes of it; 0 if it is too long to be kept.
-    written: usize,
-    secret: bool,
-}
-
-impl Key {
-    const NONE: Self = Self { address: 0, length: 0, member: [0; LONGEST], written: 0, secret: false };
+impl Keys {
+    /// Appends the key as a member behind `lead`; whether its value is a secret.
+    #[inline]
+    pub(super) fn push(&mut self, bytes: &mut Vec<u8>, lead: u8, name: &'static str) -> bool {
+        // Texts of the program lie side by side, so the low bits tell most of them apart.
+        let address = name.as_ptr().addr();
+        let at = (address ^ address >> 7) % KEYS;
+        if let Some(known) = &self.0
+            && std::ptr::eq(known[at].name, name)
+        {
+            return known[at].push(bytes, lead);
+        }
+        self.look(at, name).push(bytes, lead)
+    }
 
     #[cold]
-    fn look(key: &'static str) -> Self {
-        let mut whole = vec![b','];
-        push_text(&mut whole, key);
-        whole.push(b':');
-        let mut known = Self { address: key.as_ptr().addr(), length: key.len(), ..Self::NONE };
-        known.secret = is_secret_name(key);
-        if let Some(member) = known.member.get_mut(..whole.len()) {
-            member.copy_from_slice(&whole);
-            known.written = whole.len();
-        }
+    #[inline(never)]
+    fn look(&mut self, at: usize, name: &'static str) -> &Key {
+        let known = &mut self.0.get_or_insert_with(|| Box::new([Key::new(""); KEYS]))[at];
+        *known = Key::new(name);
         known
     }
 }
 
-impl Keys {
-    /// Appends the key as a member behind `lead`; whether its value is a secret.
-    #[inline]
-    pub(super) fn push(&mut self, bytes: &mut Vec<u8>, lead: u8, key: &'static str) -> bool {
-        let (address, length) = (key.as_ptr().addr(), key.len());
-        let keys = self.0.get_or_insert_with(|| Box::new([Key::NONE; KEYS]));
-        // Texts of the program lie side by side, so the low bits tell most of them apart.
-        let known = &mut keys[(address ^ address >> 7) % KEYS];
-        if known.address != address || known.length != length {
-            *known = Key::look(key);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_written_as_serde_json_writes_them_whatever_their_length_and_letters() {
+        let mut keys = Keys::default();
+        for letter in ['k', '"', '\\', '\n', 'ü'] {
+            for length in 0..40 {
+                let name: &'static str = format!("{}{letter}", "n".repeat(length)).leak();
+                let mut bytes = b"{".to_vec();
+                // The first time it is looked at, the second time it is known.
+                keys.push(&mut bytes, b' ', name);
+                bytes.extend_from_slice(b"1");
+                keys.push(&mut bytes, b',', name);
+                bytes.extend_from_slice(b"2}");
+                let quoted = serde_json::to_string(name).unwrap_or_default();
+                assert_eq!(String::from_utf8_lossy(&bytes), format!("{{ {quoted}:1,{quoted}:2}}"));
+            }
         }
-        let start = bytes.len();
-        if known.written == 0 {
-            bytes.push(lead);
-            push_text(bytes, key);
-            bytes.push(b':');
-            return known.secret;
-        }
-        bytes.extend_from_slice(&known.member);
-        bytes[start] = lead;
-        bytes.truncate(start + known.written);
-        known.secret
+        assert!(Key::new("api_key").push(&mut Vec::new(), b',') && !Key::new("api").push(&mut Vec::new(), b','));
     }
 }

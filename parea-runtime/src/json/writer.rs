@@ -11,7 +11,12 @@ use serde::{
     },
 };
 
-use super::{Buffer, MOST_BYTES, escape::floor, push_text, push_text_body};
+use super::{
+    Buffer, MOST_BYTES,
+    escape::floor,
+    known::{push_bool, push_integer},
+    push_text, push_text_body,
+};
 use crate::redact::{REDACTED, is_secret_name, is_secret_type};
 
 /// Most brackets in brackets. Readers stop at 128, and there are some around a value.
@@ -20,25 +25,27 @@ const DEEPEST: usize = 100;
 /// Appends `value`. When it fails the buffer ends in a part of it; the caller knows where it began.
 ///
 /// A value that is too large or too deep is no failure: it becomes a text with the begin of its JSON and a mark.
-pub(crate) fn write<T: Serialize + ?Sized>(buffer: &mut Buffer, value: &T) -> Result<(), String> {
+pub(crate) fn write<T: Serialize + ?Sized>(buffer: &mut Buffer, value: &T) -> Result<(), Box<str>> {
     let start = buffer.len();
     let mut json = Json { limit: start + MOST_BYTES, depth: 0, key: false, buffer };
     match value.serialize(&mut json) {
         Ok(()) => Ok(()),
-        Err(Failure::Limit) => {
-            cut(&mut buffer.bytes, start, format_args!("{MOST_BYTES} bytes"));
-            Ok(())
-        }
-        Err(Failure::Depth) => {
-            cut(&mut buffer.bytes, start, format_args!("{DEEPEST} levels"));
-            Ok(())
-        }
-        Err(Failure::Said(why)) => Err(why),
+        Err(failure) => failed(buffer, start, failure),
     }
 }
 
 #[cold]
-fn cut(bytes: &mut Vec<u8>, start: usize, at: fmt::Arguments<'_>) {
+fn failed(buffer: &mut Buffer, start: usize, failure: Failure) -> Result<(), Box<str>> {
+    match *failure.0 {
+        Why::Limit => cut(&mut buffer.bytes, start, format_args!("{MOST_BYTES} bytes")),
+        Why::Depth => cut(&mut buffer.bytes, start, format_args!("{DEEPEST} levels")),
+        Why::Said(why) => return Err(why.into()),
+    }
+    Ok(())
+}
+
+#[cold]
+pub(super) fn cut(bytes: &mut Vec<u8>, start: usize, at: fmt::Arguments<'_>) {
     let begun = String::from_utf8_lossy(&bytes[start..]).into_owned();
     bytes.truncate(start);
     let head = floor(&begun, MOST_BYTES);
@@ -48,8 +55,12 @@ fn cut(bytes: &mut Vec<u8>, start: usize, at: fmt::Arguments<'_>) {
     bytes.push(b'"');
 }
 
+/// Behind a pointer, so that the success that each member returns fits into a register.
 #[derive(Debug)]
-enum Failure {
+struct Failure(Box<Why>);
+
+#[derive(Debug)]
+enum Why {
     /// The value is larger than a value may be.
     Limit,
     /// It is nested deeper than a value may be.
@@ -60,10 +71,10 @@ enum Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Limit => f.write_str("too large"),
-            Self::Depth => f.write_str("too deep"),
-            Self::Said(why) => f.write_str(why),
+        match &*self.0 {
+            Why::Limit => f.write_str("too large"),
+            Why::Depth => f.write_str("too deep"),
+            Why::Said(why) => f.write_str(why),
         }
     }
 }
@@ -72,7 +83,14 @@ impl std::error::Error for Failure {}
 
 impl ser::Error for Failure {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::Said(message.to_string())
+        Why::Said(message.to_string()).into()
+    }
+}
+
+impl From<Why> for Failure {
+    #[cold]
+    fn from(why: Why) -> Self {
+        Self(Box::new(why))
     }
 }
 
@@ -90,17 +108,6 @@ impl Json<'_> {
     #[inline]
     fn push(&mut self, byte: u8) {
         self.buffer.bytes.push(byte);
-    }
-
-    #[inline]
-    fn plain(&mut self, text: &[u8]) {
-        if self.key {
-            self.push(b'"');
-        }
-        self.buffer.bytes.extend_from_slice(text);
-        if self.key {
-            self.push(b'"');
-        }
     }
 
     fn float(&mut self, finite: bool, value: impl Serialize) -> Result<(), Failure> {
@@ -125,12 +132,12 @@ impl Json<'_> {
 
     /// For all that cannot be a key.
     fn no_key(&self) -> Result<(), Failure> {
-        if self.key { Err(Failure::Said("key must be a string".to_owned())) } else { Ok(()) }
+        if self.key { Err(Why::Said("key must be a string".to_owned()).into()) } else { Ok(()) }
     }
 
     #[inline]
     fn within_limit(&self) -> Result<(), Failure> {
-        if self.buffer.len() > self.limit { Err(Failure::Limit) } else { Ok(()) }
+        if self.buffer.len() > self.limit { Err(Why::Limit.into()) } else { Ok(()) }
     }
 
     /// A bracket opens.
@@ -138,7 +145,7 @@ impl Json<'_> {
     fn deeper(&mut self) -> Result<(), Failure> {
         self.no_key()?;
         self.depth += 1;
-        if self.depth > DEEPEST { Err(Failure::Depth) } else { Ok(()) }
+        if self.depth > DEEPEST { Err(Why::Depth.into()) } else { Ok(()) }
     }
 
     /// Closes as many brackets.
@@ -187,7 +194,13 @@ macro_rules! integers {
     ($($method:ident($type:ty))+) => {$(
         #[inline]
         fn $method(self, value: $type) -> Result<(), Failure> {
-            self.plain(itoa::Buffer::new().format(value).as_bytes());
+            if self.key {
+                self.push(b'"');
+            }
+            push_integer(&mut self.buffer.bytes, value);
+            if self.key {
+                self.push(b'"');
+            }
             Ok(())
         }
     )+};
@@ -210,7 +223,13 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
     }
 
     fn serialize_bool(self, value: bool) -> Result<(), Failure> {
-        self.plain(if value { b"true" } else { b"false" });
+        if self.key {
+            self.push(b'"');
+        }
+        push_bool(&mut self.buffer.bytes, value);
+        if self.key {
+            self.push(b'"');
+        }
         Ok(())
     }
 
@@ -386,8 +405,8 @@ impl<'a, 'b> Items<'a, 'b> {
     #[cold]
     fn raw<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
         // The one field is a text that holds the JSON.
-        let quoted = serde_json::to_string(value).map_err(ser::Error::custom)?;
-        let text: String = serde_json::from_str(&quoted).map_err(ser::Error::custom)?;
+        let quoted = serde_json::to_string(value).map_err(<Failure as ser::Error>::custom)?;
+        let text: String = serde_json::from_str(&quoted).map_err(<Failure as ser::Error>::custom)?;
         if text.len() <= MOST_BYTES && !self.json.is_readable(&text) {
             push_text(&mut self.json.buffer.bytes, &text);
         } else {

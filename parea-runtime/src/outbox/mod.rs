@@ -17,13 +17,13 @@ use std::{
 
 use tokio::sync::Notify;
 
-use self::state::{Held, State};
+use self::state::{Batch, Held, State};
 use crate::{
-    books::{Books, Until},
+    books::{Books, Fate, Until},
     clock,
     queue::Queue,
     report::FlushReport,
-    settings::Settings,
+    settings::{Discard, Settings},
 };
 
 /// How long a batch may be under way before it is written to the spool as well.
@@ -66,7 +66,7 @@ pub(crate) struct Outbox {
     /// A server was named; the spool is only the way there.
     named: bool,
     /// Nothing is sent: for measurements.
-    discard: bool,
+    discard: Option<Discard>,
     #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only a sender asks"))]
     durable: bool,
 }
@@ -101,8 +101,8 @@ impl Outbox {
         loop {
             clock::tend();
             self.queue.batch_due(interval).await;
-            if self.discard {
-                self.queue.discard();
+            if let Some(discard) = self.discard {
+                self.drop_all(discard);
                 continue;
             }
             loop {
@@ -116,6 +116,18 @@ impl Outbox {
                     }
                 }
             }
+        }
+    }
+
+    /// Drops what waits, counted as delivered: for measurements.
+    fn drop_all(&self, discard: Discard) {
+        if discard == Discard::Records {
+            return self.queue.discard();
+        }
+        let Some(mut held) = self.hold() else { return };
+        while let Some(Batch { lines, bytes, through }) = held.take_batch() {
+            self.books().settle(lines.len() as u64, Fate::Delivered);
+            held.leave(bytes, through, true);
         }
     }
 
@@ -161,7 +173,7 @@ impl Outbox {
                 held.state.spool.hand_over();
             }
         }
-        if !timeout.is_zero() && !self.discard && self.books().ask() {
+        if !timeout.is_zero() && self.discard.is_none() && self.books().ask() {
             self.work.notify_one();
             self.books().wait_told(deadline);
             report = self.queue.report();

@@ -1,8 +1,11 @@
 //! The frames of a thread, and how spans begin and end on them.
 
+mod frame;
+
 use std::{mem, sync::Arc, time::Duration};
 
-use uuid::Uuid;
+pub(super) use frame::{Frames, Rest, What};
+use frame::{Open, TraceKind};
 
 use super::{Begun, Place, new_writer};
 use crate::{
@@ -10,75 +13,34 @@ use crate::{
     clock::Moment,
     evaluation,
     exit::fork,
-    hooks::{Captured, End},
-    id,
+    hooks::{Captured, Recorder},
+    id::{self, Id},
     json::Buffer,
-    record::{self, Finished},
+    record::{self, Ended, Finished, Sections},
     sampling,
     scope::{Scope, Sink},
     site::CallSite,
-    span::{Draft, Identity, Known, Span, Trace},
+    span::{Known, Span, Trace},
     thread_log::{Count, Writer},
 };
 
+/// Buffers of inputs that are kept for the next spans that are shared, and the largest of them.
+const SPARE: usize = 16;
+const LARGEST_SPARE: usize = 4 * 1024;
+
 #[derive(Debug, Default)]
 pub(super) struct Stack {
-    pub(super) frames: Vec<Frame>,
-    /// Inputs of the open spans, one behind the other, and the output of the one that ends.
-    pub(super) buffer: Buffer,
+    pub(super) frames: Frames,
+    /// Inputs of the open spans, one behind the other, and the output of the one that ends. `None` while it is lent to
+    /// what captures.
+    buffer: Option<Box<Buffer>>,
     /// Children of the open spans, likewise.
-    pub(super) children: Vec<[u64; 2]>,
+    children: Vec<Id>,
     pub(super) random: fastrand::Rng,
     pub(super) writer: Option<Writer>,
     pub(super) waiting: Vec<Waiting>,
-}
-
-/// A step down into the program.
-#[derive(Debug)]
-pub(super) enum Frame {
-    /// A span that only this thread knows.
-    Open(Open),
-    /// One that is shared.
-    Shared(Arc<Span>),
-    /// Outside any span: roots that start here belong to the scope.
-    Scope(Option<Arc<Scope>>),
-    /// Inside a trace that is not recorded.
-    Muted,
-}
-
-/// What every span needs. It is small, for it is written and dropped with each call.
-#[derive(Debug)]
-pub(super) struct Open {
-    pub(super) identity: Identity,
-    pub(super) root_id: Uuid,
-    /// Index of the frame by which this thread came into the trace.
-    pub(super) base: u32,
-    /// Where its inputs begin in the buffer, and how long they are.
-    pub(super) buffer_start: u32,
-    pub(super) inputs: u32,
-    /// Where its children begin.
-    pub(super) children_start: u32,
-    /// Of a root: number of the next span of its trace, as long as they are all on this thread.
-    pub(super) next_order: u32,
-    pub(super) awaits_inputs: bool,
-    /// Whether its record goes to the exporter, by whatever way.
-    pub(super) exported: bool,
-    /// Whether the trace has nothing that is to be looked up when the span ends.
-    pub(super) plain: bool,
-    pub(super) rest: Option<Box<Rest>>,
-}
-
-/// What few spans have.
-#[derive(Debug, Default)]
-pub(super) struct Rest {
-    pub(super) draft: Option<Box<Draft>>,
-    pub(super) target: Option<Arc<str>>,
-    /// Of a root: where it started.
-    pub(super) scope: Option<Arc<Scope>>,
-    /// Of a root: the chance by which it was kept, if it had one.
-    pub(super) sample_rate: Option<f64>,
-    /// Of a root: its trace, from when one of the spans is shared on.
-    pub(super) trace: Option<Arc<Trace>>,
+    /// Of shared spans that have ended.
+    spare: Vec<Vec<u8>>,
 }
 
 /// A record for others than the exporter. They have locks and code of their own, so it waits until the stack is free.
@@ -102,293 +64,468 @@ impl Waiting {
     }
 }
 
-impl Rest {
-    pub(super) fn fill_in(&mut self, draft: Option<Box<Draft>>, target: Option<Arc<str>>) {
-        match (&mut self.draft, draft) {
-            (Some(draft), Some(said)) => draft.fill_in(*said),
-            (draft @ None, said) => *draft = said,
-            (Some(_), None) => {}
-        }
-        if let Some(target) = target {
-            if let Some(trace) = &self.trace {
-                trace.set_root_target(Arc::clone(&target));
-            }
-            self.target = Some(target);
-        }
-    }
-
-    pub(super) fn is_evaluated(&self) -> bool {
-        self.draft.as_ref().is_some_and(|draft| !draft.evaluators.0.is_empty())
-    }
-}
-
 impl Stack {
+    #[inline]
     pub(super) fn begin(&mut self, site: &'static CallSite) -> Begun {
+        if let Some((_, What::Span)) = self.frames.last() {
+            self.begin_below(site, None);
+            return Begun::Live;
+        }
+        self.begin_elsewhere(site)
+    }
+
+    /// Anywhere but right below a span of which there is nothing to say.
+    #[inline(never)]
+    fn begin_elsewhere(&mut self, site: &'static CallSite) -> Begun {
         match self.frames.last() {
-            Some(Frame::Open(_)) => self.begin_below(site),
-            Some(Frame::Shared(parent)) => {
+            Some((_, What::Span)) => self.begin_below(site, None),
+            Some((_, What::SpanWith(rest))) => {
+                let rest = rest.target.clone().map(Rest::inherited).map(Box::new);
+                self.begin_below(site, rest);
+            }
+            Some((_, What::Shared(parent))) => {
                 let parent = Arc::clone(parent);
                 self.begin_below_shared(site, &parent);
             }
-            Some(Frame::Scope(Some(scope))) => {
+            Some((_, What::Scope(Some(scope)))) => {
                 let scope = Arc::clone(scope);
                 return self.begin_root(site, Some(scope));
             }
-            Some(Frame::Scope(None)) | None if client::is_recording() => return self.begin_root(site, None),
-            Some(Frame::Scope(None) | Frame::Muted) | None => return Begun::Off,
+            Some((_, What::Scope(None))) | None if client::is_recording() => return self.begin_root(site, None),
+            Some((_, What::Scope(None) | What::Muted)) | None => return Begun::Off,
         }
         Begun::Live
     }
 
-    pub(super) fn begin_root(&mut self, site: &'static CallSite, scope: Option<Arc<Scope>>) -> Begun {
+    #[inline]
+    fn begin_root(&mut self, site: &'static CallSite, scope: Option<Arc<Scope>>) -> Begun {
         // What is not recorded is told before anything is done for it.
         let own_rate = site.sample_rate();
         let outside = scope.is_none() && own_rate.is_none();
         let sample_rate = if outside { sampling::plain_rate() } else { own_rate };
         if sample_rate.is_some_and(|rate| self.random.f64() >= rate) {
-            self.frames.push(Frame::Muted);
+            self.frames.push(What::Muted);
             return Begun::Muted;
         }
+        self.get_ready();
         let start = Moment::now();
         let id = id::fresh(start, &mut self.random);
         let scope = if outside { sampling::scope_of(id) } else { scope };
-        let plain = scope.is_none() && sample_rate.is_none();
-        let exported = scope.as_ref().is_none_or(|scope| scope.sink.is_exported());
-        let rest = (!plain).then(|| Box::new(Rest { scope, sample_rate, ..Rest::default() }));
-        let identity = Identity { site, id, parent_id: id, depth: 0, order: 0, start };
-        self.open(identity, id, self.frames.len() as u32, exported, plain, rest);
+        let is_plain = scope.is_none() && sample_rate.is_none();
+        let sink = scope.as_ref().map_or(&Sink::Exporter, |scope| &scope.sink);
+        let kind = TraceKind::of(sink, is_plain);
+        let rest = (!is_plain).then(|| Box::new(Rest { scope, sample_rate, ..Rest::default() }));
+        let begun = record::Begun { id, parent: id, root: id, start, depth: 0, order: 0 };
+        self.open(Open::new(site, begun, self.frames.len() as u32, kind), rest);
         Begun::Live
     }
 
     /// Inside a span that is on this thread alone.
-    pub(super) fn begin_below(&mut self, site: &'static CallSite) {
+    #[expect(clippy::inline_always, reason = "out of line for its rare callers alone, it is slower for every call")]
+    #[inline(always)]
+    fn begin_below(&mut self, site: &'static CallSite, rest: Option<Box<Rest>>) {
+        self.get_ready();
         let start = Moment::now();
         let id = id::fresh(start, &mut self.random);
-        let Some(Frame::Open(parent)) = self.frames.last() else { return };
-        let Open { identity: Identity { id: parent_id, depth, .. }, root_id, base, exported, plain, .. } = *parent;
-        let target = parent.rest.as_ref().and_then(|rest| rest.target.clone());
-        let rest = target.map(|target| Box::new(Rest { target: Some(target), ..Rest::default() }));
-        let (high, low) = id.as_u64_pair();
-        self.children.push([high, low]);
+        self.children.push(id);
+        let Some((parent, _)) = self.frames.last() else { return };
+        let (base, kind, depth) = (parent.base, parent.trace, parent.begun.depth + 1);
+        let (root, parent) = (parent.begun.root, parent.begun.id);
         let order = self.next_order(base);
-        let identity = Identity { site, id, parent_id, depth: depth + 1, order, start };
-        self.open(identity, root_id, base, exported, plain, rest);
+        let begun = record::Begun { id, parent, root, start, depth, order };
+        self.open(Open::new(site, begun, base, kind), rest);
     }
 
-    pub(super) fn begin_below_shared(&mut self, site: &'static CallSite, parent: &Span) {
+    fn begin_below_shared(&mut self, site: &'static CallSite, parent: &Span) {
+        self.get_ready();
         let start = Moment::now();
         let id = id::fresh(start, &mut self.random);
         let (order, target) = parent.add_child(id);
-        let rest = target.map(|target| Box::new(Rest { target: Some(target), ..Rest::default() }));
-        let Identity { id: parent_id, depth, .. } = parent.identity;
-        let identity = Identity { site, id, parent_id, depth: depth + 1, order, start };
         let Trace { root_id, sample_rate, .. } = *parent.trace;
-        let plain = parent.trace.scope.is_none() && sample_rate.is_none();
-        let exported = parent.trace.sink().is_exported();
-        let base = self.frames.len() as u32 - 1;
-        self.open(identity, root_id, base, exported, plain, rest);
+        let is_plain = parent.trace.scope.is_none() && sample_rate.is_none();
+        let kind = TraceKind::of(parent.trace.sink(), is_plain);
+        let (root, depth, base) = (id::of(root_id), parent.identity.depth + 1, self.frames.len() as u32 - 1);
+        let begun = record::Begun { id, parent: id::of(parent.identity.id), root, start, depth, order };
+        self.open(Open::new(site, begun, base, kind), target.map(Rest::inherited).map(Box::new));
+    }
+
+    /// What is made once is there: what follows keeps in registers what it writes.
+    #[inline]
+    fn get_ready(&mut self) {
+        self.frames.ready();
+        if self.writer.is_none() {
+            self.make_writer();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_writer(&mut self) {
+        self.writer = Some(new_writer());
     }
 
     #[inline]
-    pub(super) fn open(
-        &mut self,
-        identity: Identity,
-        root_id: Uuid,
-        base: u32,
-        exported: bool,
-        plain: bool,
-        rest: Option<Box<Rest>>,
-    ) {
-        if exported {
-            self.writer().count(Count::Started, 1);
+    fn open(&mut self, mut open: Open, rest: Option<Box<Rest>>) {
+        if open.trace != TraceKind::Apart
+            && let Some(writer) = &self.writer
+        {
+            writer.count(Count::Started, 1);
         }
-        self.frames.push(Frame::Open(Open {
-            identity,
-            root_id,
-            base,
-            buffer_start: self.buffer.len() as u32,
-            inputs: 0,
-            children_start: self.children.len() as u32,
-            next_order: 1,
-            awaits_inputs: true,
-            exported,
-            plain,
-            rest,
-        }));
+        open.buffer_start = self.buffer.as_ref().map_or(0, |buffer| buffer.len() as u32);
+        open.children_start = self.children.len() as u32;
+        self.frames.push_open(open, rest);
     }
 
     /// The next number in the trace that this thread came into by the frame `base`.
     #[inline]
-    pub(super) fn next_order(&mut self, base: u32) -> u32 {
-        match self.frames.get_mut(base as usize) {
-            Some(Frame::Open(root)) => {
-                if let Some(trace) = root.rest.as_ref().and_then(|rest| rest.trace.as_ref()) {
+    fn next_order(&mut self, base: u32) -> u32 {
+        match self.frames.get_mut(base) {
+            Some((root, What::Span)) => {
+                let order = root.next_order;
+                root.next_order += 1;
+                order
+            }
+            _ => self.next_order_of_shared(base),
+        }
+    }
+
+    #[inline(never)]
+    fn next_order_of_shared(&mut self, base: u32) -> u32 {
+        match self.frames.get_mut(base) {
+            Some((root, What::SpanWith(rest))) => {
+                if let Some(trace) = &rest.trace {
                     return trace.next_order();
                 }
                 let order = root.next_order;
                 root.next_order += 1;
                 order
             }
-            Some(Frame::Shared(span)) => span.trace.next_order(),
+            Some((_, What::Shared(span))) => span.trace.next_order(),
             // A span's base is a span.
-            Some(Frame::Scope(_) | Frame::Muted) | None => 0,
+            Some((_, What::Span | What::Scope(_) | What::Muted)) | None => 0,
         }
     }
 
     /// The trace of an open span, shared from now on.
-    pub(super) fn share_trace(&mut self, base: u32) -> Option<Arc<Trace>> {
-        match self.frames.get_mut(base as usize)? {
-            Frame::Open(root) => {
-                let Rest { target, scope, sample_rate, trace, .. } = &mut **root.rest.get_or_insert_default();
+    fn share_trace(&mut self, base: u32) -> Option<Arc<Trace>> {
+        let (root, what) = self.frames.get_mut(base)?;
+        match what {
+            What::Span | What::SpanWith(_) => {
+                let (root_id, next_order) = (id::uuid(root.begun.root), root.next_order);
+                let Rest { target, scope, sample_rate, trace, .. } = what.rest()?;
                 let trace = trace.get_or_insert_with(|| {
-                    Trace::new(root.root_id, root.next_order, scope.clone(), *sample_rate, target.clone())
+                    Trace::new(root_id, next_order, scope.clone(), *sample_rate, target.clone())
                 });
                 Some(Arc::clone(trace))
             }
-            Frame::Shared(span) => Some(Arc::clone(&span.trace)),
-            Frame::Scope(_) | Frame::Muted => None,
+            What::Shared(span) => Some(Arc::clone(&span.trace)),
+            What::Scope(_) | What::Muted => None,
         }
     }
 
     pub(super) fn place(&mut self) -> Place {
-        if let Some(Frame::Open(_)) = self.frames.last() {
-            self.share_last();
-        }
+        self.share_last();
         match self.frames.last() {
-            Some(Frame::Shared(span)) => Place::Inside(Arc::clone(span)),
-            Some(Frame::Scope(Some(scope))) => Place::Scope(Arc::clone(scope)),
-            Some(Frame::Muted) => Place::Muted,
-            Some(Frame::Scope(None) | Frame::Open(_)) | None => Place::Outside,
+            Some((_, What::Shared(span))) => Place::Inside(Arc::clone(span)),
+            Some((_, What::Scope(Some(scope)))) => Place::Scope(Arc::clone(scope)),
+            Some((_, What::Muted)) => Place::Muted,
+            Some((_, What::Scope(None) | What::Span | What::SpanWith(_))) | None => Place::Outside,
         }
     }
 
-    /// Moves the innermost span to the heap.
-    pub(super) fn share_last(&mut self) {
-        let Some(Frame::Open(open)) = self.frames.last() else { return };
+    /// Leaves what was entered last.
+    pub(super) fn leave(&mut self) -> Place {
+        self.share_last();
+        match self.frames.pop() {
+            Some(What::Shared(span)) => Place::Inside(span),
+            Some(What::Scope(Some(scope))) => Place::Scope(scope),
+            Some(What::Muted) => Place::Muted,
+            Some(What::Scope(None) | What::Span | What::SpanWith(_)) | None => Place::Outside,
+        }
+    }
+
+    /// Moves the innermost span to the heap, if it is on this thread alone.
+    #[inline]
+    fn share_last(&mut self) {
+        if let Some((open, What::Span | What::SpanWith(_))) = self.frames.last() {
+            let open = *open;
+            self.share(&open);
+        }
+    }
+
+    #[inline(never)]
+    fn share(&mut self, open: &Open) {
         let Some(trace) = self.share_trace(open.base) else { return };
-        let Some(Frame::Open(open)) = self.frames.pop() else { return };
-        let inputs = if open.inputs == 0 {
-            // Nothing yet, or just being captured: then the buffer is elsewhere.
-            Vec::new()
-        } else {
-            self.buffer.bytes.split_off(open.buffer_start as usize)
+        let Some((_, what)) = self.frames.last_mut() else { return };
+        let rest = match mem::replace(what, What::Muted) {
+            What::SpanWith(rest) => *rest,
+            _ => Rest::default(),
+        };
+        let inputs = match &mut self.buffer {
+            // Unless there are none yet, or they are just being captured: then the buffer is elsewhere.
+            Some(buffer) if open.inputs > 0 => {
+                let mut inputs = self.spare.pop().unwrap_or_default();
+                inputs.extend_from_slice(buffer.since(open.buffer_start as usize));
+                buffer.bytes.truncate(open.buffer_start as usize);
+                inputs
+            }
+            _ => Vec::new(),
         };
         let children = self.children.split_off(open.children_start as usize);
-        let Rest { draft, target, .. } = open.rest.map(|rest| *rest).unwrap_or_default();
-        let span = Span::new(open.identity, trace, Known { children, inputs, draft }, target);
-        self.frames.push(Frame::Shared(span));
+        let known = Known { children, inputs, draft: rest.draft };
+        *what = What::Shared(Span::new(open.identity(), trace, known, rest.target));
     }
 
-    /// Ends a span of which there is nothing but what was captured.
-    #[inline]
-    pub(super) fn finish_plain(&mut self, end: &mut End) {
-        let Some(Frame::Open(open)) = self.frames.last() else { return };
-        let children = self.children.get(open.children_start as usize..).unwrap_or_default();
-        let bytes = end.captured.bytes();
-        let head = record::head(&open.identity, open.root_id, None, end.latency, children.len(), end.captured.sized());
-        let writer = self.writer.get_or_insert_with(new_writer);
-        writer.append(&head, children, bytes);
-        if end.captured.buffer.redacted > 0 {
-            writer.count(Count::Redacted, u64::from(mem::take(&mut end.captured.buffer.redacted)));
+    /// Lends the buffer to what captures, behind the inputs of the innermost span. Without a span it stays as it is.
+    pub(super) fn lend(&mut self, captured: &mut Captured) {
+        let Some((open, what)) = self.frames.last_mut() else { return };
+        match what {
+            What::Span | What::SpanWith(_) => {
+                let mut buffer = self.buffer.take().unwrap_or_default();
+                captured.start = open.buffer_start as usize;
+                captured.sections.inputs = mem::take(&mut open.inputs);
+                // What somebody else left, if anything.
+                buffer.bytes.truncate(captured.start + captured.sections.inputs as usize);
+                captured.buffer = Some(buffer);
+            }
+            What::Shared(span) => {
+                let mut buffer = self.buffer.take().unwrap_or_default();
+                captured.start = buffer.len();
+                let mut inputs = span.take_inputs();
+                buffer.bytes.extend_from_slice(&inputs);
+                captured.sections.inputs = inputs.len() as u32;
+                captured.buffer = Some(buffer);
+                if inputs.capacity() <= LARGEST_SPARE && self.spare.len() < SPARE {
+                    inputs.clear();
+                    self.spare.push(inputs);
+                }
+            }
+            What::Scope(_) | What::Muted => {}
         }
-        self.children.truncate(open.children_start as usize);
-        self.frames.pop();
+    }
+
+    /// Gets ready to capture the inputs of the innermost span, if it is one of that site that has none yet.
+    #[inline]
+    pub(super) fn lend_for_inputs(&mut self, site: &'static CallSite) -> Option<Box<Buffer>> {
+        let awaited = match self.frames.last_mut() {
+            Some((open, What::Span | What::SpanWith(_))) => {
+                std::ptr::eq(open.site, site) && mem::replace(&mut open.awaits_inputs, false)
+            }
+            Some((_, What::Shared(span))) => span.awaits_inputs_of(site),
+            Some((_, What::Scope(_) | What::Muted)) | None => false,
+        };
+        awaited.then(|| self.buffer.take().unwrap_or_default())
+    }
+
+    /// Takes the buffer back, with the inputs of the innermost span at its end.
+    #[inline]
+    pub(super) fn keep_inputs(&mut self, recorder: &mut Recorder) {
+        let Some((start, buffer)) = recorder.close() else { return };
+        let inputs = (buffer.len() - start) as u32;
+        self.put_back(buffer);
+        match self.frames.last_mut() {
+            Some((open, What::Span)) if recorder.says_no_more() => open.inputs = inputs,
+            _ => self.keep_all(recorder, start, inputs),
+        }
+    }
+
+    #[inline(never)]
+    fn keep_all(&mut self, recorder: &mut Recorder, start: usize, inputs: u32) {
+        let (draft, target) = (recorder.draft.take(), recorder.target.take());
+        match self.frames.last_mut() {
+            Some((open, what @ (What::Span | What::SpanWith(_)))) => {
+                open.inputs = inputs;
+                if let Some(rest) = (draft.is_some() || target.is_some()).then(|| what.rest()).flatten() {
+                    rest.fill_in(draft, target);
+                }
+            }
+            Some((_, What::Shared(span))) => {
+                let span = Arc::clone(span);
+                let inputs = self.buffer().bytes.split_off(start);
+                span.update_all(|known| {
+                    known.inputs = inputs;
+                    if let Some(said) = draft {
+                        known.draft.get_or_insert_default().fill_in(*said);
+                    }
+                });
+                if let Some(target) = target {
+                    span.set_target(target);
+                }
+            }
+            Some((_, What::Scope(_) | What::Muted)) | None => self.buffer().bytes.truncate(start),
+        }
+    }
+
+    /// Where records are put together.
+    pub(super) fn buffer(&mut self) -> &mut Buffer {
+        self.buffer.get_or_insert_default()
+    }
+
+    /// The buffer comes back from what captured.
+    #[inline]
+    pub(super) fn put_back(&mut self, buffer: Box<Buffer>) {
+        self.buffer = Some(buffer);
+    }
+
+    /// Ends the innermost span, if it has nothing but what was captured; whether it was one.
+    #[inline]
+    pub(super) fn finish(&mut self, captured: &mut Captured, now: Moment) -> bool {
+        let Self { frames, children, writer: Some(writer), .. } = self else { return false };
+        let Some((open, What::Span)) = frames.last() else { return false };
+        if open.trace != TraceKind::Plain || fork::is_inherited(open.begun.start) {
+            return false;
+        }
+        if captured.buffer.is_some() || open.inputs > 0 {
+            self.finish_captured(captured, now);
+            return true;
+        }
+        // Nothing was: much of what follows is known at compile time.
+        let site = open.site.number();
+        let own = children.get(open.children_start as usize..).unwrap_or_default();
+        let latency = now.nanos_since(open.begun.start);
+        let sections = Sections::default();
+        let ended = Ended { site, latency, sample_rate: None, children: own.len(), sections, bytes: 0 };
+        writer.append_made(|| open.begun.words(), || ended.words(), own, &[]);
+        children.truncate(open.children_start as usize);
+        frames.pop_plain();
+        true
+    }
+
+    #[inline(never)]
+    fn finish_captured(&mut self, captured: &mut Captured, now: Moment) {
+        let Self { frames, buffer, children, writer: Some(writer), .. } = self else { return };
+        let Some((open, _)) = frames.last() else { return };
+        let site = open.site.number();
+        let (mut start, mut sections) = (captured.start, captured.sections);
+        let buffer = if let Some(lent) = captured.buffer.take() {
+            buffer.insert(lent)
+        } else {
+            (start, sections.inputs) = (open.buffer_start as usize, open.inputs);
+            buffer.get_or_insert_default()
+        };
+        let bytes = buffer.since(start);
+        let own = children.get(open.children_start as usize..).unwrap_or_default();
+        let latency = now.nanos_since(open.begun.start);
+        let ended = Ended { site, latency, sample_rate: None, children: own.len(), sections, bytes: bytes.len() };
+        writer.append_made(|| open.begun.words(), || ended.words(), own, bytes);
+        buffer.bytes.truncate(start);
+        if buffer.redacted > 0 {
+            writer.count(Count::Redacted, u64::from(mem::take(&mut buffer.redacted)));
+        }
+        children.truncate(open.children_start as usize);
+        frames.pop_plain();
+    }
+
+    /// Ends whatever is innermost; `false` if it is no span.
+    pub(super) fn finish_any(&mut self, captured: &mut Captured, now: Moment) -> bool {
+        let is_lent = captured.buffer.is_some();
+        if let Some(buffer) = captured.buffer.take() {
+            self.put_back(buffer);
+        }
+        match self.frames.last() {
+            Some((open, What::Span | What::SpanWith(_))) if fork::is_inherited(open.begun.start) => {
+                self.drop_open();
+                return true;
+            }
+            Some((_, What::Scope(_) | What::Muted)) | None => return false,
+            Some((_, What::Span | What::SpanWith(_) | What::Shared(_))) => {}
+        }
+        if !is_lent {
+            self.lend(captured);
+            if let Some(buffer) = captured.buffer.take() {
+                self.put_back(buffer);
+            }
+        }
+        if matches!(self.frames.last(), Some((_, What::SpanWith(rest))) if rest.is_evaluated()) {
+            self.share_last();
+        }
+        let Captured { start, sections, .. } = *captured;
+        if let Some((open, What::Span | What::SpanWith(_))) = self.frames.last() {
+            let open = *open;
+            self.finish_open(&open, start, sections, now);
+        } else if let Some(What::Shared(span)) = self.frames.pop() {
+            let latency = now.since(span.identity.start);
+            self.finish_shared(&span, start, sections, latency);
+        }
+        self.buffer().bytes.truncate(start);
+        true
     }
 
     /// Leaves a span of the process that this one was forked from: that one ends it.
-    #[cold]
-    pub(super) fn drop_open(&mut self) {
-        if let Some(Frame::Open(open)) = self.frames.pop() {
-            self.children.truncate(open.children_start as usize);
+    fn drop_open(&mut self) {
+        if let Some((open, _)) = self.frames.last() {
+            let (children, bytes) = (open.children_start as usize, open.buffer_start as usize);
+            self.children.truncate(children);
+            self.buffer().bytes.truncate(bytes);
+            self.frames.pop();
         }
     }
 
-    /// Ends whatever is innermost.
-    #[cold]
-    pub(super) fn finish_any(&mut self, end: &mut End) {
-        if matches!(self.frames.last(), Some(Frame::Open(open)) if open.rest.as_ref().is_some_and(|rest| rest.is_evaluated()))
-        {
-            self.share_last();
-        }
-        match self.frames.last() {
-            Some(Frame::Open(_)) => self.finish_open(&mut end.captured, end.latency),
-            Some(Frame::Shared(_)) => {
-                if let Some(Frame::Shared(span)) = self.frames.pop() {
-                    self.finish_shared(&span, &mut end.captured, end.latency);
-                }
-            }
-            Some(Frame::Scope(_) | Frame::Muted) | None => {}
-        }
-    }
-
-    pub(super) fn finish_open(&mut self, captured: &mut Captured, latency: Duration) {
-        let Some(Frame::Open(open)) = self.frames.last() else { return };
-        let (scope, rate) = match self.frames.get(open.base as usize) {
-            Some(Frame::Open(root)) => match &root.rest {
-                Some(rest) => (rest.scope.as_ref(), rest.sample_rate),
-                None => (None, None),
-            },
-            Some(Frame::Shared(span)) => (span.trace.scope.as_ref(), span.trace.sample_rate),
-            Some(Frame::Scope(_) | Frame::Muted) | None => (None, None),
+    fn finish_open(&mut self, open: &Open, start: usize, mut sections: Sections, now: Moment) {
+        let Self { frames, buffer, children, writer, waiting, .. } = self;
+        let (scope, sample_rate) = match frames.get(open.base) {
+            Some((_, What::SpanWith(rest))) => (rest.scope.as_ref(), rest.sample_rate),
+            Some((_, What::Shared(span))) => (span.trace.scope.as_ref(), span.trace.sample_rate),
+            Some((_, What::Span | What::Scope(_) | What::Muted)) | None => (None, None),
         };
         let experiment = scope.and_then(|scope| scope.experiment.as_deref());
-        let (draft, target) = match &open.rest {
-            Some(rest) => (rest.draft.as_deref(), rest.target.as_deref()),
-            None => (None, None),
+        let (draft, target) = match frames.last() {
+            Some((_, What::SpanWith(rest))) => (rest.draft.as_deref(), rest.target.as_deref()),
+            _ => (None, None),
         };
-        let Captured { buffer, sections, .. } = captured;
-        record::push_rest(buffer, sections, draft, target, experiment);
-        let children = self.children.get(open.children_start as usize..).unwrap_or_default();
-        let head = record::head(&open.identity, open.root_id, rate, latency, children.len(), captured.sized());
-        let writer = self.writer.get_or_insert_with(new_writer);
+        let buffer = buffer.get_or_insert_default();
+        record::push_rest(buffer, &mut sections, draft, target, experiment);
+        let bytes = buffer.since(start);
+        let own = children.get(open.children_start as usize..).unwrap_or_default();
+        let Open { site, begun, .. } = open;
+        let site = site.number();
+        let latency = now.nanos_since(begun.start);
+        let ended = Ended { site, latency, sample_rate, children: own.len(), sections, bytes: bytes.len() };
+        let writer = writer.get_or_insert_with(new_writer);
         match scope.map(|scope| &scope.sink) {
-            None | Some(Sink::Exporter) => _ = writer.append(&head, children, captured.bytes()),
-            Some(sink) => {
-                let record = record::to_bytes(&head, children, captured.bytes());
-                self.waiting.push(Waiting::Aside(sink.clone(), record));
-            }
+            None | Some(Sink::Exporter) => _ = writer.append(&begun.words(), &ended.words(), own, bytes),
+            Some(sink) => waiting.push(Waiting::Aside(sink.clone(), record::to_bytes(begun, &ended, own, bytes))),
         }
-        let redacted = mem::take(&mut captured.buffer.redacted);
+        let redacted = mem::take(&mut buffer.redacted);
         if redacted > 0 {
             writer.count(Count::Redacted, u64::from(redacted));
         }
-        self.children.truncate(open.children_start as usize);
-        self.frames.pop();
+        children.truncate(open.children_start as usize);
+        frames.pop();
     }
 
-    pub(super) fn finish_shared(&mut self, span: &Arc<Span>, captured: &mut Captured, latency: Duration) {
+    /// Ends a shared span, wherever it is, with what stands in the buffer from `start`.
+    pub(super) fn finish_shared(&mut self, span: &Arc<Span>, start: usize, mut sections: Sections, latency: Duration) {
         let Some((known, target)) = span.close() else { return };
         if fork::is_inherited(span.identity.start) {
             return;
         }
-        let redacted = mem::take(&mut captured.buffer.redacted);
+        let redacted = mem::take(&mut self.buffer().redacted);
         if redacted > 0 {
             self.writer().count(Count::Redacted, u64::from(redacted));
         }
-        let failed = captured.sections.error != 0;
+        let failed = sections.error != 0;
         if known.draft.as_ref().is_some_and(|draft| draft.wants_evaluation(failed)) {
-            let (sections, captured) = (captured.sections, captured.bytes().to_vec());
+            let captured = self.buffer().since(start).to_vec();
             let finished = Finished { span: Arc::clone(span), latency, known, target, sections, captured };
             return self.waiting.push(Waiting::Evaluated(Box::new(finished)));
         }
+        let Self { buffer, writer, waiting, .. } = self;
+        let buffer = buffer.get_or_insert_default();
         let scope = span.trace.scope.as_ref();
         let experiment = scope.and_then(|scope| scope.experiment.as_deref());
-        let Captured { buffer, sections, .. } = captured;
-        record::push_rest(buffer, sections, known.draft.as_deref(), target.as_deref(), experiment);
-        let Trace { root_id, sample_rate, .. } = *span.trace;
-        let children = known.children.len();
-        let head = record::head(&span.identity, root_id, sample_rate, latency, children, captured.sized());
+        record::push_rest(buffer, &mut sections, known.draft.as_deref(), target.as_deref(), experiment);
+        let bytes = buffer.since(start);
+        let (begun, own) = (record::Begun::of_span(span), &known.children);
+        let (site, latency, sample_rate) =
+            (span.identity.site.number(), latency.as_nanos() as u64, span.trace.sample_rate);
+        let ended = Ended { site, latency, sample_rate, children: own.len(), sections, bytes: bytes.len() };
         match span.trace.sink() {
-            Sink::Exporter => _ = self.writer().append(&head, &known.children, captured.bytes()),
-            sink => {
-                let record = record::to_bytes(&head, &known.children, captured.bytes());
-                self.waiting.push(Waiting::Aside(sink.clone(), record));
+            Sink::Exporter => {
+                writer.get_or_insert_with(new_writer).append(&begun.words(), &ended.words(), own, bytes);
             }
+            sink => waiting.push(Waiting::Aside(sink.clone(), record::to_bytes(&begun, &ended, own, bytes))),
         }
-    }
-
-    pub(super) fn waits(&self) -> bool {
-        !self.waiting.is_empty()
     }
 
     #[inline]

@@ -1,0 +1,225 @@
+//! What lies on a thread's stack: one frame for each step down into the program.
+
+use std::{mem, sync::Arc};
+
+use crate::{
+    id,
+    record::Begun,
+    scope::{Scope, Sink},
+    site::CallSite,
+    span::{Draft, Identity, Span, Trace},
+};
+
+/// What every span needs. It is written with each call, so it has nothing that would have to be dropped.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::stack) struct Open {
+    /// As it will stand in the record.
+    pub(super) begun: Begun,
+    pub(super) site: &'static CallSite,
+    /// Index of the frame by which this thread came into the trace.
+    pub(super) base: u32,
+    /// Where its inputs begin in the buffer, and how long they are.
+    pub(super) buffer_start: u32,
+    pub(super) inputs: u32,
+    /// Where its children begin.
+    pub(super) children_start: u32,
+    /// Of a root: number of the next span of its trace, as long as they are all on this thread.
+    pub(super) next_order: u32,
+    pub(super) awaits_inputs: bool,
+    pub(super) trace: TraceKind,
+}
+
+/// What is asked of a trace with each of its spans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TraceKind {
+    /// It goes to the exporter, and there is nothing to be looked up when a span ends.
+    Plain,
+    /// Its records go to the exporter, by whatever way.
+    Exported,
+    /// They go elsewhere.
+    Apart,
+}
+
+impl TraceKind {
+    pub(super) fn of(sink: &Sink, is_plain: bool) -> Self {
+        match sink {
+            Sink::Exporter if is_plain => Self::Plain,
+            sink if sink.is_exported() => Self::Exported,
+            _ => Self::Apart,
+        }
+    }
+}
+
+impl Open {
+    #[inline]
+    pub(super) fn new(site: &'static CallSite, begun: Begun, base: u32, trace: TraceKind) -> Self {
+        Self {
+            begun,
+            site,
+            base,
+            buffer_start: 0,
+            inputs: 0,
+            children_start: 0,
+            next_order: 1,
+            awaits_inputs: true,
+            trace,
+        }
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        let Self { site, begun, .. } = *self;
+        let Begun { id, parent, start, depth, order, .. } = begun;
+        Identity { site, id: id::uuid(id), parent_id: id::uuid(parent), depth, order, start }
+    }
+}
+
+/// A step down into the program. All but the first two have nothing in their [`Open`].
+#[derive(Debug)]
+pub(in crate::stack) enum What {
+    /// A span that only this thread knows, and that has no more to it.
+    Span,
+    /// One that has.
+    SpanWith(Box<Rest>),
+    /// One that is shared.
+    Shared(Arc<Span>),
+    /// Outside any span: roots that start here belong to the scope.
+    Scope(Option<Arc<Scope>>),
+    /// Inside a trace that is not recorded.
+    Muted,
+}
+
+impl What {
+    /// What there is to a span beside its [`Open`].
+    pub(in crate::stack) fn rest(&mut self) -> Option<&mut Rest> {
+        if let Self::Span = self {
+            *self = Self::SpanWith(Box::default());
+        }
+        match self {
+            Self::SpanWith(rest) => Some(rest),
+            _ => None,
+        }
+    }
+}
+
+/// What few spans have.
+#[derive(Debug, Default)]
+pub(in crate::stack) struct Rest {
+    pub(super) draft: Option<Box<Draft>>,
+    pub(super) target: Option<Arc<str>>,
+    /// Of a root: where it started.
+    pub(super) scope: Option<Arc<Scope>>,
+    /// Of a root: the chance by which it was kept, if it had one.
+    pub(super) sample_rate: Option<f64>,
+    /// Of a root: its trace, from when one of the spans is shared on.
+    pub(super) trace: Option<Arc<Trace>>,
+}
+
+impl Rest {
+    /// That of a span whose parent has a target.
+    pub(super) fn inherited(target: Arc<str>) -> Self {
+        Self { target: Some(target), ..Self::default() }
+    }
+
+    pub(in crate::stack) fn fill_in(&mut self, draft: Option<Box<Draft>>, target: Option<Arc<str>>) {
+        match (&mut self.draft, draft) {
+            (Some(draft), Some(said)) => draft.fill_in(*said),
+            (draft @ None, said) => *draft = said,
+            (Some(_), None) => {}
+        }
+        if let Some(target) = target {
+            if let Some(trace) = &self.trace {
+                trace.set_root_target(Arc::clone(&target));
+            }
+            self.target = Some(target);
+        }
+    }
+
+    pub(super) fn is_evaluated(&self) -> bool {
+        self.draft.as_ref().is_some_and(|draft| !draft.evaluators.0.is_empty())
+    }
+}
+
+/// The frames. Those that were left stay where they are and are written again, which is cheaper than to make and to drop
+/// one with each call; nothing is held by them meanwhile.
+#[derive(Debug, Default)]
+pub(in crate::stack) struct Frames {
+    all: Vec<(Open, What)>,
+    depth: usize,
+}
+
+impl Frames {
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.depth
+    }
+
+    #[inline]
+    pub(super) fn get(&self, at: u32) -> Option<&(Open, What)> {
+        self.all.get(at as usize)
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut (Open, What)> {
+        self.all.get_mut(at as usize)
+    }
+
+    #[inline]
+    pub(in crate::stack) fn last(&self) -> Option<&(Open, What)> {
+        self.all.get(self.depth.wrapping_sub(1))
+    }
+
+    #[inline]
+    pub(in crate::stack) fn last_mut(&mut self) -> Option<&mut (Open, What)> {
+        self.all.get_mut(self.depth.wrapping_sub(1))
+    }
+
+    /// Sees to it that there is a frame for what is entered next.
+    #[inline]
+    pub(super) fn ready(&mut self) {
+        if self.depth == self.all.len() {
+            self.grow();
+        }
+    }
+
+    /// Enters a span. To be called [`ready`](Self::ready).
+    #[inline]
+    pub(super) fn push_open(&mut self, open: Open, rest: Option<Box<Rest>>) {
+        let Some(frame) = self.all.get_mut(self.depth) else { return };
+        frame.0 = open;
+        if let Some(rest) = rest {
+            frame.1 = What::SpanWith(rest);
+        }
+        self.depth += 1;
+    }
+
+    /// Enters what is no span of this thread's own.
+    #[inline]
+    pub(in crate::stack) fn push(&mut self, what: What) {
+        self.ready();
+        if let Some(frame) = self.all.get_mut(self.depth) {
+            frame.1 = what;
+            self.depth += 1;
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) {
+        static NOWHERE: CallSite = CallSite::new("", "", "", "", 0);
+        self.all.push((Open::new(&NOWHERE, Begun::default(), 0, TraceKind::Apart), What::Span));
+    }
+
+    /// Leaves what was entered last.
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<What> {
+        let what = mem::replace(&mut self.last_mut()?.1, What::Span);
+        self.depth -= 1;
+        Some(what)
+    }
+
+    /// Leaves a [`What::Span`].
+    #[inline]
+    pub(super) fn pop_plain(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+}
