@@ -5,8 +5,18 @@ use std::hint::black_box;
 use crate::work::{Library, OPTIONS, QUESTION, block_on};
 
 /// The cases, by their column.
-pub const CASES: &[&str] =
-    &["bare", "bare root", "args", "args root", "error", "nested 10", "nested 100", "async ready", "async yield"];
+pub const CASES: &[&str] = &[
+    "bare",
+    "bare root",
+    "args",
+    "args root",
+    "error",
+    "nested 10",
+    "nested 100",
+    "async ready",
+    "async yield",
+    "async yields",
+];
 
 /// Calls in a trace, where a call is not its own.
 const IN_A_TRACE: u32 = 100;
@@ -24,7 +34,9 @@ pub fn run<L: Library>(case: &str, times: u32) -> u32 {
         "args" => in_traces(&|n| _ = black_box(L::args(QUESTION, n, &OPTIONS))),
         "error" => in_traces(&|n| _ = black_box(L::error(n).is_err())),
         "async ready" => in_traces(&|n| _ = black_box(block_on(L::args_ready(QUESTION, n, &OPTIONS)))),
-        "async yield" => in_traces(&|n| _ = black_box(block_on(L::args_yield(QUESTION, n, &OPTIONS)))),
+        "async yield" => in_traces(&|n| _ = black_box(block_on(L::args_yields(QUESTION, n, &OPTIONS, 1)))),
+        // Ten further polls.
+        "async yields" => in_traces(&|n| _ = black_box(block_on(L::args_yields(QUESTION, n, &OPTIONS, 11)))),
         "bare root" => (0..times).map(|n| black_box(L::bare_root(n))).count() as u32,
         "args root" => (0..times).map(|n| black_box(L::args_root(QUESTION, n, &OPTIONS))).count() as u32,
         "nested 10" => nested::<L>(times, 10),

@@ -1,4 +1,5 @@
-//! Two threads that do nothing but trace: CPU time by thread, and what is lost.
+//! Two threads that do nothing but trace: CPU time by thread, and what is lost. Or one that takes its time, for the
+//! background's part alone.
 
 use std::{fs, thread, time::Instant};
 
@@ -9,13 +10,22 @@ const THREADS: u32 = 2;
 const CALLS: u32 = 200_000;
 
 pub fn run<L: Library>() {
+    run_by::<L>(THREADS, CALLS);
+}
+
+/// So few spans that all of them find room, whatever the background takes for each.
+pub fn run_few<L: Library>() {
+    run_by::<L>(1, CALLS / 4);
+}
+
+fn run_by<L: Library>(threads: u32, calls: u32) {
     let begun = L::finish();
     let start = Instant::now();
     let application: u64 = thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS)
+        let threads: Vec<_> = (0..threads)
             .map(|_| {
-                scope.spawn(|| {
-                    case::run::<L>("args", CALLS);
+                scope.spawn(move || {
+                    case::run::<L>("args", calls);
                     cpu("/proc/thread-self/schedstat")
                 })
             })
@@ -31,7 +41,7 @@ pub fn run<L: Library>() {
         .filter(|task| task.file_name().to_string_lossy() != std::process::id().to_string())
         .map(|task| cpu(&task.path().join("schedstat").to_string_lossy()))
         .sum();
-    let spans = u64::from(THREADS * (CALLS + CALLS / 100));
+    let spans = u64::from(threads * (calls + calls / 100));
     let peak = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = peak.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default().trim();
     println!(

@@ -1,19 +1,26 @@
 //! What an annotated call costs, beside the peers. `cargo xtask bench` runs it and writes `BENCHMARKS.md`.
 //!
 //! `parea-benches time LIBRARY` and `… allocations LIBRARY` print a line per case; `… count LIBRARY CASE TIMES` is run
-//! under callgrind, which counts only inside `measured`; `… flat-out LIBRARY` runs two threads.
+//! under callgrind, which counts only inside `measured`; `… flat-out LIBRARY` runs two threads. A word behind them says what
+//! becomes of our records: `off`, `sampled-out`, `encoded`, `sent`.
 
 mod allocations;
 mod case;
 mod flat_out;
 mod ours;
+#[cfg(feature = "peers")]
 mod peer_fastrace;
+#[cfg(feature = "peers")]
 mod peer_otel;
+#[cfg(feature = "peers")]
 mod peer_tracing;
+mod sink;
 mod work;
 
 use std::{env, hint::black_box, time::Instant};
 
+use ours::Fate;
+use sink::Sink;
 use work::Library;
 
 /// Calls for one measure of time, and how often it is taken: the least counts.
@@ -26,20 +33,36 @@ fn main() {
     let [what, library, rest @ ..] = arguments.as_slice() else {
         panic!("usage: parea-benches time|allocations|count|flat-out LIBRARY [CASE TIMES]");
     };
+    if *what == "sink" {
+        return sink::run().unwrap_or_else(|error| panic!("{error}"));
+    }
     match *library {
         "plain" => measure::<work::Plain>(what, rest),
         "parea" => measure::<ours::Ours>(what, rest),
+        #[cfg(feature = "peers")]
         "fastrace" => measure::<peer_fastrace::Fastrace>(what, rest),
+        #[cfg(feature = "peers")]
         "opentelemetry_sdk" => measure::<peer_otel::Otel>(what, rest),
+        #[cfg(feature = "peers")]
         "tracing" => measure::<peer_tracing::Cheapest>(what, rest),
+        #[cfg(feature = "peers")]
         "tracing-opentelemetry" => measure::<peer_tracing::ToOtel>(what, rest),
         other => panic!("no library `{other}`"),
     }
 }
 
 fn measure<L: Library>(what: &str, rest: &[&str]) {
-    if !rest.contains(&"off") {
-        L::start();
+    // Lives as long as what sends to it.
+    let mut sink = None;
+    match rest.last() {
+        Some(&"off") => {}
+        Some(&"sampled-out") => ours::start(Fate::SampledOut),
+        Some(&"encoded") => ours::start(Fate::Encoded),
+        Some(&"sent") => {
+            let sink = sink.insert(Sink::start().unwrap_or_else(|error| panic!("{error}")));
+            ours::start(Fate::Sent(sink.address));
+        }
+        _ => L::start(),
     }
     match (what, rest) {
         ("time", _) => {
@@ -71,7 +94,8 @@ fn measure<L: Library>(what: &str, rest: &[&str]) {
             case::run::<L>(case, 1_000);
             measured::<L>(case, times);
         }
-        ("flat-out", _) => flat_out::run::<L>(),
+        ("flat-out", [_, ..]) => flat_out::run_few::<L>(),
+        ("flat-out", []) => flat_out::run::<L>(),
         _ => panic!("nothing to measure"),
     }
     L::finish();

@@ -1,16 +1,17 @@
 //! Ours, as users write it and with the defaults that they get.
 
-use std::{hint::black_box, sync::OnceLock, time::Duration};
+use std::{env, hint::black_box, net::SocketAddr, sync::OnceLock, time::Duration};
 
-use crate::work::{Answer, Library, Options, Refused, YieldOnce, answer};
+use crate::work::{Answer, Library, Options, Refused, Yields, answer};
 
 #[derive(Debug)]
 pub struct Ours;
 
 static GUARD: OnceLock<parea::Guard> = OnceLock::new();
 
-#[parea::trace]
-fn root(#[allow(unused)] body: impl FnOnce()) {
+// As the others' roots, it captures nothing.
+#[parea::trace(log_omit_inputs, log_omit_outputs)]
+fn root(body: impl FnOnce()) {
     body();
 }
 
@@ -44,20 +45,45 @@ async fn args_ready(question: &str, number: u32, options: &Options) -> Answer {
     answer(question, number, options)
 }
 
-#[parea::trace]
-async fn args_yield(question: &str, number: u32, options: &Options) -> Answer {
-    YieldOnce::default().await;
+#[parea::trace(skip(yields))]
+async fn args_yields(question: &str, number: u32, options: &Options, yields: u32) -> Answer {
+    Yields(yields).await;
     answer(question, number, options)
+}
+
+/// What becomes of the records.
+#[derive(Clone, Copy, Debug)]
+pub enum Fate {
+    /// They are dropped as they are.
+    Dropped,
+    /// They are made lines of JSON, searched for secrets, and dropped then.
+    Encoded,
+    /// They are sent to a server that takes everything.
+    Sent(SocketAddr),
+    /// There are none: no trace is in the sample.
+    SampledOut,
+}
+
+/// Starts recording, and waits until the clock is calibrated.
+pub fn start(fate: Fate) {
+    let builder = parea::builder();
+    let guard = match fate {
+        Fate::Dropped => builder.discard().init(),
+        Fate::Encoded => builder.discard_encoded().init(),
+        Fate::Sent(address) => {
+            builder.base_url(format!("http://{address}")).folder(env::temp_dir().join("parea-benches")).init()
+        }
+        Fate::SampledOut => builder.discard().sample_rate(0.0).init(),
+    };
+    let _ = GUARD.set(guard.unwrap_or_else(|error| panic!("{error}")));
+    std::thread::sleep(Duration::from_millis(400));
+    root(|| {});
+    std::thread::sleep(Duration::from_millis(400));
 }
 
 impl Library for Ours {
     fn start() {
-        let guard = parea::builder().discard().init();
-        let _ = GUARD.set(guard.unwrap_or_else(|error| panic!("{error}")));
-        // The clock is calibrated by then.
-        std::thread::sleep(Duration::from_millis(400));
-        root(|| {});
-        std::thread::sleep(Duration::from_millis(400));
+        start(Fate::Dropped);
     }
 
     fn finish() -> u64 {
@@ -98,7 +124,7 @@ impl Library for Ours {
         args_ready(question, number, options)
     }
 
-    fn args_yield(question: &str, number: u32, options: &Options) -> impl Future<Output = Answer> {
-        args_yield(question, number, options)
+    fn args_yields(question: &str, number: u32, options: &Options, yields: u32) -> impl Future<Output = Answer> {
+        args_yields(question, number, options, yields)
     }
 }

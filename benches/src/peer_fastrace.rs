@@ -14,7 +14,7 @@ use fastrace::{
     prelude::SpanContext,
 };
 
-use crate::work::{Answer, Inputs, Library, Options, Refused, YieldOnce, answer};
+use crate::work::{Answer, Inputs, Library, Options, Refused, Yields, answer};
 
 #[derive(Debug)]
 pub struct Fastrace;
@@ -103,10 +103,10 @@ impl Library for Fastrace {
         async move { traced_answer(question, number, options) }.in_span(Span::enter_with_local_parent("args"))
     }
 
-    fn args_yield(question: &str, number: u32, options: &Options) -> impl Future<Output = Answer> {
+    fn args_yields(question: &str, number: u32, options: &Options, yields: u32) -> impl Future<Output = Answer> {
         async move {
             LocalSpan::add_property(|| ("inputs", json(&Inputs { question, number, options })));
-            YieldOnce::default().await;
+            Yields(yields).await;
             let answer = answer(question, number, options);
             LocalSpan::add_property(|| ("output", json(&answer)));
             answer

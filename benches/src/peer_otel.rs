@@ -17,7 +17,7 @@ use opentelemetry_sdk::{
     trace::{SdkTracer, SdkTracerProvider, SpanData, SpanExporter},
 };
 
-use crate::work::{Answer, Inputs, Library, Options, Refused, YieldOnce, answer};
+use crate::work::{Answer, Inputs, Library, Options, Refused, Yields, answer};
 
 #[derive(Debug)]
 pub struct Otel;
@@ -111,10 +111,10 @@ impl Library for Otel {
         async move { traced_answer(&Context::current(), question, number, options) }.with_context(context)
     }
 
-    fn args_yield(question: &str, number: u32, options: &Options) -> impl Future<Output = Answer> {
+    fn args_yields(question: &str, number: u32, options: &Options, yields: u32) -> impl Future<Output = Answer> {
         let context = Context::current_with_span(tracer().start("args"));
         async move {
-            YieldOnce::default().await;
+            Yields(yields).await;
             traced_answer(&Context::current(), question, number, options)
         }
         .with_context(context)

@@ -21,7 +21,7 @@ use tracing_subscriber::{
 
 use crate::{
     peer_otel,
-    work::{Answer, Inputs, Library, Options, Refused, YieldOnce, answer},
+    work::{Answer, Inputs, Library, Options, Refused, Yields, answer},
 };
 
 #[derive(Debug)]
@@ -118,11 +118,11 @@ fn nested(depth: u32) -> u32 {
     if depth == 0 { 0 } else { black_box(nested(depth - 1)) + 1 }
 }
 
-fn args_async(question: &str, number: u32, options: &Options, pending: bool) -> impl Future<Output = Answer> {
+fn args_async(question: &str, number: u32, options: &Options, yields: u32) -> impl Future<Output = Answer> {
     let span = args_span(question, number, options);
     async move {
-        if pending {
-            YieldOnce::default().await;
+        if yields > 0 {
+            Yields(yields).await;
         }
         let answer = answer(question, number, options);
         tracing::Span::current().record("output", json(&answer));
@@ -171,11 +171,16 @@ macro_rules! library {
             }
 
             fn args_ready(question: &str, number: u32, options: &Options) -> impl Future<Output = Answer> {
-                args_async(question, number, options, false)
+                args_async(question, number, options, 0)
             }
 
-            fn args_yield(question: &str, number: u32, options: &Options) -> impl Future<Output = Answer> {
-                args_async(question, number, options, true)
+            fn args_yields(
+                question: &str,
+                number: u32,
+                options: &Options,
+                yields: u32,
+            ) -> impl Future<Output = Answer> {
+                args_async(question, number, options, yields)
             }
         }
     };

@@ -47,17 +47,18 @@ pub fn answer(question: &str, number: u32, options: &Options) -> Answer {
     Answer { text: "thirty minutes", tokens: black_box(number) }
 }
 
-/// Pending once, and woken at once.
-#[derive(Debug, Default)]
-pub struct YieldOnce(bool);
+/// Pending so often, and woken at once each time.
+#[derive(Debug)]
+pub struct Yields(pub u32);
 
-impl Future for YieldOnce {
+impl Future for Yields {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> task::Poll<()> {
-        if std::mem::replace(&mut self.0, true) {
+        if self.0 == 0 {
             return task::Poll::Ready(());
         }
+        self.0 -= 1;
         task.waker().wake_by_ref();
         task::Poll::Pending
     }
@@ -88,7 +89,7 @@ pub trait Library {
     fn error(number: u32) -> Result<u32, Refused>;
     fn nested(depth: u32) -> u32;
     fn args_ready(question: &str, number: u32, options: &Options) -> impl Future<Output = Answer>;
-    fn args_yield(question: &str, number: u32, options: &Options) -> impl Future<Output = Answer>;
+    fn args_yields(question: &str, number: u32, options: &Options, yields: u32) -> impl Future<Output = Answer>;
 }
 
 /// Nothing traced: what the others are compared with.
@@ -139,8 +140,8 @@ impl Library for Plain {
         answer(question, number, options)
     }
 
-    async fn args_yield(question: &str, number: u32, options: &Options) -> Answer {
-        YieldOnce::default().await;
+    async fn args_yields(question: &str, number: u32, options: &Options, yields: u32) -> Answer {
+        Yields(yields).await;
         answer(question, number, options)
     }
 }

@@ -3,7 +3,7 @@
 //! Libraries take turns within one run, each in a process of its own; of several rounds the least counts. Instructions
 //! are counted by callgrind where that is installed.
 
-use std::{collections::BTreeMap, env, fmt::Write as _, path::PathBuf, process::Stdio};
+use std::{collections::BTreeMap, env, ffi::OsStr, fmt::Write as _, path::PathBuf, process::Stdio};
 
 use crate::{
     Chore, section,
@@ -15,29 +15,55 @@ pub(crate) const CHORE: Chore =
 
 /// The first is what the others are compared with.
 const LIBRARIES: [&str; 6] = ["plain", "parea", "fastrace", "opentelemetry_sdk", "tracing", "tracing-opentelemetry"];
-const CASES: [&str; 9] =
-    ["bare", "bare root", "args", "args root", "error", "nested 10", "nested 100", "async ready", "async yield"];
+const CASES: [&str; 10] = [
+    "bare",
+    "bare root",
+    "args",
+    "args root",
+    "error",
+    "nested 10",
+    "nested 100",
+    "async ready",
+    "async yield",
+    "async yields",
+];
+/// The last two differ by so many polls, and the table shows what one of them costs.
+const FURTHER: f64 = 10.0;
+const YIELD: usize = 8;
+const YIELDS: usize = 9;
 const ROUNDS: usize = 3;
 /// Calls under callgrind.
 const COUNTED: u32 = 1_000;
+
+/// The program that measures.
+struct Bench {
+    program: PathBuf,
+    /// What a run that measures time is run by, such as `taskset -c 1`.
+    under: Vec<String>,
+}
 
 /// Figures of one kind: by library, then by case.
 type Figures = BTreeMap<(usize, usize), f64>;
 
 fn run(arguments: &[String]) -> Result<(), Failure> {
-    if !arguments.is_empty() {
-        return Err(Failure::Usage("`cargo xtask bench` takes no arguments".to_owned()));
+    let under = match arguments {
+        [] => "",
+        [option, command] if option == "--under" => command,
+        _ => return Err(Failure::Usage("usage: cargo xtask bench [--under \"COMMAND ARGUMENTS\"]".to_owned())),
+    };
+    let under = under.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let binary = &Bench { program: built("Benchmarks", "benches", "")?, under };
+    let program_without = built("Benchmarks, compiled out", "benches-without", "--no-default-features")?;
+    let without = &Bench { program: program_without, under: binary.under.clone() };
+    let counts = succeeds(&mut program("valgrind", "--version"));
+    if !counts {
+        println!("\nInstructions are not counted: valgrind is not installed.");
     }
-    let mut build = cargo("build --release --manifest-path benches/Cargo.toml");
-    let target = env::current_dir().unwrap_or_default().join("target/benches");
-    build.env("CARGO_TARGET_DIR", &target);
-    step::run("Benchmarks", &mut build)?;
-    let binary = target.join("release").join(format!("parea-benches{}", env::consts::EXE_SUFFIX));
 
     let mut times = Figures::new();
     for _ in 0..ROUNDS {
         for (library, name) in LIBRARIES.iter().enumerate() {
-            for (case, figure) in lines(&binary, &["time", name])? {
+            for (case, figure) in lines(binary, &["time", name])? {
                 let least = times.entry((library, case)).or_insert(f64::INFINITY);
                 *least = least.min(figure);
             }
@@ -45,38 +71,76 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
     }
     let mut allocations = Figures::new();
     for (library, name) in LIBRARIES.iter().enumerate() {
-        for (case, figure) in lines(&binary, &["allocations", name])? {
+        for (case, figure) in lines(binary, &["allocations", name])? {
             allocations.insert((library, case), figure);
         }
     }
-    let mut page = table("Nanoseconds of a call", &over_plain(&times), 0);
-    page += &table("Allocations", &allocations, 2);
-    if succeeds(&mut program("valgrind", "--version")) {
+    let mut page = table("Nanoseconds of a call", &LIBRARIES[1..], &over_plain(&times), 0);
+    page += &table("Allocations", &LIBRARIES[1..], &over_plain(&allocations), 2);
+    if counts {
         let mut instructions = Figures::new();
         for (library, name) in LIBRARIES.iter().enumerate() {
             for (case, of) in CASES.iter().enumerate() {
-                instructions.insert((library, case), count(&binary, name, of)?);
+                instructions.insert((library, case), count(binary, &[name, of], &[])?);
             }
         }
-        page += &table("Instructions", &over_plain(&instructions), 0);
-    } else {
-        println!("\nInstructions are not counted: valgrind is not installed.");
+        page += &table("Instructions", &LIBRARIES[1..], &over_plain(&instructions), 0);
     }
-    page += "Recording off, in nanoseconds:";
-    for (case, figure) in lines(&binary, &["time", "parea", "off"])? {
-        let over = figure - times.get(&(0, case)).copied().unwrap_or_default();
-        // Writing to a string does not fail.
-        let _ = write!(page, "{} {} {over:.1}", if case == 0 { "" } else { "," }, CASES[case]);
-    }
-    page += ".\n\nTwo threads flat out, a hundred calls in a trace:\n\n";
+    page += &unrecorded(binary, without, counts)?;
+    page += "Two threads flat out, a hundred calls in a trace:\n\n";
     for name in &LIBRARIES[1..] {
-        let _ = writeln!(page, "- {name}: {}", output(&binary, &["flat-out", name])?.trim().replace('\t', ", "));
+        let _ = writeln!(page, "- {name}: {}", flat_out(binary, name, None)?);
+    }
+    page += "\nOne thread, so few calls that all find room, for what the background does with each: made a line of JSON and \
+             searched for secrets; the same, and sent to a server on this machine that takes everything:\n\n";
+    for fate in ["encoded", "sent"] {
+        let _ = writeln!(page, "- {fate}: {}", flat_out(binary, "parea", Some(fate))?);
     }
     section::write("bench", &page)
 }
 
+/// Builds the package in `benches` with these features.
+fn built(title: &str, folder: &str, features: &str) -> Result<PathBuf, Failure> {
+    let mut build = cargo(&format!("build --release --manifest-path benches/Cargo.toml {features}"));
+    let target = env::current_dir().unwrap_or_default().join("target").join(folder);
+    build.env("CARGO_TARGET_DIR", &target);
+    step::run(title, &mut build)?;
+    Ok(target.join("release").join(format!("parea-benches{}", env::consts::EXE_SUFFIX)))
+}
+
+/// What a call costs that is not recorded, over the plain function.
+fn unrecorded(binary: &Bench, without: &Bench, counts: bool) -> Result<String, Failure> {
+    let rows = ["plain", "off at run time", "not in the sample", "compiled out"];
+    let ways: [(&Bench, &str, &[&str]); 4] = [
+        (binary, "plain", &["off"]),
+        (binary, "parea", &["off"]),
+        (binary, "parea", &["sampled-out"]),
+        (without, "parea", &["off"]),
+    ];
+    let (mut times, mut instructions) = (Figures::new(), Figures::new());
+    for (row, (binary, library, how)) in ways.into_iter().enumerate() {
+        for (case, figure) in lines(binary, &[&["time", library], how].concat())? {
+            times.insert((row, case), figure);
+        }
+        for (case, of) in CASES.iter().enumerate().filter(|_| counts) {
+            instructions.insert((row, case), count(binary, &[library, of], how)?);
+        }
+    }
+    // A plain function of the same build.
+    let mut page = table("Nanoseconds of a call that is not recorded", &rows[1..], &over_plain(&times), 1);
+    if counts {
+        page += &table("Instructions of a call that is not recorded", &rows[1..], &over_plain(&instructions), 0);
+    }
+    Ok(page)
+}
+
+fn flat_out(binary: &Bench, library: &str, fate: Option<&str>) -> Result<String, Failure> {
+    let arguments: Vec<&str> = ["flat-out", library].into_iter().chain(fate).collect();
+    Ok(output(binary, &arguments)?.trim().replace('\t', ", "))
+}
+
 /// Lines of a case and a figure.
-fn lines(binary: &PathBuf, arguments: &[&str]) -> Result<Vec<(usize, f64)>, Failure> {
+fn lines(binary: &Bench, arguments: &[&str]) -> Result<Vec<(usize, f64)>, Failure> {
     let output = output(binary, arguments)?;
     let line = |line: &str| {
         let (case, figure) = line.split_once('\t')?;
@@ -86,23 +150,24 @@ fn lines(binary: &PathBuf, arguments: &[&str]) -> Result<Vec<(usize, f64)>, Fail
 }
 
 /// Instructions of one call, by callgrind.
-fn count(binary: &PathBuf, library: &str, case: &str) -> Result<f64, Failure> {
+fn count(binary: &Bench, library_and_case: &[&str], how: &[&str]) -> Result<f64, Failure> {
     let mut command = program(
         "valgrind",
         "--tool=callgrind --collect-atstart=no --toggle-collect=*measured* --callgrind-out-file=/dev/null",
     );
-    command.arg(binary).args(["count", library, case, &COUNTED.to_string()]);
+    command.arg(&binary.program).arg("count").args(library_and_case).arg(COUNTED.to_string()).args(how);
     let output = command.output().map_err(|source| Failure::Start { command: "valgrind".to_owned(), source })?;
     let said = String::from_utf8_lossy(&output.stderr);
     let collected = said.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse::<f64>().ok());
     collected
         .map(|instructions| instructions / f64::from(COUNTED))
-        .ok_or_else(|| Failure::Empty(format!("callgrind counted nothing for {library}, {case}")))
+        .ok_or_else(|| Failure::Empty(format!("callgrind counted nothing for {}", library_and_case.join(", "))))
 }
 
-fn output(binary: &PathBuf, arguments: &[&str]) -> Result<String, Failure> {
-    let mut command = program(binary, "");
-    command.args(arguments).stderr(Stdio::inherit());
+fn output(binary: &Bench, arguments: &[&str]) -> Result<String, Failure> {
+    let mut words = binary.under.iter().map(OsStr::new).chain([binary.program.as_os_str()]);
+    let mut command = program(words.next().unwrap_or_default(), "");
+    command.args(words).args(arguments).stderr(Stdio::inherit());
     let name = format!("parea-benches {}", arguments.join(" "));
     let output = command.output().map_err(|source| Failure::Start { command: name.clone(), source })?;
     if !output.status.success() {
@@ -116,13 +181,15 @@ fn over_plain(figures: &Figures) -> Figures {
     figures.iter().map(|(&(library, case), figure)| ((library, case), figure - plain(case))).collect()
 }
 
-fn table(title: &str, figures: &Figures, decimals: usize) -> String {
-    let mut table = format!("| {title} | {} |\n|---|{}\n", CASES.join(" | "), "---|".repeat(CASES.len()));
-    for (library, name) in LIBRARIES.iter().enumerate().skip(1) {
-        let cells = (0..CASES.len()).map(|case| {
-            let figure = figures.get(&(library, case));
-            figure.map_or_else(|| "–".to_owned(), |figure| format!("{figure:.decimals$}"))
-        });
+/// A row for each library but the first, which is what they are compared with.
+fn table(title: &str, rows: &[&str], figures: &Figures, decimals: usize) -> String {
+    let columns = [&CASES[..YIELDS], &["further poll"]].concat();
+    let mut table = format!("| {title} | {} |\n|---|{}\n", columns.join(" | "), "---|".repeat(columns.len()));
+    for (row, name) in rows.iter().enumerate() {
+        let figure = |case: usize| figures.get(&(row + 1, case)).copied();
+        let further = figure(YIELDS).zip(figure(YIELD)).map(|(many, one)| (many - one) / FURTHER);
+        let cells = (0..YIELDS).map(figure).chain([further]);
+        let cells = cells.map(|figure| figure.map_or_else(|| "–".to_owned(), |figure| format!("{figure:.decimals$}")));
         // Writing to a string does not fail.
         let _ = writeln!(table, "| {name} | {} |", cells.collect::<Vec<_>>().join(" | "));
     }
