@@ -3,9 +3,9 @@
 //! As bytes it is a head of [`HEAD`] words, the ids of the children, and seven sections of text, filled up to a whole
 //! word. Nothing of it is shared with the program any more.
 
-use std::{io, io::Write as _, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use parea_types::TraceLog;
+use parea_types::{Timestamp, TraceLog};
 use uuid::Uuid;
 
 use crate::{
@@ -305,7 +305,7 @@ impl<'a> Record<'a> {
     }
 
     /// Appends the log as one line of JSON, without a line end. Returns where the members begin that hold what the program
-    /// said; before them are names, ids and times.
+    /// said; before them are names, ids, times, and where the function is.
     pub(crate) fn write_json(&self, project: &ProjectRef, line: &mut Vec<u8>) -> io::Result<usize> {
         let site =
             CallSite::by_number(high(self.head[BEGUN])).ok_or_else(|| io::Error::other("a span of no function"))?;
@@ -329,12 +329,20 @@ impl<'a> Record<'a> {
         if let Some(uuid) = &project.uuid {
             log.text("project_uuid", uuid);
         }
-        log.json("start_timestamp", &start)?;
-        log.json("end_timestamp", &end)?;
+        log.time("start_timestamp", start);
+        log.time("end_timestamp", end);
         log.json("latency", &latency.as_secs_f64())?;
-        log.json("depth", &low(self.head[7]))?;
-        log.json("execution_order", &high(self.head[7]))?;
+        log.number("depth", low(self.head[7]));
+        log.number("execution_order", high(self.head[7]));
         log.ids("children", self.children);
+        let failed = !self.error.is_empty() || !draft.errors.is_empty();
+        log.raw("status", if failed { br#""error""# } else { br#""success""# });
+        log.raw("configuration", b"{}");
+        let sample_rate = Some(f64::from_bits(self.head[HEAD - 1])).filter(|rate| !rate.is_nan());
+        let metadata = draft.metadata;
+        if metadata.is_empty() && sample_rate.is_none() {
+            log.line.extend_from_slice(site.metadata_member().as_bytes());
+        }
         let said = log.line.len();
         log.raw("inputs", if self.inputs.is_empty() { b"{}" } else { self.inputs });
         log.value("output", self.output);
@@ -351,7 +359,6 @@ impl<'a> Record<'a> {
         if let Some(fraction) = draft.apply_eval_frac {
             log.json("apply_eval_frac", &fraction)?;
         }
-        let sample_rate = Some(f64::from_bits(self.head[HEAD - 1])).filter(|rate| !rate.is_nan());
         if sample_rate.is_some() {
             // It has been sampled: with the rate itself the server would do so again.
             log.raw("log_sample_rate", b"1.0");
@@ -359,22 +366,21 @@ impl<'a> Record<'a> {
         if let Some(seconds) = draft.time_to_first_token {
             log.json("time_to_first_token", &seconds)?;
         }
-        let failed = !self.error.is_empty() || !draft.errors.is_empty();
-        log.raw("status", if failed { br#""error""# } else { br#""success""# });
         self.write_error(&draft.errors, &mut log);
-        log.raw("configuration", b"{}");
         if !draft.scores.is_empty() {
             log.json("scores", &draft.scores)?;
         }
-        let mut metadata = draft.metadata;
-        for (key, value) in site.code_attributes() {
-            // The user's word wins.
-            metadata.entry(key).or_insert_with(|| value.into_owned().into());
+        if !metadata.is_empty() || sample_rate.is_some() {
+            let mut metadata = metadata;
+            for (key, value) in site.code_attributes() {
+                // The user's word wins.
+                metadata.entry(key).or_insert_with(|| value.into_owned().into());
+            }
+            if let Some(rate) = sample_rate {
+                metadata.entry(SAMPLE_RATE).or_insert_with(|| rate.to_string().into());
+            }
+            log.json("metadata", &metadata)?;
         }
-        if let Some(rate) = sample_rate {
-            metadata.entry(SAMPLE_RATE).or_insert_with(|| rate.to_string().into());
-        }
-        log.json("metadata", &metadata)?;
         if !draft.tags.is_empty() {
             log.json("tags", &draft.tags)?;
         }
@@ -477,6 +483,18 @@ impl Members<'_> {
         serde_json::to_writer(&mut *self.line, value).map_err(io::Error::from)
     }
 
+    fn number(&mut self, key: &str, number: u32) {
+        self.key(key);
+        self.line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    fn time(&mut self, key: &str, time: Timestamp) {
+        self.key(key);
+        self.line.push(b'"');
+        time.push(self.line);
+        self.line.push(b'"');
+    }
+
     fn id(&mut self, key: &str, id: Uuid) {
         self.key(key);
         push_id(self.line, id);
@@ -505,14 +523,15 @@ impl Members<'_> {
 }
 
 fn push_id(line: &mut Vec<u8>, id: Uuid) {
-    // Writing to memory does not fail.
-    let _ = write!(line, "\"{}\"", id.as_hyphenated());
+    line.push(b'"');
+    line.extend_from_slice(id.as_hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+    line.push(b'"');
 }
 
 /// Whether a JSON string is text. Half a surrogate, which a raw value may hold, is none; it stays JSON.
 fn is_text(json: &[u8]) -> bool {
-    let surrogate = json.windows(3).any(|window| matches!(window, [b'\\', b'u', b'd' | b'D']));
-    !surrogate || serde_json::from_slice::<String>(json).is_ok()
+    let is_escaped = || json.windows(3).any(|window| matches!(window, [b'\\', b'u', b'd' | b'D']));
+    !json.contains(&b'\\') || !is_escaped() || serde_json::from_slice::<String>(json).is_ok()
 }
 
 /// One JSON value as Parea's texts hold it: a string as it is, anything else as JSON, nothing for null.

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU32, Ordering},
@@ -21,6 +21,8 @@ pub struct CallSite {
     sample_rate: Option<f64>,
     /// Its number in [`SITES`], from 1; 0 before its first span ended.
     number: AtomicU32,
+    /// See [`metadata_member`](Self::metadata_member).
+    metadata: OnceLock<Box<str>>,
 }
 
 /// All functions of which a span has ended, so that a record can name its own by a number.
@@ -35,7 +37,16 @@ impl CallSite {
         file: &'static str,
         line: u32,
     ) -> Self {
-        Self { name, function, module, file, line, sample_rate: None, number: AtomicU32::new(0) }
+        Self {
+            name,
+            function,
+            module,
+            file,
+            line,
+            sample_rate: None,
+            number: AtomicU32::new(0),
+            metadata: OnceLock::new(),
+        }
     }
 
     /// With the chance that a trace which starts here is kept. Called by the expansion in a constant, so that a rate
@@ -43,7 +54,9 @@ impl CallSite {
     #[must_use]
     pub const fn sampled(self, rate: f64) -> Self {
         assert!(0.0 <= rate && rate <= 1.0, "`log_sample_rate` is a chance: from 0.0 (no trace) to 1.0 (every trace)");
-        Self { sample_rate: Some(rate), ..self }
+        let mut site = self;
+        site.sample_rate = Some(rate);
+        site
     }
 
     #[inline]
@@ -62,6 +75,16 @@ impl CallSite {
             ("code.file.path", Cow::Borrowed(self.file)),
             ("code.line.number", Cow::Owned(self.line.to_string())),
         ]
+    }
+
+    /// The metadata of a log that has no other, as a member of JSON: made once.
+    pub(crate) fn metadata_member(&self) -> &str {
+        self.metadata.get_or_init(|| {
+            let metadata: BTreeMap<_, _> = self.code_attributes().into_iter().collect();
+            // Texts by texts; if that failed, a log without is better than none.
+            let json = serde_json::to_string(&metadata).unwrap_or_else(|_| "{}".to_owned());
+            format!(r#","metadata":{json}"#).into()
+        })
     }
 
     #[inline]

@@ -16,6 +16,7 @@ use std::sync::{
 use std::{
     collections::VecDeque,
     fmt,
+    ops::Deref,
     sync::{PoisonError, atomic::Ordering},
 };
 
@@ -37,13 +38,6 @@ const LARGEST: usize = 8 * 1024;
 const HURRY: usize = 1024 * 1024;
 /// Drained segments that are kept for the next use.
 const SPARE: usize = 64;
-
-/// Where a writer finds the registry.
-#[cfg(not(all(test, parea_loom)))]
-type Home = &'static Registry;
-/// In the model each run has one of its own.
-#[cfg(all(test, parea_loom))]
-type Home = Arc<Registry>;
 
 /// The logs of all threads, and how much memory they may take.
 #[derive(Debug)]
@@ -188,10 +182,10 @@ fn padded(bytes: &[u8], tail: &[u8]) -> u64 {
     }
 }
 
-/// A thread's end of its log.
+/// A thread's end of its log. `R` leads to the registry; in the model each run has one of its own.
 #[derive(Debug)]
-pub(crate) struct Writer {
-    registry: Home,
+pub(crate) struct Writer<R: Deref<Target = Registry> = &'static Registry> {
+    registry: R,
     log: Arc<ThreadLog>,
     segment: Option<Arc<Segment>>,
     written: Written,
@@ -242,9 +236,9 @@ impl Piece {
     }
 }
 
-impl Writer {
+impl<R: Deref<Target = Registry>> Writer<R> {
     /// That of a new log, for this thread.
-    pub(crate) fn new(registry: Home) -> Self {
+    pub(crate) fn new(registry: R) -> Self {
         let log = Arc::new(ThreadLog {
             unread: Mutex::new(Unread::default()),
             counters: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -349,7 +343,7 @@ impl Writer {
     }
 }
 
-impl Drop for Writer {
+impl<R: Deref<Target = Registry>> Drop for Writer<R> {
     fn drop(&mut self) {
         self.log.alive.store(false, Ordering::Release);
     }

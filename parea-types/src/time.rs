@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDateTime, SecondsFormat, Timelike as _, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// An instant in UTC with microsecond precision.
@@ -35,6 +35,35 @@ impl Timestamp {
     /// The same instant for arithmetic and formatting.
     pub fn as_datetime(self) -> DateTime<Utc> {
         self.0
+    }
+
+    /// Appends the text that [`Display`](fmt::Display) makes, at a tenth of what it takes.
+    pub fn push(self, text: &mut Vec<u8>) {
+        let (date, time, micros) = (self.0.date_naive(), self.0.time(), self.0.timestamp_subsec_micros());
+        let year = date.year();
+        if !(0..10_000).contains(&year) {
+            // Such years have a sign, and more digits or fewer.
+            return text.extend_from_slice(self.to_string().as_bytes());
+        }
+        let two = |text: &mut Vec<u8>, number: u32| {
+            text.extend_from_slice(&[b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8]);
+        };
+        two(text, year as u32 / 100);
+        for (number, lead) in [
+            (year as u32, None),
+            (date.month(), Some(b'-')),
+            (date.day(), Some(b'-')),
+            (time.hour(), Some(b'T')),
+            (time.minute(), Some(b':')),
+            (time.second(), Some(b':')),
+            (micros / 10_000, Some(b'.')),
+            (micros / 100, None),
+            (micros, None),
+        ] {
+            text.extend(lead);
+            two(text, number);
+        }
+        text.extend_from_slice(b"+00:00");
     }
 
     /// Seconds from `earlier` to `self`; negative when `earlier` is later.
@@ -114,5 +143,24 @@ impl<'de> Deserialize<'de> for Timestamp {
             }
         }
         deserializer.deserialize_str(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_pushed_as_it_is_displayed() {
+        const YEAR: i64 = 31_556_952_000_000;
+        let years = (-300..=300).map(|n| n * 37 * YEAR + n * 86_399_999_983);
+        for micros in
+            years.chain([0, 1, 999_999, -1, 1_785_000_000_123_456, 253_402_300_799_999_999, 253_402_300_800_000_000])
+        {
+            let time = Timestamp::from_micros(micros).unwrap_or_default();
+            let mut text = Vec::new();
+            time.push(&mut text);
+            assert_eq!(String::from_utf8(text), Ok(time.to_string()), "{micros}");
+        }
     }
 }

@@ -14,7 +14,7 @@ fn model(body: impl Fn() + Send + Sync + 'static) {
     model.check(body);
 }
 
-fn append(writer: &mut Writer, number: u64) -> bool {
+fn append(writer: &mut Writer<Arc<Registry>>, number: u64) -> bool {
     // Both words, so that half a record would show.
     writer.append(&[number], &[!number], &[], &[])
 }
