@@ -8,6 +8,7 @@ mod feedback;
 mod losses;
 mod operation;
 mod project;
+mod refused;
 mod search;
 mod stream;
 mod trace_log;

@@ -91,7 +91,7 @@ pub(crate) async fn api(State(state): State<AppState>, mut request: Request, nex
 }
 
 /// Lets a browser pass that carries a key as the password of basic authentication, under any name, and asks the
-/// others for it.
+/// others for it. Programs may send it as for the API, or as a bearer's token.
 pub(crate) async fn page(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     match admitted(&state, password(request.headers()).as_deref()).await {
         Ok(Some(access)) => {
@@ -107,7 +107,13 @@ pub(crate) async fn page(State(state): State<AppState>, mut request: Request, ne
 }
 
 fn password(headers: &HeaderMap) -> Option<Vec<u8>> {
+    if let Some(key) = headers.get("x-api-key") {
+        return Some(key.as_bytes().to_vec());
+    }
     let (scheme, credentials) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(credentials.trim().as_bytes().to_vec());
+    }
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }

@@ -55,6 +55,7 @@ pub(crate) async fn receive(state: &AppState, headers: &HeaderMap, body: Body) -
         return Err(ApiError::TooLarge(limit));
     }
     let raw = collect(body, announced, limit).await?;
+    state.metrics.body(raw.len());
     match compression {
         None => Ok(raw.into()),
         Some(compression) => {

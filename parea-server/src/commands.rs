@@ -6,6 +6,7 @@ mod datasets;
 mod experiments;
 mod folder;
 mod keys;
+mod refused;
 mod serve;
 mod table;
 
@@ -20,6 +21,7 @@ pub(crate) use datasets::Dataset;
 pub(crate) use experiments::Experiment;
 pub(crate) use folder::FolderCommand;
 pub(crate) use keys::Key;
+pub(crate) use refused::RefusedCommand;
 pub(crate) use serve::{ConfigCommand, Serve};
 
 /// Why a command failed, in a sentence.

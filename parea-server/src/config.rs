@@ -22,6 +22,15 @@ pub use error::ConfigError;
 pub use load::{FILE, Loaded, Origin, Sources};
 pub use table::{SETTINGS, Setting};
 
+/// Form of what is told on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
 /// What a server is to do. Start from [`Config::default`].
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -37,6 +46,8 @@ pub struct Config {
     pub plain_limit: usize,
     /// Deepest nesting of JSON that is read, 127 at most. Default: 127.
     pub json_depth: usize,
+    /// Longest text of a log, in bytes; what is longer loses its middle. Default: 1 MiB.
+    pub text_limit: usize,
     /// How long a request may take until its answer begins. Default: 120 s.
     pub request_time: Duration,
     /// Requests that are worked on at once; others wait for their turn. Default: 512.
@@ -55,6 +66,14 @@ pub struct Config {
     pub keep_project: BTreeMap<String, Option<Duration>>,
     /// Bytes that the database may use before the oldest traces go. Default: any number.
     pub keep_size: Option<u64>,
+    /// Bytes of refused logs that are kept for whoever runs the server. Default: 16 MiB.
+    pub refused_limit: usize,
+    /// File with the certificate chain, in PEM: the server then speaks TLS. Default: none.
+    pub tls_cert: Option<PathBuf>,
+    /// File with its private key, in PEM. Default: none.
+    pub tls_key: Option<PathBuf>,
+    /// Form of what is told on stderr. Default: text.
+    pub log_format: LogFormat,
     /// Notes each request on stderr. Default: no.
     pub verbose: bool,
 }
@@ -68,6 +87,7 @@ impl Default for Config {
             body_limit: 32 << 20,
             plain_limit: 32 << 20,
             json_depth: 127,
+            text_limit: 1 << 20,
             request_time: Duration::from_secs(120),
             requests: 512,
             connections: 4096,
@@ -77,6 +97,10 @@ impl Default for Config {
             keep: None,
             keep_project: BTreeMap::new(),
             keep_size: None,
+            refused_limit: 16 << 20,
+            tls_cert: None,
+            tls_key: None,
+            log_format: LogFormat::Text,
             verbose: false,
         }
     }

@@ -1,9 +1,13 @@
 //! From a client's bytes to a patch: the one way by which single posts, batches and the spool reach the store.
 
+mod bounds;
+
 use parea_types::{
     CreateGetProjectRequest, Location, QueryParamsPagination, RejectedLog, TraceLog, UpdateLog, ValidationError,
 };
 use serde::Deserialize;
+
+pub(crate) use bounds::{cut_update, shortened};
 
 use crate::{
     auth::Access,
@@ -16,17 +20,25 @@ use crate::{
 pub(crate) struct Rules {
     /// Deepest nesting that is read.
     pub(crate) json_depth: usize,
+    /// Longest text, in bytes.
+    pub(crate) text_limit: usize,
 }
 
 impl Rules {
     pub(crate) fn of(config: &Config) -> Self {
-        Self { json_depth: config.json_depth }
+        Self { json_depth: config.json_depth, text_limit: config.text_limit }
     }
 }
 
 /// The log that `json` spells, or all that is wrong with it; `above` is the way to it.
 pub(crate) fn log(json: &[u8], above: &[Location], rules: Rules) -> Result<TraceLog, Vec<ValidationError>> {
-    body::parse(json, above, rules.json_depth)
+    let mut log: TraceLog = body::parse(json, above, rules.json_depth)?;
+    for id in [&mut log.parent_trace_id, &mut log.root_trace_id] {
+        id.take_if(|id| is_zero(id));
+    }
+    bounds::cut(&mut log, json.len(), rules.text_limit);
+    bounds::mend_times(&mut log);
+    Ok(log)
 }
 
 /// One log of many, or the entry that names it among those refused.
@@ -63,8 +75,17 @@ fn trace_id(json: &[u8]) -> Option<String> {
 /// Longest id, in bytes.
 const LONGEST_ID: usize = 255;
 
+/// Whether an id was never made: logs of such ids would all become one.
+fn is_zero(id: &str) -> bool {
+    id.len() >= 16 && id.bytes().all(|byte| matches!(byte, b'0' | b'-'))
+}
+
 /// What is wrong with the id of a log.
 pub(crate) fn id_faults(id: &str, loc: Vec<Location>) -> Option<ValidationError> {
+    if is_zero(id) {
+        let msg = "An id of zeros alone is none: give each log an id of its own";
+        return Some(fault(loc, "value_error", msg));
+    }
     match id.len() {
         0 => Some(fault(loc, "string_too_short", "String should have at least 1 character")),
         length if length > LONGEST_ID => {
@@ -80,8 +101,8 @@ impl Checked for TraceLog {
         let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
         let mut faults = Vec::from_iter(id_faults(&self.trace_id, at(above, "trace_id")));
         for (name, id) in [("root_trace_id", &self.root_trace_id), ("parent_trace_id", &self.parent_trace_id)] {
-            // An empty one means the log itself.
-            if let Some(id) = id.as_deref().filter(|id| !id.is_empty()) {
+            // An empty one means the log itself, and so does one of zeros.
+            if let Some(id) = id.as_deref().filter(|id| !id.is_empty() && !is_zero(id)) {
                 faults.extend(id_faults(id, at(above, name)));
             }
         }

@@ -51,6 +51,15 @@ enum Command {
     /// Keys of a folder's server
     #[command(subcommand)]
     Key(commands::Key),
+    /// Prints the logs that a folder's server refused, and why, oldest first, one JSON object a line.
+    ///
+    /// `log` is what was sent: mend it and post it again. How much is kept is the setting `refused_limit`.
+    ///
+    /// Examples:
+    ///   parea refused | jq -r '.detail[0].msg' | sort | uniq -c      what is wrong most often
+    ///   parea refused | jq -r .log > again.ndjson
+    #[command(verbatim_doc_comment)]
+    Refused(commands::RefusedCommand),
     #[command(flatten)]
     Folder(commands::FolderCommand),
     /// Runs of experiments on a server
@@ -75,6 +84,7 @@ async fn main() -> ExitCode {
         Command::Serve(serve) => serve.run().await,
         Command::Config(config) => config.run(),
         Command::Key(key) => key.run(),
+        Command::Refused(refused) => refused.run(),
         Command::Experiment(command) => commands::run(command.run()).await,
         Command::Compare(command) => commands::run(command.run()).await,
         Command::Dataset(command) => commands::run(command.run()).await,

@@ -81,7 +81,11 @@ fn document() -> Value {
 fn described(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     let json = |schema: Value| json!({ "application/json": { "schema": schema } });
     let answer = (operation.answer)(generator).to_value();
-    let kind = if operation.name == "stream_completion" { "text/event-stream" } else { "application/json" };
+    let kind = match operation.name {
+        "stream_completion" => "text/event-stream",
+        "list_refused_logs" => "application/x-ndjson",
+        _ => "application/json",
+    };
     let mut responses = Map::new();
     responses.insert("200".to_owned(), json!({ "description": "done", "content": { kind: { "schema": answer } } }));
     let refusal = json(json!({ "$ref": "#/components/schemas/ErrorBody" }));

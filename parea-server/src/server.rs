@@ -14,7 +14,7 @@ use axum::{Router, body::Body};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    server::graceful::{GracefulShutdown, Watcher},
 };
 use parea_store::{OpenError, SqliteStore};
 use tokio::{
@@ -29,9 +29,13 @@ use crate::{
     auth::{Keys, Projects},
     config::Config,
     keeper::Keeper,
-    operator, router,
+    metrics::Metrics,
+    operator,
+    refused::RefusedLogs,
+    router,
     spool::Spool,
     state::AppState,
+    tls::Tls,
 };
 
 /// Why a server did not start.
@@ -47,6 +51,9 @@ pub enum ServeError {
     /// The keys of the folder cannot be read.
     #[error("cannot read the keys: {0}")]
     Keys(io::Error),
+    /// The certificate or its key cannot be used.
+    #[error("cannot speak TLS: {0}")]
+    Tls(io::Error),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}{}", hint(.source, .address))]
     Listen {
@@ -87,6 +94,7 @@ pub struct Server {
     address: SocketAddr,
     store: SqliteStore,
     state: AppState,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Server {
@@ -97,6 +105,7 @@ impl Server {
         if !keys.any_is_good() && !listen.ip().is_loopback() {
             return Err(ServeError::NeedsKey(listen));
         }
+        let tls = Tls::of(&config).map_err(ServeError::Tls)?;
         let listening = |source| ServeError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
@@ -111,9 +120,11 @@ impl Server {
             keys: Arc::new(keys),
             projects: Arc::new(Projects::default()),
             turns: Arc::new(Semaphore::new(config.requests.min(Semaphore::MAX_PERMITS))),
+            refused: RefusedLogs::of(&config.data, config.refused_limit),
+            metrics: Arc::new(Metrics::new(store.clone(), &config.data)),
             config: Arc::new(config),
         };
-        Ok(Self { listener, address, store, state })
+        Ok(Self { listener, address, store, state, tls })
     }
 
     /// The address listened on, with the real port.
@@ -127,7 +138,8 @@ impl Server {
         if reachable.ip().is_unspecified() {
             reachable.set_ip(Ipv4Addr::LOCALHOST.into());
         }
-        format!("http://{reachable}")
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{reachable}")
     }
 
     /// The data folder.
@@ -138,7 +150,7 @@ impl Server {
     /// Serves until `shutdown` is ready; then takes no more connections, finishes the requests under way (those that
     /// take longer than [`Config::stop_time`] are cut off) and closes the store. What was acknowledged is on disk.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, store, state, .. } = self;
+        let Self { listener, store, state, tls, .. } = self;
         let spool = Spool::watch(&state);
         let config = Arc::clone(&state.config);
         let door = Door::open(&store, &config);
@@ -156,7 +168,7 @@ impl Server {
             while connections.try_join_next().is_some() {}
             match accepted {
                 Ok((stream, place)) => {
-                    let connection = connection(stream, router.clone(), &graceful, &config);
+                    let connection = connection(stream, tls.clone(), router.clone(), graceful.watcher(), &config);
                     connections.spawn(async move {
                         connection.await;
                         drop(place);
@@ -209,8 +221,9 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(
 
 fn connection(
     stream: TcpStream,
+    tls: Option<Arc<Tls>>,
     router: Router,
-    graceful: &GracefulShutdown,
+    watcher: Watcher,
     config: &Config,
 ) -> impl Future<Output = ()> + use<> {
     // Answers are small and wanted at once. A socket that refuses is gone, as reading will tell.
@@ -221,15 +234,18 @@ fn connection(
             Ok::<_, Infallible>(router.oneshot(request.map(Body::new)).await.unwrap_or_else(|never| match never {}))
         }
     });
-    let serve = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(config.head_time)
-        .max_buf_size(config.head_limit.max(8 << 10))
-        .serve_connection(TokioIo::new(stream), service);
-    let serve = graceful.watch(serve);
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(config.head_time).max_buf_size(config.head_limit.max(8 << 10));
+    let head_time = config.head_time;
     async move {
         // A client that goes away in the midst is its own affair.
-        let _ = serve.await;
+        let _ = match tls {
+            None => watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await,
+            Some(tls) => {
+                let Ok(Ok(stream)) = tokio::time::timeout(head_time, tls.accept(stream)).await else { return };
+                watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await
+            }
+        };
     }
 }
 

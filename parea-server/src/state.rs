@@ -8,6 +8,8 @@ use tokio::sync::Semaphore;
 use crate::{
     auth::{Keys, Projects},
     config::Config,
+    metrics::Metrics,
+    refused::RefusedLogs,
 };
 
 /// What every handler can reach. Cheap to clone: axum does so for each request.
@@ -23,6 +25,10 @@ pub(crate) struct AppState {
     pub(crate) keys: Arc<Keys>,
     /// The projects of their keys.
     pub(crate) projects: Arc<Projects>,
+    /// What was refused.
+    pub(crate) refused: RefusedLogs,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
     /// A place for each request that may be worked on at once.
     pub(crate) turns: Arc<Semaphore>,
 }

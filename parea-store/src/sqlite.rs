@@ -133,6 +133,11 @@ impl SqliteStore {
         self.shared.transactions.load(Ordering::Relaxed)
     }
 
+    /// Jobs that wait for the writer.
+    pub fn waiting(&self) -> usize {
+        self.shared.lock().as_ref().map_or(0, |writer| writer.jobs.max_capacity() - writer.jobs.capacity())
+    }
+
     async fn write<T>(
         &self,
         work: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Work,

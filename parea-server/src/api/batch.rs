@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
 use bytes::Bytes;
 use parea_store::Patch;
-use parea_types::{BatchResponse, RejectedLog};
+use parea_types::{BatchResponse, RejectedLog, ValidationError};
 
 use super::losses;
 use crate::{
@@ -18,6 +18,9 @@ use crate::{
 
 /// The project that figures belong to when neither the client nor a log of the batch names one.
 const DEFAULT_PROJECT: &str = "default";
+
+/// Refused logs of one batch that are kept.
+const KEPT: usize = 1000;
 
 /// Logs that are read and handed to the store together: as values they take many times the memory of a short log's
 /// JSON.
@@ -46,10 +49,13 @@ pub(super) async fn create(
         batch = rest;
         accepted += patches.len() as u64;
         if !patches.is_empty() {
-            state.logs.commit(patches).await?;
+            let committed = state.logs.commit(patches).await?;
+            state.metrics.stored(&committed.outcomes);
         }
     }
     let rejected = batch.rejected;
+    state.metrics.batch(accepted, rejected.len() as u64);
+    state.refused.keep(&access, batch.refused);
     if accepted == 0 && !rejected.is_empty() && rejected.iter().all(unreadable) {
         let hint = "Nothing here can be read: send a JSON array of logs, or one JSON object a line";
         let mut detail = vec![fault(vec!["body".into()], "json_invalid", hint)];
@@ -62,6 +68,7 @@ pub(super) async fn create(
         let said = own.or_else(|| losses::project_of(&headers));
         let project = said.or(batch.project.as_deref()).unwrap_or(DEFAULT_PROJECT);
         state.logs.add_losses(project, &losses).await?;
+        state.metrics.losses(&losses);
     }
     Ok(Json(BatchResponse { accepted, rejected }))
 }
@@ -72,6 +79,8 @@ struct Batch {
     elements: VecDeque<Result<Bytes, Element<'static>>>,
     read: usize,
     rejected: Vec<RejectedLog>,
+    /// The first of these as they were sent.
+    refused: Vec<(Bytes, Vec<ValidationError>)>,
     /// Uuid or name of the first good log's.
     project: Option<String>,
 }
@@ -84,15 +93,15 @@ impl Batch {
             Element::CutOff => Err(Element::CutOff),
             Element::Behind => Err(Element::Behind),
         });
-        Ok(Self { elements: owned.collect(), read: 0, rejected: Vec::new(), project: None })
+        Ok(Self { elements: owned.collect(), read: 0, rejected: Vec::new(), refused: Vec::new(), project: None })
     }
 
     /// Reads the next slice.
     fn read(mut self, rules: Rules, access: &Access) -> (Self, Vec<Patch>) {
         let slice = self.elements.len().min(SLICE);
         let mut patches = Vec::with_capacity(slice);
-        for element in self.elements.drain(..slice) {
-            let element = element.as_ref().map_or_else(|broken| *broken, |json| Element::Whole(json));
+        for sent in self.elements.drain(..slice) {
+            let element = sent.as_ref().map_or_else(|broken| *broken, |json| Element::Whole(json));
             match ingest::element(element, self.read, rules, access) {
                 Ok(log) => {
                     if self.project.is_none() {
@@ -101,7 +110,12 @@ impl Batch {
                     }
                     patches.push(Patch::Post(Box::new(log)));
                 }
-                Err(refused) => self.rejected.push(*refused),
+                Err(refused) => {
+                    if let (Ok(json), true) = (sent, self.refused.len() < KEPT) {
+                        self.refused.push((json, refused.detail.clone()));
+                    }
+                    self.rejected.push(*refused);
+                }
             }
             self.read += 1;
         }

@@ -12,14 +12,15 @@ use parea_types::{
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::{
-    batch, dataset, experiment, experiment_logs, feedback, health, not_offered, project,
+    batch, dataset, experiment, experiment_logs, feedback, health, not_offered, project, refused,
     search::{self, Found, Search},
     trace_log::{self, Stored},
     trace_logs,
 };
 use crate::{
-    auth::KeyScope::{self, Read, Write},
+    auth::KeyScope::{self, Admin, Read, Write},
     langchain::Run,
+    refused::Refused,
     state::AppState,
 };
 
@@ -138,6 +139,8 @@ operations! {
     /// Stores many logs: an array, or one object a line. Good ones are stored, bad ones named; answers when the good ones
     /// are on disk. This server's own.
     Write post "/trace_logs" record_trace_logs(Vec<TraceLog>) -> BatchResponse = batch::create;
+    /// Logs that were refused and are still kept, oldest first, one JSON object a line. This server's own.
+    Admin get "/refused_logs" list_refused_logs() -> Refused = refused::list;
     /// Logs by the words in them, the last to arrive first. This server's own.
     Read post "/search_trace_logs" search_trace_logs(Search) -> Found = search::find;
     /// Tells of a run that was made while no server was there, and closes it if it has ended. This server's own.

@@ -40,7 +40,17 @@ pub(super) async fn create(
 ) -> Result<Json<Stored>, ApiError> {
     let bytes = body::receive(&state, &headers, body).await?;
     let rules = Rules::of(&state.config);
-    let log = body::apart(bytes.len(), move || Ok(ingest::log(&bytes, &["body".into()], rules)?)).await?;
+    let read = body::apart(bytes.len(), move || {
+        Ok(ingest::log(&bytes, &["body".into()], rules).map_err(|faults| (bytes, faults)))
+    });
+    let log = match read.await? {
+        Ok(log) => log,
+        Err((bytes, faults)) => {
+            state.metrics.refused(1);
+            state.refused.keep(&access, vec![(bytes, faults.clone())]);
+            return Err(faults.into());
+        }
+    };
     let trace_id = log.trace_id.clone();
     commit(&state, trace_id, vec![access.post(log)?]).await
 }
@@ -65,7 +75,14 @@ pub(super) async fn update(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Stored>, ApiError> {
-    let update: UpdateLog = body::read(&state, &headers, body).await?;
+    let bytes = body::receive(&state, &headers, body).await?;
+    let rules = Rules::of(&state.config);
+    let update = body::apart(bytes.len(), move || {
+        let mut update: UpdateLog = body::parse(&bytes, &["body".into()], rules.json_depth)?;
+        ingest::cut_update(&mut update, bytes.len(), rules.text_limit);
+        Ok(update)
+    });
+    let update = update.await?;
     let trace_id = update.trace_id.clone();
     commit(&state, trace_id, vec![access.put(update)]).await
 }
@@ -73,6 +90,7 @@ pub(super) async fn update(
 /// Applies the patches and says what became of the first.
 pub(super) async fn commit(state: &AppState, trace_id: String, patches: Vec<Patch>) -> Result<Json<Stored>, ApiError> {
     let committed = state.logs.commit(patches).await?;
+    state.metrics.stored(&committed.outcomes);
     let outcome = match committed.outcomes.first() {
         Some(Outcome::Created) => "created",
         Some(Outcome::Merged) => "merged",

@@ -57,7 +57,7 @@ pub(crate) enum Key {
 pub(crate) struct Folder {
     /// Folder that holds everything
     #[arg(long, env = "PAREA_DATA", default_value = ".parea", value_name = "DIR")]
-    data: PathBuf,
+    pub(super) data: PathBuf,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]

@@ -11,6 +11,7 @@ use clap::{ArgAction, ArgMatches, FromArgMatches};
 use parea_server::{
     Config, ServeError, Server,
     config::{ConfigError, Loaded, SETTINGS, Setting, Sources},
+    show_logs,
 };
 
 use crate::tell;
@@ -116,6 +117,7 @@ impl Serve {
             Ok(loaded) => loaded.config,
             Err(error) => return misused(&error),
         };
+        show_logs(config.log_format);
         match serve(config).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error @ ServeError::NeedsKey(_)) => misused(&error),

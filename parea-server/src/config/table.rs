@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Config, unit};
+use super::{Config, LogFormat, unit};
 
 /// One setting.
 pub struct Setting {
@@ -161,6 +161,13 @@ pub const SETTINGS: &[Setting] = &[
         |depth: &usize| depth.to_string()
     ),
     setting!(
+        text_limit,
+        "bytes",
+        "Longest text in a log; a longer one keeps its beginning and its end, with a mark between",
+        |text: &str| least(unit::bytes(text)?, 1 << 10, "1 KiB"),
+        |bytes: &usize| unit::spelled_bytes(*bytes)
+    ),
+    setting!(
         request_time,
         "time",
         "How long a request may take until its answer begins; then the answer is 503",
@@ -225,6 +232,41 @@ pub const SETTINGS: &[Setting] = &[
             text => least(unit::bytes(text)?, 1 << 20, "1 MiB").map(|bytes| Some(bytes as u64)),
         },
         |bytes: &Option<u64>| bytes.map_or_else(String::new, |bytes| unit::spelled_bytes(bytes as usize))
+    ),
+    setting!(
+        refused_limit,
+        "bytes",
+        "How much of the logs that were refused is kept; the oldest go",
+        unit::bytes,
+        |bytes: &usize| unit::spelled_bytes(*bytes)
+    ),
+    setting!(
+        tls_cert,
+        "file",
+        "Certificate chain in PEM; with it and its key the server speaks TLS",
+        |text: &str| Ok::<_, String>(Some(PathBuf::from(text)).filter(|_| !text.is_empty())),
+        |file: &Option<PathBuf>| file.as_ref().map_or_else(String::new, |file| file.display().to_string())
+    ),
+    setting!(
+        tls_key,
+        "file",
+        "Private key of the certificate, in PEM; both files are read anew when they change",
+        |text: &str| Ok::<_, String>(Some(PathBuf::from(text)).filter(|_| !text.is_empty())),
+        |file: &Option<PathBuf>| file.as_ref().map_or_else(String::new, |file| file.display().to_string())
+    ),
+    setting!(
+        log_format,
+        "text or json",
+        "Form of what is told on stderr",
+        |text: &str| match text.trim() {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            other => Err(format!("`{other}` is neither `text` nor `json`")),
+        },
+        |format: &LogFormat| match format {
+            LogFormat::Text => "text".to_owned(),
+            LogFormat::Json => "json".to_owned(),
+        }
     ),
     setting!(verbose, SWITCH, "Note each request on stderr", unit::switch, |verbose: &bool| verbose.to_string()),
 ];

@@ -76,6 +76,14 @@ impl Client {
         Some((status, serde_json::from_slice(&bytes).unwrap_or_else(|_| panic!("no JSON: {bytes:?}"))))
     }
 
+    /// The answer to a request that is built already.
+    pub(crate) async fn execute(request: reqwest::Request) -> Answer {
+        let response = crate::http::client().execute(request).await.expect("the server answers");
+        let status = response.status().as_u16();
+        let bytes = response.bytes().await.unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap_or_else(|_| panic!("no JSON: {bytes:?}")))
+    }
+
     /// The answer, which is as the published document has it.
     pub(crate) async fn send(&self, method: &str, operation: &str, body: impl Into<reqwest::Body>) -> Answer {
         let answer = Self::attempt(self.request(method, operation).body(body)).await.expect("the server answers");

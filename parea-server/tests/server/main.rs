@@ -18,9 +18,11 @@ mod document;
 mod experiments;
 mod feedback;
 mod filters;
+mod health;
 #[path = "../http/mod.rs"]
 mod http;
 mod langchain;
+mod odd_input;
 mod openapi;
 mod operate;
 mod operations;

@@ -1,0 +1,151 @@
+//! Figures for Prometheus.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::AtomicU64,
+    time::Duration,
+};
+
+use parea_store::{Outcome, SqliteStore};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    operation: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Of {
+    operation: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct What {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Why {
+    reason: String,
+}
+
+/// Reasons of losses that are told apart; clients choose their words.
+const REASONS: &[&str] = &["queue_full", "too_large", "spool_full", "refused", "damaged", "shutdown"];
+
+/// Upper bounds of latencies, in seconds, and of batches, in logs.
+const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+const LOGS: [f64; 8] = [1.0, 8.0, 32.0, 128.0, 512.0, 2048.0, 8192.0, 32768.0];
+
+/// What is counted.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    latency: Family<Of, Histogram>,
+    body_bytes: Counter,
+    stored: Family<What, Counter>,
+    refused: Counter,
+    batches: Histogram,
+    losses: Family<Why, Counter>,
+    store: SqliteStore,
+    file: PathBuf,
+    waiting: Gauge,
+    transactions: Counter<u64, AtomicU64>,
+    database_bytes: Gauge,
+    wal_bytes: Gauge,
+}
+
+impl Metrics {
+    pub(crate) fn new(store: SqliteStore, data: &Path) -> Self {
+        let histogram: fn() -> Histogram = || Histogram::new(SECONDS);
+        let mut metrics = Self {
+            registry: Registry::with_prefix("parea"),
+            requests: Family::default(),
+            latency: Family::new_with_constructor(histogram),
+            body_bytes: Counter::default(),
+            stored: Family::default(),
+            refused: Counter::default(),
+            batches: Histogram::new(LOGS),
+            losses: Family::default(),
+            store,
+            file: data.join("parea.db"),
+            waiting: Gauge::default(),
+            transactions: Counter::default(),
+            database_bytes: Gauge::default(),
+            wal_bytes: Gauge::default(),
+        };
+        let registry = &mut metrics.registry;
+        registry.register("requests", "Requests by operation and status", metrics.requests.clone());
+        registry.register("request_seconds", "Time until an answer began", metrics.latency.clone());
+        registry.register("body_bytes", "Bytes of bodies as they came", metrics.body_bytes.clone());
+        registry.register("logs", "Logs and updates that are on disk, by what became of them", metrics.stored.clone());
+        registry.register("logs_refused", "Logs that were refused", metrics.refused.clone());
+        registry.register("batch_logs", "Logs of one batch", metrics.batches.clone());
+        registry.register("client_losses", "Logs that clients had to drop", metrics.losses.clone());
+        registry.register("writer_waiting", "Jobs that wait for the writer", metrics.waiting.clone());
+        registry.register("writer_transactions", "Transactions that were committed", metrics.transactions.clone());
+        registry.register("database_bytes", "Size of the database file", metrics.database_bytes.clone());
+        registry.register("wal_bytes", "Size of the write-ahead log", metrics.wal_bytes.clone());
+        metrics
+    }
+
+    /// A request that was answered.
+    pub(crate) fn request(&self, operation: &'static str, status: u16, took: Duration) {
+        self.requests.get_or_create(&Request { operation, status }).inc();
+        self.latency.get_or_create(&Of { operation }).observe(took.as_secs_f64());
+    }
+
+    /// A body that was read.
+    pub(crate) fn body(&self, bytes: usize) {
+        self.body_bytes.inc_by(bytes as u64);
+    }
+
+    /// What is on disk.
+    pub(crate) fn stored(&self, outcomes: &[Outcome]) {
+        let kinds = [(Outcome::Created, "created"), (Outcome::Merged, "merged"), (Outcome::Unchanged, "unchanged")];
+        for (kind, outcome) in kinds {
+            let count = outcomes.iter().filter(|outcome| **outcome == kind).count() as u64;
+            if count > 0 {
+                self.stored.get_or_create(&What { outcome }).inc_by(count);
+            }
+        }
+    }
+
+    /// Logs that were refused.
+    pub(crate) fn refused(&self, count: u64) {
+        self.refused.inc_by(count);
+    }
+
+    /// A batch of logs.
+    pub(crate) fn batch(&self, accepted: u64, refused: u64) {
+        self.batches.observe((accepted + refused) as f64);
+        self.refused.inc_by(refused);
+    }
+
+    /// What clients had to drop.
+    pub(crate) fn losses(&self, losses: &[(String, u64)]) {
+        for (reason, count) in losses {
+            let reason = REASONS.iter().find(|known| **known == reason).copied().unwrap_or("other");
+            self.losses.get_or_create(&Why { reason: reason.to_owned() }).inc_by(*count);
+        }
+    }
+
+    /// All figures as Prometheus reads them.
+    pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
+        let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len() as i64);
+        self.database_bytes.set(size(&self.file));
+        self.wal_bytes.set(size(&self.file.with_extension("db-wal")));
+        self.waiting.set(self.store.waiting() as i64);
+        let transactions = self.store.transactions();
+        self.transactions.inc_by(transactions.saturating_sub(self.transactions.get()));
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
