@@ -99,9 +99,11 @@ fn text_of(text: &mut String, limit: usize) {
 
 /// Beginning and end of a text of more than `limit` bytes, with a mark between that says how much is gone.
 pub(crate) fn shortened(text: &str, limit: usize) -> String {
-    let head = text.floor_char_boundary(limit / 4 * 3);
-    let tail = text.ceil_char_boundary(text.len() - limit / 4);
-    format!("{}…[{} bytes cut]…{}", &text[..head], tail - head, &text[tail..])
+    let is_boundary = |at: &usize| text.is_char_boundary(*at);
+    let head = (0..=limit / 4 * 3).rev().find(is_boundary).unwrap_or(0);
+    let tail = (text.len() - limit / 4..=text.len()).find(is_boundary).unwrap_or(text.len());
+    let piece = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
+    format!("{}…[{} bytes cut]…{}", piece(0, head), tail - head, piece(tail, text.len()))
 }
 
 /// Replaces times that cannot be: of a start by now, of an end by nothing. Lists are sorted by start, so that one of the

@@ -19,14 +19,14 @@ struct Case {
 }
 
 /// The log `odd` with these members.
-fn odd(members: Value) -> Vec<u8> {
+fn odd(members: &Value) -> Vec<u8> {
     let mut log = log("odd");
     log.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     log.to_string().into_bytes()
 }
 
 /// The same as text, with a piece replaced, for what no JSON value can hold.
-fn spelled(members: Value, from: &str, to: &str) -> Vec<u8> {
+fn spelled(members: &Value, from: &str, to: &str) -> Vec<u8> {
     let text = String::from_utf8(odd(members)).unwrap();
     assert!(text.contains(from), "{text}");
     text.replace(from, to).into_bytes()
@@ -40,33 +40,39 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
 
 const LIMIT: usize = 4096;
 
-#[expect(clippy::too_many_lines, reason = "a table")]
+fn nothing(_: &Value, log: &Value) {
+    assert!(log.is_null(), "{log}");
+}
+
+fn stored(_: &Value, log: &Value) {
+    assert_eq!(log["trace_id"], "odd");
+}
+
+fn mended(log: &Value) {
+    assert!(log["start_timestamp"].as_str().unwrap().starts_with("20"), "{log}");
+}
+
 fn cases() -> Vec<Case> {
     const GZIP: &[(&str, &str)] = &[("content-encoding", "gzip")];
     const LOG: &str = "/trace_log";
+    const QUERY: &str = "/get_trace_logs";
     let mut cases = Vec::new();
     let mut case = |name, operation, headers, body, status, check| {
         cases.push(Case { name, operation, headers, body, status, check });
     };
-    fn nothing(_: &Value, log: &Value) {
-        assert!(log.is_null(), "{log}");
-    }
-    fn stored(_: &Value, log: &Value) {
-        assert_eq!(log["trace_id"], "odd");
-    }
-    case("a body that is no gzip, said to be gzip", LOG, GZIP, odd(json!({})), 400, nothing);
-    case("gzip that breaks off", LOG, GZIP, gzip(&odd(json!({})))[..40].to_vec(), 400, nothing);
+    case("a body that is no gzip, said to be gzip", LOG, GZIP, odd(&json!({})), 400, nothing);
+    case("gzip that breaks off", LOG, GZIP, gzip(&odd(&json!({})))[..40].to_vec(), 400, nothing);
     case("a gzip bomb", LOG, GZIP, gzip(&vec![b' '; 40 << 20]), 413, nothing);
-    case("an encoding that is not known", LOG, &[("content-encoding", "br")], odd(json!({})), 415, nothing);
+    case("an encoding that is not known", LOG, &[("content-encoding", "br")], odd(&json!({})), 415, nothing);
     let plain = &[("content-type", "text/plain")];
-    case("a body that says it is plain text, without a key", LOG, plain, odd(json!({})), 415, nothing);
-    case("an attribute of 50 MB", LOG, &[], odd(json!({ "output": "x".repeat(50 << 20) })), 413, nothing);
+    case("a body that says it is plain text, without a key", LOG, plain, odd(&json!({})), 415, nothing);
+    case("an attribute of 50 MB", LOG, &[], odd(&json!({ "output": "x".repeat(50 << 20) })), 413, nothing);
     let text = format!("begin{}end", "é".repeat(5000));
     case(
         "a text longer than `text_limit`",
         LOG,
         &[],
-        odd(json!({ "output": text, "inputs": { "deep": [{ "text": text }] }, "metadata": { "m": text } })),
+        odd(&json!({ "output": text, "inputs": { "deep": [{ "text": text }] }, "metadata": { "m": text } })),
         200,
         |_, log| {
             for text in [&log["output"], &log["inputs"]["deep"][0]["text"], &log["metadata"]["m"]] {
@@ -77,7 +83,7 @@ fn cases() -> Vec<Case> {
         },
     );
     let list = json!({ "inputs": { "list": (0..5000).collect::<Vec<_>>(), "short": [1] } });
-    case("a list longer than twice `text_limit`", LOG, &[], odd(list), 200, |_, log| {
+    case("a list longer than twice `text_limit`", LOG, &[], odd(&list), 200, |_, log| {
         let list = log["inputs"]["list"].as_str().unwrap();
         assert!(list.starts_with("[0,1,2") && list.ends_with("4999]") && list.contains("bytes cut]"), "{list}");
         assert_eq!(log["inputs"]["short"], json!([1]));
@@ -87,11 +93,11 @@ fn cases() -> Vec<Case> {
         "JSON that is 100,000 levels deep",
         LOG,
         &[],
-        spelled(json!({ "inputs": { "a": 1 } }), "1", &deep),
+        spelled(&json!({ "inputs": { "a": 1 } }), "1", &deep),
         422,
         nothing,
     );
-    let mut bytes = odd(json!({ "output": "x?x" }));
+    let mut bytes = odd(&json!({ "output": "x?x" }));
     let place = bytes.iter().position(|&byte| byte == b'?').unwrap();
     bytes[place] = 0xff;
     case("bytes that are no UTF-8", LOG, &[], bytes, 422, |answer, _| {
@@ -99,35 +105,32 @@ fn cases() -> Vec<Case> {
     });
     case("an empty body", LOG, &[], Vec::new(), 422, nothing);
     case("a list where an object belongs", LOG, &[], b"[]".to_vec(), 422, nothing);
-    case("NaN as a number", LOG, &[], spelled(json!({ "cost": 7.5 }), "7.5", "NaN"), 422, nothing);
-    case("a number beyond all floats", LOG, &[], spelled(json!({ "cost": 7.5 }), "7.5", "1e999"), 422, nothing);
+    case("NaN as a number", LOG, &[], spelled(&json!({ "cost": 7.5 }), "7.5", "NaN"), 422, nothing);
+    case("a number beyond all floats", LOG, &[], spelled(&json!({ "cost": 7.5 }), "7.5", "1e999"), 422, nothing);
     let score = json!({ "scores": [{ "name": "s", "score": "NaN" }] });
-    case("a score that is a text", LOG, &[], odd(score), 422, |answer, _| {
+    case("a score that is a text", LOG, &[], odd(&score), 422, |answer, _| {
         assert_eq!(answer["detail"][0]["loc"], json!(["body", "scores", 0, "score"]));
     });
-    case("an empty id", LOG, &[], odd(json!({ "trace_id": "" })), 422, nothing);
-    case("an id of more than 255 bytes", LOG, &[], odd(json!({ "trace_id": "x".repeat(256) })), 422, nothing);
+    case("an empty id", LOG, &[], odd(&json!({ "trace_id": "" })), 422, nothing);
+    case("an id of more than 255 bytes", LOG, &[], odd(&json!({ "trace_id": "x".repeat(256) })), 422, nothing);
     let zero = "00000000-0000-0000-0000-000000000000";
-    case("an id of zeros", LOG, &[], odd(json!({ "trace_id": zero })), 422, nothing);
+    case("an id of zeros", LOG, &[], odd(&json!({ "trace_id": zero })), 422, nothing);
     let zeros = json!({ "parent_trace_id": zero, "root_trace_id": zero });
-    case("a parent of zeros", LOG, &[], odd(zeros), 200, |_, log| {
+    case("a parent of zeros", LOG, &[], odd(&zeros), 200, |_, log| {
         assert_eq!((&log["parent_trace_id"], &log["root_trace_id"]), (&json!("odd"), &json!("odd")));
     });
-    case("a log without a project", LOG, &[], odd(json!({ "project_name": null })), 422, nothing);
+    case("a log without a project", LOG, &[], odd(&json!({ "project_name": null })), 422, nothing);
     let backwards = json!({ "end_timestamp": "2024-05-30 13:48:30" });
-    case("an end before its start", LOG, &[], odd(backwards), 200, |_, log| {
+    case("an end before its start", LOG, &[], odd(&backwards), 200, |_, log| {
         assert!(log["end_timestamp"].as_str().unwrap().starts_with("2024-05-30T13:48:30"), "{log}");
         assert!(log["latency"].as_f64().unwrap_or_default() >= 0.0);
     });
-    fn mended(log: &Value) {
-        assert!(log["start_timestamp"].as_str().unwrap().starts_with("20"), "{log}");
-    }
     let far = json!({ "start_timestamp": "9999-12-31T23:59:59Z", "last_updated_at": "9999-12-31T23:59:59Z" });
-    case("a start in the year 9999", LOG, &[], odd(far), 200, |_, log| {
+    case("a start in the year 9999", LOG, &[], odd(&far), 200, |_, log| {
         mended(log);
         assert!(log["metadata"]["start_timestamp_sent"].as_str().unwrap().starts_with("9999-12-31"), "{log}");
     });
-    case("a start before 1970", LOG, &[], odd(json!({ "start_timestamp": "1969-07-20 20:17:40" })), 200, |_, log| {
+    case("a start before 1970", LOG, &[], odd(&json!({ "start_timestamp": "1969-07-20 20:17:40" })), 200, |_, log| {
         mended(log);
         assert!(log["metadata"]["start_timestamp_sent"].as_str().unwrap().starts_with("1969-07-20"), "{log}");
     });
@@ -135,7 +138,7 @@ fn cases() -> Vec<Case> {
         "an end in the year 9999",
         LOG,
         &[],
-        odd(json!({ "end_timestamp": "9999-01-01T00:00:00Z" })),
+        odd(&json!({ "end_timestamp": "9999-01-01T00:00:00Z" })),
         200,
         |_, log| {
             assert!(log["end_timestamp"].is_null(), "{log}");
@@ -143,29 +146,36 @@ fn cases() -> Vec<Case> {
         },
     );
     let nul = json!({ "output": "a\0b", "trace_name": "n\0", "metadata": { "k\0": "v\0w" }, "tags": ["t\0"] });
-    case("NUL in a text", LOG, &[], odd(nul), 200, |_, log| {
+    case("NUL in a text", LOG, &[], odd(&nul), 200, |_, log| {
         assert_eq!((&log["output"], &log["trace_name"]), (&json!("a\0b"), &json!("n\0")));
         assert_eq!((&log["metadata"]["k\0"], &log["tags"][0]), (&json!("v\0w"), &json!("t\0")));
     });
-    case("half a surrogate pair", LOG, &[], spelled(json!({ "output": "half" }), "half", "\\ud83d!"), 200, |_, log| {
-        assert_eq!(log["output"], "\u{fffd}!");
-    });
+    case(
+        "half a surrogate pair",
+        LOG,
+        &[],
+        spelled(&json!({ "output": "half" }), "half", "\\ud83d!"),
+        200,
+        |_, log| {
+            assert_eq!(log["output"], "\u{fffd}!");
+        },
+    );
     let tags: Vec<String> = (0..10_000).map(|number| format!("tag {number}")).collect();
-    case("10,000 tags", LOG, &[], odd(json!({ "tags": tags })), 200, |_, log| {
+    case("10,000 tags", LOG, &[], odd(&json!({ "tags": tags })), 200, |_, log| {
         let tags = log["tags"].as_array().unwrap();
         assert_eq!((tags.len(), &tags[999], &tags[1000]), (1001, &json!("tag 999"), &json!("…[9000 more tags]")));
     });
-    let large = spelled(json!({ "inputs": { "n": 7 } }), ":7", ":123456789012345678901234567890");
+    let large = spelled(&json!({ "inputs": { "n": 7 } }), ":7", ":123456789012345678901234567890");
     case("an integer beyond 64 bits", LOG, &[], large, 200, |_, log| {
         assert_eq!(log["inputs"]["n"], "123456789012345678901234567890");
     });
     let twice =
-        spelled(json!({ "output": "first" }), "\"output\":\"first\"", "\"output\":\"first\",\"output\":\"last\"");
+        spelled(&json!({ "output": "first" }), "\"output\":\"first\"", "\"output\":\"first\",\"output\":\"last\"");
     case("a name twice in one object", LOG, &[], twice, 200, |_, log| assert_eq!(log["output"], "last"));
     let junk = json!({ "evalFuncs": [null], "applyEvalFrac": 1, "": {}, "accessOutputOfFunc": null });
-    case("fields that the schema lacks", LOG, &[], odd(junk), 200, stored);
+    case("fields that the schema lacks", LOG, &[], odd(&junk), 200, stored);
     let role = json!({ "configuration": { "messages": [{ "role": "developer", "content": "x" }] } });
-    case("a role outside the list", LOG, &[], odd(role), 200, |_, log| {
+    case("a role outside the list", LOG, &[], odd(&role), 200, |_, log| {
         assert_eq!(log["configuration"]["messages"][0]["role"], "developer");
     });
     let nulls = json!({
@@ -173,7 +183,7 @@ fn cases() -> Vec<Case> {
         "execution_order": null, "cache_hit": null, "latency": null, "inputs": null, "tags": null,
         "configuration": { "messages": null, "model_params": null, "functions": null },
     });
-    case("nulls wherever they may be", LOG, &[], odd(nulls), 200, |_, log| {
+    case("nulls wherever they may be", LOG, &[], odd(&nulls), 200, |_, log| {
         assert!(!log.to_string().contains("null"), "{log}");
     });
     let batch = format!("[{},{{\"trace_id\":\"broken\"}},{}]", log("odd"), log("other"));
@@ -185,19 +195,18 @@ fn cases() -> Vec<Case> {
     case("a batch that breaks off", "/trace_logs", &[], batch.into(), 200, |answer, log| {
         assert_eq!((&answer["accepted"], &log["trace_id"]), (&json!(1), &json!("odd")), "{answer}");
     });
-    let query = |members: Value| {
+    let query = |members: &Value| {
         let mut query = json!({ "project_name": "test" });
         query.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         query.to_string().into_bytes()
     };
-    const QUERY: &str = "/get_trace_logs";
-    let filter = query(json!({ "filter_operator": "equals", "filter_value": "x" }));
+    let filter = query(&json!({ "filter_operator": "equals", "filter_value": "x" }));
     case("a filter without a field", QUERY, &[], filter, 422, nothing);
-    let filter = query(json!({ "filter_field": "cost", "filter_operator": "greater_than", "filter_value": "much" }));
+    let filter = query(&json!({ "filter_field": "cost", "filter_operator": "greater_than", "filter_value": "much" }));
     case("a filter that compares a number with a word", QUERY, &[], filter, 422, |answer, _| {
         assert!(answer["detail"][0]["loc"].to_string().contains("filter_value"), "{answer}");
     });
-    case("a page of 0 logs", QUERY, &[], query(json!({ "page_size": 0 })), 422, nothing);
+    case("a page of 0 logs", QUERY, &[], query(&json!({ "page_size": 0 })), 422, nothing);
     cases
 }
 
@@ -233,12 +242,18 @@ async fn every_row_of_the_table_is_true() {
             let said = detail.as_str().or_else(|| detail[0]["msg"].as_str()).unwrap_or_default();
             assert!(!said.is_empty(), "{}: {answer}", case.name);
         }
-        (case.check)(&answer, &local.client.log("odd").await);
+        // Not held against the document: some of what is kept is beyond it.
+        let ask = async |method: &str, operation: &str, body: Value| {
+            let request = local.client.request(method, operation).body(body.to_string());
+            Client::attempt(request).await.unwrap().1
+        };
+        (case.check)(&answer, &ask("GET", "/trace_log/odd", Value::Null).await);
         // It goes on, and the odd one does not stand before what comes after it.
         let mut next = log("next");
         next["start_timestamp"] = (chrono::Utc::now() + chrono::TimeDelta::seconds(1)).to_rfc3339().into();
         assert_eq!(local.client.post("/trace_log", &next).await.0, 200, "after {}", case.name);
-        assert_eq!(local.client.logs().await[0]["trace_id"], "next", "{}", case.name);
+        let listed = ask("POST", "/get_trace_logs", json!({ "project_name": "test" })).await;
+        assert_eq!(listed["results"][0]["trace_id"], "next", "{}", case.name);
         local.handle.shutdown().await;
     }
 }
