@@ -4,6 +4,7 @@ mod block;
 mod check;
 mod copy;
 mod datasets;
+mod directory;
 mod erase;
 mod experiments;
 mod export;
@@ -59,13 +60,20 @@ use parea_types::{
 };
 use tokio::sync::{mpsc, oneshot};
 
+use self::{
+    directory::{Directory, Published},
+    job::Work,
+    open::Folder,
+    readers::Readers,
+    scope::Within,
+    writer::Writer,
+};
 pub use self::{
     erase::Erasure,
     export::{Exported, StoreFile},
     open::OpenError,
     retain::{Retained, Retention},
 };
-use self::{job::Work, open::Folder, readers::Readers, scope::Within};
 use crate::{
     After, Answer, Catalog, Committed, Count, Cursor, DatasetKey, LogFilter, Logs, Page, Patch, Project, Scope,
     StoreError, TextCursor, TextPage, TraceSummary, text::TextQuery,
@@ -88,11 +96,11 @@ struct Shared {
     readers: Arc<Readers>,
     transactions: Arc<AtomicU64>,
     /// `None` once closed.
-    writer: Mutex<Option<Writer>>,
+    writer: Mutex<Option<Thread>>,
 }
 
 #[derive(Debug)]
-struct Writer {
+struct Thread {
     jobs: mpsc::Sender<Work>,
     thread: JoinHandle<()>,
 }
@@ -103,7 +111,10 @@ impl SqliteStore {
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let folder = Folder::lock(dir)?;
         let conn = open::writer(&folder.file)?;
-        let readers = Arc::new(Readers::new(folder.file.clone()));
+        let known = Directory::load(&conn).map_err(|error| open::refusal(&folder.file, &error))?;
+        let directory = Arc::new(Published::default());
+        directory.publish(&known);
+        let readers = Arc::new(Readers::new(folder.file.clone(), Arc::clone(&directory)));
         let transactions = Arc::new(AtomicU64::new(0));
         let (jobs, queue) = mpsc::channel(QUEUE);
         let path = folder.file.clone();
@@ -111,10 +122,10 @@ impl SqliteStore {
             .name("parea-store".to_owned())
             .spawn({
                 let transactions = Arc::clone(&transactions);
-                move || writer::run(conn, folder, queue, transactions)
+                move || Writer::new(conn, known, directory, transactions).run(folder, queue)
             })
             .map_err(|error| OpenError::Engine { path, reason: error.to_string() })?;
-        let writer = Mutex::new(Some(Writer { jobs, thread }));
+        let writer = Mutex::new(Some(Thread { jobs, thread }));
         Ok(Self { shared: Arc::new(Shared { readers, transactions, writer }) })
     }
 
@@ -166,11 +177,11 @@ impl SqliteStore {
 }
 
 impl Shared {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Writer>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Thread>> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_writer(&self) -> Option<Writer> {
+    fn take_writer(&self) -> Option<Thread> {
         self.readers.close();
         self.lock().take()
     }

@@ -95,3 +95,40 @@ async fn what_a_file_of_the_seventh_schema_has_erased_stays_away() {
         conn.query_row("SELECT count(*) FROM tombstone WHERE length(id) = 16", [], |row| row.get(0)).unwrap();
     assert_eq!(kept, 4);
 }
+
+/// Written by the same version: a batch, and a trace that was erased.
+#[tokio::test]
+async fn a_file_of_the_seventh_schema_is_brought_up_to_date() {
+    let folder = restored(include_bytes!("files/schema_7_batch.db.zst"));
+    let store = SqliteStore::open(folder.path()).unwrap();
+    assert_eq!(StoreFile::open(folder.path()).unwrap().check(10).unwrap(), [""; 0]);
+    let everything = Scope::default();
+    assert_eq!(store.count(&everything, &LogFilter::default(), 1000).await.unwrap(), Count::Exact(97));
+    // Each log is found by its id, its parent's and its root's. These came in one batch and lie in one block.
+    for trace in 0..7 {
+        let id = |span: &str| format!("{trace:08x}-0000-4000-8000-0000000000{span}");
+        assert_eq!(store.trace(&id("ff")).await.unwrap().len(), 8, "{trace}");
+        let tree = store.tree(&id("ff")).await.unwrap().unwrap();
+        let children: Vec<usize> = tree.children_logs.iter().map(|child| child.children_logs.len()).collect();
+        assert_eq!(children, [1, 1, 1, 0], "{trace}");
+        assert_eq!(tree.log.scores.as_ref().map(Vec::len), Some(1), "those of a name are copied up once");
+        assert_eq!(store.tree(&id("07")).await.unwrap().unwrap().log.output, Some(format!("answer {trace} 7")));
+    }
+    // Those that came singly.
+    let changed = store.tree("trace-0-1").await.unwrap().unwrap();
+    assert_eq!((changed.log.output.as_deref(), changed.log.target.as_deref()), (Some("changed later"), Some("t")));
+    // What was erased stays so; what is known is not stored twice.
+    let post = |id: &str, root: &str| {
+        let log = json!({ "trace_id": id, "root_trace_id": root, "parent_trace_id": root, "project_name": "batch",
+            "start_timestamp": "2024-06-01 10:00:00", "output": "once more" });
+        Patch::Post(Box::new(serde_json::from_value(log).unwrap()))
+    };
+    let gone = "00000007-0000-4000-8000-0000000000ff";
+    let known = ("00000001-0000-4000-8000-000000000003", "00000001-0000-4000-8000-0000000000ff");
+    store.commit(vec![post(gone, gone), post(known.0, known.1)]).await.unwrap();
+    assert!(store.tree(gone).await.unwrap().is_none());
+    assert_eq!(store.tree(known.0).await.unwrap().unwrap().log.output.as_deref(), Some("once more"));
+    assert_eq!(store.count(&everything, &LogFilter::default(), 1000).await.unwrap(), Count::Exact(97));
+    store.close().await;
+    assert_eq!(StoreFile::open(folder.path()).unwrap().check(10).unwrap(), [""; 0]);
+}

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     block::{Opened, Words},
+    directory::{kind, linked},
     index,
     ingest::status_of,
     key::{Key, key},
@@ -86,6 +87,16 @@ const RULES: &[(&str, &str)] = &[
     ),
 ];
 
+/// Logs that are not found by their ids, their parents' or their roots'.
+fn lost() -> String {
+    format!(
+        "SELECT log.id FROM log WHERE log.id NOT IN ({}) OR log.id NOT IN ({}) OR log.id NOT IN ({})",
+        linked("log.trace_id", kind::OWN),
+        linked("log.parent", kind::OWN | kind::CHILDREN),
+        linked("log.root", kind::MEMBERS)
+    )
+}
+
 /// Faults, at most so many.
 pub(super) fn faults(conn: &Connection, most: usize) -> rusqlite::Result<Vec<String>> {
     let mut faults = Vec::new();
@@ -97,7 +108,8 @@ pub(super) fn faults(conn: &Connection, most: usize) -> rusqlite::Result<Vec<Str
             faults.push(said);
         }
     }
-    for (meaning, sql) in RULES {
+    let lost = lost();
+    for (meaning, sql) in RULES.iter().chain([&("a log is not found by its ids", lost.as_str())]) {
         let mut find = conn.prepare(&format!("{sql} LIMIT {}", most.max(1)))?;
         let mut rows = find.query([])?;
         while let Some(row) = rows.next()? {

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     SqliteStore,
+    directory::{kind, linked},
     ingest::{Ingest, damaged},
     job::Work,
     key::{Key, key},
@@ -115,7 +116,10 @@ fn find(conn: &Connection, what: &Erasure, until: i64) -> rusqlite::Result<BTree
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, Key>(1)?.0));
     match what {
         Erasure::Trace(id) => conn
-            .prepare("SELECT project, root FROM log WHERE trace_id = ?1 OR root = ?1")?
+            .prepare(&format!(
+                "SELECT project, root FROM log WHERE id IN ({}) AND (trace_id = ?1 OR root = ?1)",
+                linked("?1", kind::MEMBERS)
+            ))?
             .query_map([key(id)], read)?
             .collect(),
         Erasure::Project(name) => conn

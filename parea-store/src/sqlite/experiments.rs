@@ -292,7 +292,7 @@ pub(super) fn stats(conn: &Connection, within: Within, uuid: &str) -> rusqlite::
 
 /// All scores of a trace, each once: the root's own, then the others in execution order.
 fn scores(conn: &Connection, project: i64, root: &str) -> rusqlite::Result<Vec<EvaluationScore>> {
-    let mut find = conn.prepare_cached(rollup::SCORES)?;
+    let mut find = conn.prepare_cached(&rollup::SCORES)?;
     let (mut own, mut others) = (Vec::new(), Vec::new());
     let mut rows = find.query(params![project, key(root)])?;
     while let Some(row) = rows.next()? {

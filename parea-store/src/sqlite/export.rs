@@ -1,14 +1,16 @@
 //! Reading a store's folder beside the server that holds it: logs as they are kept, a check of the file.
 
-use std::{fs::File, path::Path};
+use std::{fs::File, path::Path, sync::Arc};
 
 use parea_types::TraceLog;
 use rusqlite::{Connection, params};
 
 use super::{
-    check, functions,
+    check,
+    directory::View,
+    functions,
     ingest::damaged,
-    open::{self, OpenError},
+    open::{self, OpenError, Reader},
     schema,
     values::{self, Blocks, Source},
 };
@@ -17,7 +19,7 @@ use crate::StoreError;
 /// A store's file, open for reading only; the server that holds the folder goes on writing.
 #[derive(Debug)]
 pub struct StoreFile {
-    conn: Connection,
+    conn: Reader,
 }
 
 /// A log as it is kept.
@@ -85,7 +87,18 @@ impl StoreFile {
     /// Looks at everything and says what is wrong, at most `most` faults; empty when all is well. Takes a second or
     /// more for each hundred thousand logs.
     pub fn check(&self, most: usize) -> Result<Vec<String>, StoreError> {
-        self.read(|conn| check::faults(conn, most))
+        self.read_linked(|conn| check::faults(conn, most))
+    }
+
+    /// A read that looks logs up by their ids.
+    pub(super) fn read_linked<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.read(|conn| {
+            self.conn.slot.set(Some(Arc::new(View::load(conn)?)));
+            read(conn)
+        })
     }
 
     /// Outside of any transaction.

@@ -1,11 +1,14 @@
 //! What is promised of filtered lists: an index behind each, the same rows whichever way is taken, and older files.
 
+use std::sync::Arc;
+
 use parea_types::{FilterBase, FilterOperator, Timestamp};
 use rusqlite::{Connection, params_from_iter};
 use serde_json::json;
 
 use super::{
     SqliteStore,
+    directory::View,
     lists::{Kind, List},
     open, schema, terms, values,
 };
@@ -32,10 +35,11 @@ fn patch(number: i64) -> Patch {
 }
 
 /// A store with those logs, and a connection that reads it.
-async fn filled(folder: &std::path::Path) -> (SqliteStore, Connection) {
+async fn filled(folder: &std::path::Path) -> (SqliteStore, open::Reader) {
     let store = SqliteStore::open(folder).unwrap();
     store.commit((0..60).map(patch).collect()).await.unwrap();
     let conn = open::reader(&folder.join("parea.db")).unwrap();
+    conn.slot.set(Some(Arc::new(View::load(&conn).unwrap())));
     (store, conn)
 }
 

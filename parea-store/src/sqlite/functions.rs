@@ -19,7 +19,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::{block::Opened, key};
+use super::{block::Opened, directory::Slot, key};
 use crate::{query::Condition, row, tree::child_id};
 
 /// The blocks that a connection has open.
@@ -35,8 +35,9 @@ pub(super) const VALUE: &str = "log.id, log.block, (SELECT json FROM doc WHERE d
     iif(is_open(log.block), NULL, (SELECT data FROM block WHERE block.id = log.block))";
 
 /// `holds(condition, VALUE [, children])` and `text_holds(condition, text)`, the condition as JSON; `is_open(block)`
-/// and `close_blocks()`, which a read begins with, as blocks may have changed since the last one.
-pub(super) fn register(conn: &Connection) -> rusqlite::Result<()> {
+/// and `close_blocks()`, which a read begins with, as blocks may have changed since the last one. Beside them those of
+/// the directory, which look into the slot.
+pub(super) fn register(conn: &Connection, slot: &Slot) -> rusqlite::Result<()> {
     let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     let open = Open::default();
@@ -74,6 +75,7 @@ pub(super) fn register(conn: &Connection) -> rusqlite::Result<()> {
         };
         Ok(condition.holds(value.as_ref()))
     })?;
+    slot.register(conn)?;
     keys(conn)
 }
 

@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use parea_types::{Status, TraceLog};
 use rusqlite::{
-    Connection, params, params_from_iter,
+    Connection, OptionalExtension, params, params_from_iter,
     types::{Null, ToSqlOutput},
 };
 use serde_json::{Map, Value};
 
 use super::{
     block::SIZE,
+    directory::{Directory, kind},
     erase,
     job::{Batch, Facts, Post, Prepared},
     key::{Key, key},
@@ -32,10 +33,11 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// Whether the rest was read from the file.
-    is_loaded: bool,
-    arrivals: u64,
+    pub(super) is_loaded: bool,
+    pub(super) arrivals: u64,
     pub(super) pending: i64,
     pub(super) unsampled: i64,
+    pub(super) directory: Directory,
     /// 0 when nothing was ever erased.
     pub(super) erased: i64,
     pub(super) vocabulary: Vocabulary,
@@ -76,6 +78,9 @@ impl<'a> Ingest<'a> {
             memory.loose = Loose::count(conn)?;
             memory.is_loaded = true;
         }
+        if !memory.directory.is_loaded {
+            memory.directory = Directory::load(conn)?;
+        }
         Ok(Self {
             conn,
             memory,
@@ -90,7 +95,7 @@ impl<'a> Ingest<'a> {
     pub(super) fn finish(mut self) -> rusqlite::Result<Token> {
         self.mend_roots()?;
         self.leave_out()?;
-        std::mem::take(&mut self.rollups).write(self.conn)?;
+        std::mem::take(&mut self.rollups).write(self.conn, &self.memory.directory)?;
         self.memory.spelled.write(self.conn)?;
         let arrivals = self.memory.arrivals;
         let words = self.memory.vocabulary.count;
@@ -149,11 +154,23 @@ impl<'a> Ingest<'a> {
         }
     }
 
-    /// The logs for which a condition holds, all of them readable.
-    fn stored(&mut self, condition: &str, values: impl rusqlite::Params) -> rusqlite::Result<Vec<Stored>> {
-        let sql = format!("SELECT {}, project FROM {} WHERE {condition}", values::COLUMNS, values::SOURCES);
-        let mut stored: Vec<Stored> =
-            self.conn.prepare_cached(&sql)?.query_map(values, Stored::read)?.collect::<Result<_, _>>()?;
+    /// The logs of an id, in a project or in all, readable.
+    fn stored(&mut self, trace_id: &str, project: Option<i64>) -> rusqlite::Result<Vec<Stored>> {
+        let places = self.memory.directory.find(self.conn, trace_id, kind::OWN)?;
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT {}, project FROM {} WHERE log.id = ?1 AND trace_id = ?2 AND (?3 IS NULL OR project = ?3)",
+            values::COLUMNS,
+            values::SOURCES
+        );
+        let mut find = self.conn.prepare_cached(&sql)?;
+        let mut stored = Vec::new();
+        for place in places {
+            stored.extend(find.query_row(params![place, key(trace_id), project], Stored::read).optional()?);
+        }
+        drop(find);
         let block = self.block;
         if block.is_some() && stored.iter().any(|stored| stored.source.block == block) {
             let ids: Vec<i64> = stored.iter().map(|stored| stored.source.id).collect();
@@ -168,7 +185,7 @@ impl<'a> Ingest<'a> {
     fn post(&mut self, post: &'a Post, arrival: u64) -> rusqlite::Result<Outcome> {
         let project = self.project_of(post.project_uuid.as_deref(), post.project_name.as_deref())?;
         let trace_id = &post.facts.trace_id;
-        let stored = self.stored("trace_id = ?1 AND project = ?2", params![key(trace_id), project])?.pop();
+        let stored = self.stored(trace_id, Some(project))?.pop();
         let said = || fields(&post.json).map(|fields| Cells::of_post(fields, post.updated, arrival));
         if let Some(stored) = stored {
             let stored = stored.value(self.conn)?;
@@ -210,8 +227,7 @@ impl<'a> Ingest<'a> {
 
     fn put(&mut self, update: &Update, project: Option<&str>, arrival: u64) -> rusqlite::Result<Outcome> {
         let project = project.map(|uuid| self.project_of(Some(uuid), None)).transpose()?;
-        let mut stored = self.stored("trace_id = ?1", [key(&update.trace_id)])?;
-        stored.retain(|stored| project.is_none_or(|project| stored.project == project));
+        let stored = self.stored(&update.trace_id, project)?;
         let said = update.cells(arrival);
         if stored.is_empty() {
             if self.is_erased(project, &[&update.trace_id])? {
@@ -278,6 +294,7 @@ impl<'a> Ingest<'a> {
         self.conn
             .prepare_cached(&format!("INSERT INTO log ({}) VALUES ({places})", names.join(", ")))?
             .execute(params_from_iter(values))?;
+        self.memory.directory.add(id, trace_id, &row.parent, root);
         if let Some(experiment) = &row.experiment {
             self.name_experiment(project, experiment)?;
         }
@@ -304,6 +321,7 @@ impl<'a> Ingest<'a> {
         self.conn
             .prepare_cached(&format!("UPDATE log SET {} = ? WHERE id = ?", names.join(" = ?, ")))?
             .execute(params_from_iter(values.into_iter().chain([id.into()])))?;
+        self.memory.directory.change(self.conn, id, &log.trace_id, &row.parent, root)?;
         if let Some(experiment) = &row.experiment {
             self.name_experiment(project, experiment)?;
         }

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::{OptionalExtension, params};
 
 use super::{
+    directory::kind,
     ingest::Ingest,
     key::{Key, key},
 };
@@ -14,9 +15,9 @@ use super::{
 pub(super) const ROOTLESS: &str =
     "SELECT id, trace_id, parent, root FROM log WHERE project = ?1 AND parent = ?2 AND root_said = 0";
 
-/// The log `?2`, if it names no root.
-pub(super) const ITSELF: &str =
-    "SELECT id, trace_id, parent, root FROM log WHERE trace_id = ?2 AND project = ?1 AND root_said = 0";
+/// The log `?2`, if it names no root; it is among the rows of the JSON array `?3`.
+pub(super) const ITSELF: &str = "SELECT id, trace_id, parent, root FROM log
+    WHERE id IN (SELECT value FROM json_each(?3)) AND trace_id = ?2 AND +project = ?1 AND root_said = 0";
 
 /// A log by its project and id.
 type Place = (i64, String);
@@ -53,6 +54,7 @@ impl Ingest<'_> {
             let root = self.root_of(place, &loose, &mut roots)?;
             if log.root != root {
                 mend.execute(params![log.id, key(&root)])?;
+                self.memory.directory.change(self.conn, log.id, &log.trace_id, &log.parent, &root)?;
                 self.rollups.recount(place.0, &log.root);
             }
             if log.root != root || relinked.contains_key(place) {
@@ -69,7 +71,8 @@ impl Ingest<'_> {
         let mut loose = HashMap::new();
         let mut waiting: Vec<Place> = relinked.keys().cloned().collect();
         for (place, _) in relinked.iter().filter(|(_, is_loose)| **is_loose) {
-            if let Some(log) = itself.query_row(params![place.0, key(&place.1)], Loose::read).optional()? {
+            let rows = self.memory.directory.json(self.conn, &place.1, kind::OWN)?;
+            if let Some(log) = itself.query_row(params![place.0, key(&place.1), rows], Loose::read).optional()? {
                 loose.insert(place.clone(), log);
             }
         }
@@ -110,10 +113,13 @@ impl Ingest<'_> {
             way.push(at.clone());
             let Some(log) = loose.get(&at) else {
                 // Its way up has not changed, or it is still to come.
+                let rows = self.memory.directory.json(self.conn, &at.1, kind::OWN)?;
                 let stored = self
                     .conn
-                    .prepare_cached("SELECT root FROM log WHERE trace_id = ?1 AND project = ?2")?
-                    .query_row(params![key(&at.1), project], |row| row.get(0))
+                    .prepare_cached(
+                        "SELECT root FROM log WHERE id IN (SELECT value FROM json_each(?3)) AND trace_id = ?1 AND +project = ?2",
+                    )?
+                    .query_row(params![key(&at.1), project, rows], |row| row.get(0))
                     .optional()?
                     .map(|Key(root)| root);
                 break stored.unwrap_or(at.1);

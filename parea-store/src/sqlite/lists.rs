@@ -6,6 +6,7 @@ use parea_types::{Status, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params_from_iter, types::Value};
 
 use super::{
+    directory::{kind, linked},
     ingest::status_code,
     key::{Key, key_value},
     plan::{Access, Plan, Planner, Run, Sql},
@@ -223,7 +224,10 @@ impl Statement {
     /// `SELECT columns FROM … WHERE …`. A filter of traces looks at their roots. `CROSS` keeps the tables in this
     /// order.
     fn select(&self, kind: Kind, is_filtered: bool, columns: &str) -> Sql {
-        let root = "log ON log.trace_id = trace.root AND log.project = trace.project";
+        let root = format!(
+            "log ON log.id IN ({}) AND +log.trace_id = trace.root AND +log.project = trace.project",
+            linked("trace.root", kind::OWN)
+        );
         let trace = "trace ON trace.root = log.trace_id AND trace.project = log.project";
         let mut values = Vec::new();
         let mut conditions: Vec<&str> = Vec::new();

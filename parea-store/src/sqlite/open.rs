@@ -3,13 +3,14 @@
 use std::{
     fs::{self, File, TryLockError},
     io,
+    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{functions, schema};
+use super::{directory::Slot, functions, schema};
 
 /// The database in a store's folder.
 pub(super) const FILE: &str = "parea.db";
@@ -151,20 +152,42 @@ fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "cache_size", -64 * 1024)?;
     // Rows refer to projects only, which are never removed; checking would cost a look-up for each log.
     conn.pragma_update(None, "foreign_keys", false)?;
-    functions::register(conn)?;
+    functions::register(conn, &Slot::default())?;
     // No `mmap_size`: an error of the disk would then be a signal that ends the process instead of an error.
     conn.set_prepared_statement_cache_capacity(128);
     Ok(())
 }
 
-/// A connection that reads, beside any number of others.
-pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+/// A connection that reads, and the view of the directory that its functions look into.
+#[derive(Debug)]
+pub(super) struct Reader {
+    conn: Connection,
+    pub(super) slot: Slot,
+}
+
+impl Deref for Reader {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.conn
+    }
+}
+
+impl DerefMut for Reader {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.conn
+    }
+}
+
+/// A connection that reads, beside any number of others. It has no view of the directory yet.
+pub(super) fn reader(path: &Path) -> rusqlite::Result<Reader> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.busy_timeout(Duration::from_secs(5))?;
     conn.pragma_update(None, "cache_size", -16 * 1024)?;
-    functions::register(&conn)?;
+    let slot = Slot::default();
+    functions::register(&conn, &slot)?;
     conn.set_prepared_statement_cache_capacity(64);
-    Ok(conn)
+    Ok(Reader { conn, slot })
 }
 
 pub(super) fn refusal(path: &Path, error: &rusqlite::Error) -> OpenError {

@@ -90,8 +90,16 @@ impl Spelled {
 }
 
 impl Ingest<'_> {
+    /// Whether there is something that can be done in the background.
+    pub(super) fn is_due(&self) -> bool {
+        self.memory.loose.is_due() || self.memory.directory.is_due(self.memory.arrivals)
+    }
+
     /// Packs some of what waits, if it is enough.
     pub(super) fn pack(&mut self) -> rusqlite::Result<()> {
+        if self.memory.directory.is_due(self.memory.arrivals) {
+            self.memory.directory.grow(self.conn, self.memory.arrivals)?;
+        }
         if !self.memory.loose.is_due() {
             return Ok(());
         }

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params_from_iter, types::Value};
 
 use super::{
+    directory::{kind, linked},
     functions::VALUE,
     key::key_value,
     terms::{Column, WORDS, WORDS_OF_ALL, Word},
@@ -13,8 +14,13 @@ use crate::{
 };
 
 /// The children that name a log as their parent, as a JSON array.
-const LINKS: &str = "(SELECT json_group_array(id_of(child.trace_id)) FROM log child
-    WHERE child.project = log.project AND child.parent = log.trace_id AND child.parent <> child.trace_id)";
+fn links() -> String {
+    format!(
+        "(SELECT json_group_array(id_of(child.trace_id)) FROM log child WHERE child.id IN ({})
+            AND +child.project = log.project AND +child.parent = log.trace_id AND child.parent <> child.trace_id)",
+        linked("log.trace_id", kind::CHILDREN)
+    )
+}
 
 /// A piece of SQL and what is bound to its parameters.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -131,7 +137,7 @@ impl Planner<'_> {
                 return Ok(Run { table: "score", condition, repeats: true }.looked_up(found));
             }
         }
-        Ok(self.column(condition).unwrap_or_else(|| (read(condition), None)))
+        Ok(column(condition).unwrap_or_else(|| (read(condition), None)))
     }
 
     /// Ids of words, in each project that has them.
@@ -150,43 +156,47 @@ impl Planner<'_> {
         }
         Ok(ids)
     }
+}
 
-    /// A condition that a column of `log` answers.
-    fn column(&self, condition: &Condition) -> Option<(Sql, Option<Access>)> {
-        let Field::Log(field) = condition.field else { return None };
-        let text = |operand: &Operand| if let Operand::Text(text) = operand { Some(text.clone()) } else { None };
-        let (column, test) = (field.name(), &condition.test);
-        match (column, test) {
-            ("cost" | "execution_order", test) => bound(&format!("log.{column}"), test).map(|sql| (sql, None)),
-            ("start_timestamp", test) => bound("log.started", test).map(|sql| (sql, None)),
-            ("parent_trace_id", Test::Equals(operand)) => {
-                Some((Sql::new("log.parent = ?", [key_value(&text(operand)?)]), None))
-            }
-            ("trace_id", Test::Equals(operand)) => {
-                let values = [key_value(&text(operand)?)];
-                let found = Sql::new("SELECT own.id AS log FROM log own WHERE own.trace_id = ?", values.clone());
-                Some((Sql::new("log.trace_id = ?", values), Some(Access { found, run: None })))
-            }
-            ("root_trace_id", Test::Equals(operand)) => {
-                let root = key_value(&text(operand)?);
-                let access = self.project.map(|project| Access {
-                    found: Sql::new(
-                        "SELECT own.id AS log FROM log own WHERE own.project = ? AND own.root = ?",
-                        [Value::Integer(project), root.clone()],
-                    ),
-                    run: None,
-                });
-                Some((Sql::new("log.root = ?", [root]), access))
-            }
-            ("status", Test::Equals(operand)) => Some(match text(operand)?.as_str() {
-                "success" => (Sql::new("log.status = 1", []), None),
-                // Literally, so that SQLite sees that the index of failures serves.
-                "error" => (Sql::new("log.status = 2", []), None),
-                _ => (Sql::new("0", []), None),
-            }),
-            _ => None,
+/// A condition that a column of `log` answers.
+fn column(condition: &Condition) -> Option<(Sql, Option<Access>)> {
+    let Field::Log(field) = condition.field else { return None };
+    let text = |operand: &Operand| if let Operand::Text(text) = operand { Some(text.clone()) } else { None };
+    let (column, test) = (field.name(), &condition.test);
+    match (column, test) {
+        ("cost" | "execution_order", test) => bound(&format!("log.{column}"), test).map(|sql| (sql, None)),
+        ("start_timestamp", test) => bound("log.started", test).map(|sql| (sql, None)),
+        ("parent_trace_id", Test::Equals(operand)) => {
+            let parent = key_value(&text(operand)?);
+            // A root is its own parent.
+            let found = found("own.parent", kind::OWN | kind::CHILDREN, &parent);
+            Some((Sql::new("log.parent = ?", [parent]), Some(Access { found, run: None })))
         }
+        ("trace_id", Test::Equals(operand)) => {
+            let id = key_value(&text(operand)?);
+            let found = found("own.trace_id", kind::OWN, &id);
+            Some((Sql::new("log.trace_id = ?", [id]), Some(Access { found, run: None })))
+        }
+        ("root_trace_id", Test::Equals(operand)) => {
+            let root = key_value(&text(operand)?);
+            let found = found("own.root", kind::MEMBERS, &root);
+            Some((Sql::new("log.root = ?", [root]), Some(Access { found, run: None })))
+        }
+        ("status", Test::Equals(operand)) => Some(match text(operand)?.as_str() {
+            "success" => (Sql::new("log.status = 1", []), None),
+            // Literally, so that SQLite sees that the index of failures serves.
+            "error" => (Sql::new("log.status = 2", []), None),
+            _ => (Sql::new("0", []), None),
+        }),
+        _ => None,
     }
+}
+
+/// The logs that have the id in a column, where they are of one of these kinds to it.
+fn found(column: &str, kinds: u8, id: &Value) -> Sql {
+    let text = format!("SELECT own.id AS log FROM log own WHERE own.id IN ({}) AND {column} = ?", linked("?", kinds));
+    // It is asked for twice, and compared.
+    Sql::new(text, [id.clone(), id.clone(), id.clone()])
 }
 
 impl Run {
@@ -271,7 +281,7 @@ fn read(condition: &Condition) -> Sql {
         "project_name" => "text_holds(?, (SELECT name FROM project WHERE project.id = log.project))".to_owned(),
         "project_uuid" => "text_holds(?, (SELECT uuid FROM project WHERE project.id = log.project))".to_owned(),
         "children" | "children_ids" => {
-            format!("holds(?, {VALUE}, {LINKS})")
+            format!("holds(?, {VALUE}, {})", links())
         }
         _ => format!("holds(?, {VALUE})"),
     };

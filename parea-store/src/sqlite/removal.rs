@@ -6,6 +6,7 @@ use parea_types::TraceLog;
 use rusqlite::{OptionalExtension, params};
 
 use super::{
+    directory::kind,
     ingest::{Ingest, damaged},
     key::{Key, key},
     pack::Loose,
@@ -30,12 +31,14 @@ impl Ingest<'_> {
     pub(super) fn some_of(&self, trace: &Trace, until: i64, most: usize) -> rusqlite::Result<Vec<Doomed>> {
         let blocks = Blocks::default();
         let sql = format!(
-            "SELECT {} FROM {} WHERE project = ?1 AND root = ?2 AND log.id <= ?3 ORDER BY started DESC LIMIT ?4",
+            "SELECT {} FROM {} WHERE log.id IN (SELECT value FROM json_each(?5)) AND +project = ?1 AND root = ?2
+                AND log.id <= ?3 ORDER BY +started DESC LIMIT ?4",
             values::COLUMNS,
             values::SOURCES
         );
         let mut find = self.conn.prepare_cached(&sql)?;
-        let mut rows = find.query(params![trace.0, key(&trace.1), until, most])?;
+        let members = self.memory.directory.json(self.conn, &trace.1, kind::MEMBERS)?;
+        let mut rows = find.query(params![trace.0, key(&trace.1), until, most, members])?;
         let mut some = Vec::new();
         while let Some(row) = rows.next()? {
             let source = Source::read(row)?;

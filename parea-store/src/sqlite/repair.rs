@@ -8,7 +8,9 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use super::{
     SqliteStore,
     block::{Opened, Packed, Value, Words},
-    check, index,
+    check,
+    directory::{self, kind},
+    index,
     ingest::{Ingest, Memory},
     job::Facts,
     key::{Key, key},
@@ -34,6 +36,7 @@ impl SqliteStore {
 fn rebuild(conn: &mut Connection) -> rusqlite::Result<()> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     tx.execute_batch("REINDEX")?;
+    directory::rebuild(&tx)?;
     counts(&tx)?;
     let mut memory = Memory::default();
     let mut ingest = Ingest::new(&tx, &mut memory)?;
@@ -41,6 +44,8 @@ fn rebuild(conn: &mut Connection) -> rusqlite::Result<()> {
     blocks(&mut ingest)?;
     rows(&mut ingest)?;
     ingest.finish()?;
+    // With the rows that came back.
+    directory::rebuild(&tx)?;
     words(&tx)?;
     let damaged = terms(&tx)?;
     let mut memory = Memory::default();
@@ -64,7 +69,7 @@ fn rebuild(conn: &mut Connection) -> rusqlite::Result<()> {
 /// New logs and words come behind all that there are.
 fn counts(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(
-        "INSERT INTO history SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM history);
+        "INSERT INTO history (arrivals, words) SELECT 0, 0 WHERE NOT EXISTS (SELECT 1 FROM history);
          UPDATE history SET
             arrivals = max(arrivals, (SELECT coalesce(max(id), 0) FROM log), (SELECT coalesce(max(id), 0) FROM doc),
                 (SELECT coalesce(max(id) >> 8, 0) FROM block)),
@@ -135,19 +140,25 @@ fn open_block(conn: &Connection, block: i64) -> rusqlite::Result<Option<Opened>>
 fn recover(ingest: &mut Ingest<'_>, id: i64, json: &str, block: Option<i64>) -> rusqlite::Result<bool> {
     let Ok(log) = serde_json::from_str::<TraceLog>(json) else { return Ok(false) };
     let root = log.root_trace_id.as_ref().unwrap_or(&log.trace_id);
+    let mates = ingest.memory.directory.json(ingest.conn, root, kind::MEMBERS | kind::CHILDREN)?;
     let mate: Option<i64> = ingest
         .conn
-        .prepare_cached("SELECT project FROM log WHERE root = ?1 OR parent = ?1 LIMIT 1")?
-        .query_row([key(root)], |row| row.get(0))
+        .prepare_cached(
+            "SELECT project FROM log WHERE id IN (SELECT value FROM json_each(?2)) AND (root = ?1 OR parent = ?1) LIMIT 1",
+        )?
+        .query_row(params![key(root), mates], |row| row.get(0))
         .optional()?;
     let project = match mate {
         Some(project) => project,
         None => only_project(ingest)?,
     };
+    let own = ingest.memory.directory.json(ingest.conn, &log.trace_id, kind::OWN)?;
     let taken = ingest
         .conn
-        .prepare_cached("SELECT 1 FROM log WHERE trace_id = ?1 AND project = ?2")?
-        .exists(params![key(&log.trace_id), project])?;
+        .prepare_cached(
+            "SELECT 1 FROM log WHERE id IN (SELECT value FROM json_each(?3)) AND trace_id = ?1 AND +project = ?2",
+        )?
+        .exists(params![key(&log.trace_id), project, own])?;
     if !taken {
         ingest.insert(project, id, &Facts::of(&log), block)?;
     }

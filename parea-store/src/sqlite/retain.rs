@@ -10,6 +10,7 @@ use rusqlite::{Connection, params};
 
 use super::{
     SqliteStore,
+    directory::{kind, linked},
     export::StoreFile,
     ingest::{Ingest, damaged},
     key::{Key, key},
@@ -131,8 +132,12 @@ fn old(conn: &Connection, rules: &Rules, after: Place) -> rusqlite::Result<(Vec<
 
 /// Whether someone may come back to a trace.
 fn is_protected(conn: &Connection, blocks: &Blocks, trace: &Trace) -> rusqlite::Result<bool> {
-    let sql =
-        format!("SELECT {}, experiment FROM {} WHERE project = ?1 AND root = ?2", values::COLUMNS, values::SOURCES);
+    let sql = format!(
+        "SELECT {}, experiment FROM {} WHERE log.id IN ({}) AND +project = ?1 AND root = ?2",
+        values::COLUMNS,
+        values::SOURCES,
+        linked("?2", kind::MEMBERS)
+    );
     let mut find = conn.prepare_cached(&sql)?;
     let mut rows = find.query(params![trace.0, key(&trace.1)])?;
     while let Some(row) = rows.next()? {
@@ -282,7 +287,7 @@ impl SqliteStore {
 impl StoreFile {
     /// What [`SqliteStore::retain`] would let go. Where that is for room, an estimate by the average size of logs.
     pub fn retention(&self, rules: &Retention, now: Timestamp) -> Result<Retained, StoreError> {
-        self.read(|conn| {
+        self.read_linked(|conn| {
             let mut plan = Retained::default();
             let walk = |by: &Rules, plan: &mut Retained, mut room: Option<u64>| -> rusqlite::Result<()> {
                 let mut after = Some((i64::MIN, 0));

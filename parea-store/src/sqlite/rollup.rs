@@ -1,11 +1,15 @@
 //! One row for each trace: what its logs sum up to, and what a list shows of its root.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::LazyLock,
+};
 
 use parea_types::{EvaluationScore, Status, Timestamp, TraceLog};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
+    directory::{Directory, kind, linked},
     ingest::{damaged, status_code, status_of},
     job::Facts,
     key::{Key, key},
@@ -18,14 +22,19 @@ use crate::{
     tree,
 };
 
-/// The sums of trace `?2`.
+/// The sums of trace `?2`, whose logs are among the rows of the JSON array `?3`.
 pub(super) const COUNT: &str = "SELECT min(started), count(*), total(status = 2), total(input_tokens),
     total(output_tokens), total(total_tokens), sum(cost)
-    FROM log WHERE project = ?1 AND root = ?2 HAVING count(*) > 0";
+    FROM log WHERE id IN (SELECT value FROM json_each(?3)) AND +project = ?1 AND root = ?2 HAVING count(*) > 0";
 
 /// All scores of trace `?2`.
-pub(super) const SCORES: &str = "SELECT trace_id, scores FROM log
-    WHERE project = ?1 AND root = ?2 AND scores IS NOT NULL ORDER BY execution_order, started, id_of(trace_id)";
+pub(super) static SCORES: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT trace_id, scores FROM log WHERE id IN ({}) AND +project = ?1 AND root = ?2 AND scores IS NOT NULL
+        ORDER BY execution_order, started, id_of(trace_id)",
+        linked("?2", kind::MEMBERS)
+    )
+});
 
 /// Changes of one transaction, gathered so that each trace is written once.
 #[derive(Debug, Default)]
@@ -115,7 +124,7 @@ impl Rollups {
         self.recounted.insert(key);
     }
 
-    pub(super) fn write(self, conn: &Connection) -> rusqlite::Result<()> {
+    pub(super) fn write(self, conn: &Connection, directory: &Directory) -> rusqlite::Result<()> {
         for ((project, root), sums) in &self.added {
             merge(conn, None, *project, root, sums)?;
         }
@@ -124,7 +133,7 @@ impl Rollups {
                 .prepare_cached("DELETE FROM trace WHERE project = ?1 AND root = ?2 RETURNING id")?
                 .query_row(params![project, key(root)], |row| row.get(0))
                 .optional()?;
-            if let Some(sums) = count(conn, *project, root)? {
+            if let Some(sums) = count(conn, directory, *project, root)? {
                 merge(conn, id, *project, root, &sums)?;
             }
         }
@@ -182,10 +191,11 @@ fn merge(conn: &Connection, id: Option<i64>, project: i64, root: &str, sums: &Su
 }
 
 /// Sums up all logs of a trace; `None` when there is none.
-fn count(conn: &Connection, project: i64, root: &str) -> rusqlite::Result<Option<Sums>> {
+fn count(conn: &Connection, directory: &Directory, project: i64, root: &str) -> rusqlite::Result<Option<Sums>> {
+    let members = directory.json(conn, root, kind::MEMBERS)?;
     let sums = conn
         .prepare_cached(COUNT)?
-        .query_row(params![project, key(root)], |row| {
+        .query_row(params![project, key(root), members], |row| {
             // `total` is a float, which no sum of ours makes overflow as `sum` might.
             let whole = |column| row.get::<_, f64>(column).map(|sum| sum as i64);
             Ok(Sums {
@@ -201,7 +211,8 @@ fn count(conn: &Connection, project: i64, root: &str) -> rusqlite::Result<Option
         })
         .optional()?;
     let Some(mut sums) = sums else { return Ok(None) };
-    let own = values::all(conn, "trace_id = ?2 AND project = ?1 AND root = trace_id", params![project, key(root)])?;
+    let itself = "log.id IN (SELECT value FROM json_each(?3)) AND trace_id = ?2 AND +project = ?1 AND root = trace_id";
+    let own = values::all(conn, itself, params![project, key(root), directory.json(conn, root, kind::OWN)?])?;
     for value in own {
         let log: TraceLog = serde_json::from_str(&value.json).map_err(damaged)?;
         sums.head = Some(Head::of(&log));
@@ -254,7 +265,7 @@ pub(super) fn page(conn: &Connection, list: &List, after: &After, limit: u32) ->
 
 /// The root's own scores, then those of the others whose names it does not carry.
 fn scores(conn: &Connection, project: i64, root: &str) -> rusqlite::Result<Vec<EvaluationScore>> {
-    let mut find = conn.prepare_cached(SCORES)?;
+    let mut find = conn.prepare_cached(&SCORES)?;
     let (mut own, mut others) = (Vec::new(), Vec::new());
     let mut rows = find.query(params![project, key(root)])?;
     while let Some(row) = rows.next()? {

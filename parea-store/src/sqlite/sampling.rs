@@ -4,6 +4,7 @@ use parea_types::TraceLog;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
+    directory::kind,
     ingest::{Ingest, damaged},
     key::{Key, key},
     pack::Loose,
@@ -58,8 +59,10 @@ impl Ingest<'_> {
 
     /// Removes those logs of a trace for which a condition holds, and answers their ids.
     pub(super) fn remove_logs(&mut self, project: i64, root: &str, condition: &str) -> rusqlite::Result<Vec<String>> {
-        let unwanted = format!("project = ?1 AND root = ?2 AND {condition}");
-        for value in values::all(self.conn, &unwanted, params![project, key(root)])? {
+        let unwanted =
+            format!("log.id IN (SELECT value FROM json_each(?3)) AND +project = ?1 AND root = ?2 AND {condition}");
+        let members = self.memory.directory.json(self.conn, root, kind::MEMBERS)?;
+        for value in values::all(self.conn, &unwanted, params![project, key(root), members])? {
             let log: TraceLog = serde_json::from_str(&value.json).map_err(damaged)?;
             self.remove_terms(project, value.id, &log)?;
         }
@@ -67,7 +70,7 @@ impl Ingest<'_> {
         {
             let mut remove =
                 self.conn.prepare_cached(&format!("DELETE FROM log WHERE {unwanted} RETURNING id, block, trace_id"))?;
-            let mut rows = remove.query(params![project, key(root)])?;
+            let mut rows = remove.query(params![project, key(root), members])?;
             while let Some(row) = rows.next()? {
                 places.push((row.get(0)?, row.get(1)?));
                 ids.push(row.get::<_, Key>(2)?.0);

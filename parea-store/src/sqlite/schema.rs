@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{erase, terms, versions};
+use super::{directory, erase, terms, versions};
 
 /// Marks the file as ours (`PRAGMA application_id`): "PARE".
 pub(super) const APPLICATION: i32 = 0x5041_5245;
@@ -21,6 +21,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("schema_scopes.sql"), fill: None },
     Migration { sql: include_str!("schema_tombstones.sql"), fill: Some(erase::bury) },
     Migration { sql: include_str!("schema_versions.sql"), fill: Some(versions::fill) },
+    Migration { sql: include_str!("schema_directory.sql"), fill: Some(directory::rebuild) },
 ];
 
 /// One step.

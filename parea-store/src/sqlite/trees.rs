@@ -1,11 +1,15 @@
 //! Logs with what hangs below them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::LazyLock,
+};
 
 use parea_types::{EvaluationScore, Timestamp, TraceLog, TraceLogTree};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use super::{
+    directory::{kind, linked},
     ingest::damaged,
     key::{Key, key},
     lists::List,
@@ -22,35 +26,62 @@ const ENOUGH: usize = 4 << 20;
 pub(super) const LOG: &str = "SELECT log.id, log.block, doc.stamps, doc.json, parent, root, project.uuid, project.name
     FROM log LEFT JOIN doc ON doc.id = log.id CROSS JOIN project ON project.id = log.project";
 
-/// The log `?2` of project `?1` and everything below it by the links, each once even if they form a circle. `CROSS`
-/// keeps SQLite from walking all logs of the project at each step.
-pub(super) const BELOW: &str = "WITH RECURSIVE below (id, trace_id) AS (
-        SELECT id, trace_id FROM log WHERE trace_id = ?2 AND project = ?1
-        UNION
-        SELECT log.id, log.trace_id FROM below CROSS JOIN log
-            ON log.project = ?1 AND log.parent = below.trace_id AND log.parent <> log.trace_id
-    )";
+/// From rows of [`below`] to those whose parents they are. `CROSS` keeps SQLite from walking all logs at each step.
+fn step() -> String {
+    format!(
+        "SELECT log.id, log.trace_id FROM below CROSS JOIN log ON log.id IN ({}) AND +log.project = ?1
+            AND +log.parent = below.trace_id AND log.parent <> log.trace_id",
+        linked("below.trace_id", kind::CHILDREN)
+    )
+}
 
-/// The logs that are [`BELOW`].
-pub(super) const OF_THEM: &str = "WHERE log.id IN (SELECT id FROM below)";
+/// The log `?2` of project `?1` and everything below it by the links, each once even if they form a circle.
+pub(super) static BELOW: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "WITH RECURSIVE below (id, trace_id) AS (
+            SELECT id, trace_id FROM log WHERE id IN ({}) AND trace_id = ?2 AND +project = ?1 UNION {}
+        ) {LOG} WHERE log.id IN (SELECT id FROM below)",
+        linked("?2", kind::OWN),
+        step()
+    )
+});
 
 /// Everything that hangs below the logs whose ids are in the JSON array `?2`, themselves included, as links and scores.
-pub(super) const LINKS: &str = "WITH RECURSIVE below (id, trace_id) AS (
-        SELECT log.id, log.trace_id FROM json_each(?2) CROSS JOIN log ON log.trace_id = key_of(json_each.value) AND log.project = ?1
-        UNION
-        SELECT log.id, log.trace_id FROM below CROSS JOIN log
-            ON log.project = ?1 AND log.parent = below.trace_id AND log.parent <> log.trace_id
+pub(super) static LINKS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "WITH RECURSIVE below (id, trace_id) AS (
+            SELECT log.id, log.trace_id FROM json_each(?2) wanted CROSS JOIN log ON log.id IN ({})
+                AND +log.trace_id = key_of(wanted.value) AND +log.project = ?1
+            UNION {}
+        )
+        SELECT log.trace_id, parent, scores FROM below CROSS JOIN log ON log.id = below.id
+        ORDER BY execution_order, started, id_of(log.trace_id)",
+        linked("wanted.value", kind::OWN),
+        step()
     )
-    SELECT log.trace_id, parent, scores FROM below CROSS JOIN log ON log.id = below.id
-    ORDER BY execution_order, started, id_of(log.trace_id)";
+});
 
 /// The direct children of log `?2`.
-pub(super) const CHILDREN: &str = "SELECT trace_id FROM log
-    WHERE project = ?1 AND parent = ?2 AND parent <> trace_id ORDER BY execution_order, started, id_of(trace_id)";
+pub(super) static CHILDREN: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT trace_id FROM log WHERE id IN ({}) AND +project = ?1 AND parent = ?2 AND parent <> trace_id
+        ORDER BY execution_order, started, id_of(trace_id)",
+        linked("?2", kind::CHILDREN)
+    )
+});
 
-/// All of a trace.
-pub(super) const TRACE: &str = "WHERE log.project = ?1 AND log.root = ?2";
+/// All of trace `?2`.
+pub(super) static TRACE: LazyLock<String> = LazyLock::new(|| {
+    format!("{LOG} WHERE log.id IN ({}) AND +log.project = ?1 AND log.root = ?2", linked("?2", kind::MEMBERS))
+});
 
+/// The project of the newest log `?1`.
+static NEWEST: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT project FROM log WHERE id IN ({}) AND trace_id = ?1 ORDER BY +id DESC LIMIT 1",
+        linked("?1", kind::OWN)
+    )
+});
 /// The logs that `sql` finds by [`LOG`], as they are stored, with their places and projects. Their sizes are added to
 /// `size`.
 pub(super) fn logs(
@@ -78,10 +109,7 @@ pub(super) fn logs(
 
 /// The newest log of that id with its tree.
 pub(super) fn tree(conn: &Connection, trace_id: &str) -> rusqlite::Result<Option<TraceLogTree>> {
-    let project: Option<i64> = conn
-        .prepare_cached("SELECT project FROM log WHERE trace_id = ?1 ORDER BY id DESC LIMIT 1")?
-        .query_row([key(trace_id)], |row| row.get(0))
-        .optional()?;
+    let project: Option<i64> = conn.prepare_cached(&NEWEST)?.query_row([key(trace_id)], |row| row.get(0)).optional()?;
     project.map_or(Ok(None), |project| below(conn, &Blocks::default(), project, trace_id, &mut 0))
 }
 
@@ -93,8 +121,7 @@ pub(super) fn below(
     trace_id: &str,
     size: &mut usize,
 ) -> rusqlite::Result<Option<TraceLogTree>> {
-    let sql = format!("{BELOW} {LOG} {OF_THEM}");
-    Ok(tree::grow(trace_id, logs(conn, blocks, &sql, params![project, key(trace_id)], size)?))
+    Ok(tree::grow(trace_id, logs(conn, blocks, &BELOW, params![project, key(trace_id)], size)?))
 }
 
 /// All logs of a trace, as they are stored but for their latency.
@@ -108,7 +135,7 @@ pub(super) fn trace(conn: &Connection, root: &str) -> rusqlite::Result<Vec<Trace
 
 /// The same in one project.
 pub(super) fn whole(conn: &Connection, project: i64, root: &str) -> rusqlite::Result<Vec<TraceLog>> {
-    let mut logs = logs(conn, &Blocks::default(), &format!("{LOG} {TRACE}"), params![project, key(root)], &mut 0)?;
+    let mut logs = logs(conn, &Blocks::default(), &TRACE, params![project, key(root)], &mut 0)?;
     logs.sort_by(tree::in_order);
     for log in &mut logs {
         log.latency = crate::row::latency(log);
@@ -159,7 +186,7 @@ pub(super) fn page(conn: &Connection, list: &List, after: &After, limit: u32) ->
 }
 
 fn children(conn: &Connection, project: i64, trace_id: &str) -> rusqlite::Result<Vec<String>> {
-    conn.prepare_cached(CHILDREN)?
+    conn.prepare_cached(&CHILDREN)?
         .query_map(params![project, key(trace_id)], |row| row.get(0))?
         .map(|id| id.map(|Key(id)| id))
         .collect()
@@ -168,7 +195,7 @@ fn children(conn: &Connection, project: i64, trace_id: &str) -> rusqlite::Result
 /// For each of the logs the scores of all that hangs below it, in execution order. What hangs below several of them,
 /// as on a chain, is read once.
 fn scores_below(conn: &Connection, project: i64, wanted: &[&str]) -> rusqlite::Result<Vec<Vec<EvaluationScore>>> {
-    let mut find = conn.prepare_cached(LINKS)?;
+    let mut find = conn.prepare_cached(&LINKS)?;
     let (mut ids, mut parents, mut scores) = (Vec::new(), Vec::new(), Vec::new());
     let mut rows = find.query(params![project, json(wanted)])?;
     while let Some(row) = rows.next()? {

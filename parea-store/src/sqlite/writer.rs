@@ -20,6 +20,7 @@ use rusqlite::{
 use tokio::sync::mpsc;
 
 use super::{
+    directory::{Directory, Published},
     ingest::{Ingest, Memory},
     job::{Done, Work},
     open::Folder,
@@ -33,31 +34,12 @@ const GROUP_BYTES: usize = 16 * 1024 * 1024;
 /// Pages that are copied in one step of a copy: half a megabyte.
 const PAGES: std::ffi::c_int = 64;
 
-/// Serves the queue until all its senders are gone, then leaves the file in order. The folder is ours until then.
-pub(super) fn run(conn: Connection, folder: Folder, mut queue: mpsc::Receiver<Work>, transactions: Arc<AtomicU64>) {
-    let mut writer = Writer { conn: Rc::new(conn), memory: Memory::default(), transactions, put_off: VecDeque::new() };
-    while queue.is_empty() && writer.pack() {}
-    while let Some(first) = writer.put_off.pop_front().or_else(|| queue.blocking_recv()) {
-        match first {
-            Work::Alone(alone) => alone.run(&writer.conn),
-            Work::Copy { to, reply } => {
-                let copied = writer.copy(&to, &mut queue);
-                let _ = reply.send(copied);
-            }
-            first => writer.group(first, &mut queue),
-        }
-        while queue.is_empty() && writer.pack() {}
-    }
-    // What fails here is made good when the file is opened again: the write-ahead log holds everything.
-    let _ = writer.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    drop(writer);
-    drop(folder);
-}
-
-struct Writer {
+pub(super) struct Writer {
     /// Shared with a copy under way, which is told of each page that is written meanwhile.
     conn: Rc<Connection>,
     memory: Memory,
+    /// For those who read.
+    directory: Arc<Published>,
     /// How many were committed.
     transactions: Arc<AtomicU64>,
     /// Work that cannot be done beside what was under way.
@@ -65,6 +47,37 @@ struct Writer {
 }
 
 impl Writer {
+    /// One that knows the directory already.
+    pub(super) fn new(
+        conn: Connection,
+        known: Directory,
+        directory: Arc<Published>,
+        transactions: Arc<AtomicU64>,
+    ) -> Self {
+        let memory = Memory { directory: known, ..Memory::default() };
+        Self { conn: Rc::new(conn), memory, directory, transactions, put_off: VecDeque::new() }
+    }
+
+    /// Serves the queue until all its senders are gone, then leaves the file in order. The folder is ours until then.
+    pub(super) fn run(mut self, folder: Folder, mut queue: mpsc::Receiver<Work>) {
+        while queue.is_empty() && self.pack() {}
+        while let Some(first) = self.put_off.pop_front().or_else(|| queue.blocking_recv()) {
+            match first {
+                Work::Alone(alone) => alone.run(&self.conn),
+                Work::Copy { to, reply } => {
+                    let copied = self.copy(&to, &mut queue);
+                    let _ = reply.send(copied);
+                }
+                first => self.group(first, &mut queue),
+            }
+            while queue.is_empty() && self.pack() {}
+        }
+        // What fails here is made good when the file is opened again: the write-ahead log holds everything.
+        let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        drop(self);
+        drop(folder);
+    }
+
     /// Writes all that waits, as far as it goes into one transaction.
     fn group(&mut self, first: Work, queue: &mut mpsc::Receiver<Work>) {
         let (mut patches, mut bytes) = first.size();
@@ -145,11 +158,14 @@ impl Writer {
         let conn = Rc::clone(&self.conn);
         let tx = Transaction::new_unchecked(&conn, TransactionBehavior::Immediate)?;
         let mut ingest = Ingest::new(&tx, &mut self.memory)?;
+        // It may have been read anew, and is still that of the last commit.
+        self.directory.publish(&ingest.memory.directory);
         let done = group.iter().map(|work| work.apply(&mut ingest)).collect::<Result<_, _>>()?;
         // Without a sync of its own, and also where jobs never stop coming.
         ingest.pack()?;
         let token = ingest.finish()?;
         tx.commit()?;
+        self.directory.publish(&self.memory.directory);
         if !group.is_empty() {
             self.transactions.fetch_add(1, Ordering::Relaxed);
         }
@@ -159,7 +175,7 @@ impl Writer {
     /// Packs some of what waits for it; whether there was anything. An error is left to the next job, which meets it
     /// as well if it matters.
     fn pack(&mut self) -> bool {
-        let is_due = Ingest::new(&self.conn, &mut self.memory).is_ok() && self.memory.loose.is_due();
+        let is_due = Ingest::new(&self.conn, &mut self.memory).is_ok_and(|ingest| ingest.is_due());
         is_due && self.transact(&[]).is_ok()
     }
 }
