@@ -33,6 +33,7 @@ mod sampling;
 mod schema;
 mod scope;
 mod search;
+mod tallies;
 mod terms;
 #[cfg(test)]
 mod tests;

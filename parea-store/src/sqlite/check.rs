@@ -37,6 +37,15 @@ const RULES: &[(&str, &str)] = &[
         "SELECT log.id FROM log LEFT JOIN trace ON trace.root = log.root AND trace.project = log.project
         WHERE trace.id IS NULL",
     ),
+    (
+        "the number of logs of an hour is not that of its logs",
+        "SELECT project FROM (
+            SELECT project, hour, logs, succeeded, failed FROM tally
+            UNION ALL
+            SELECT project, (started - iif(started < 0, 3599999999, 0)) / 3600000000, -count(*), -total(status = 1),
+                -total(status = 2) FROM log GROUP BY 1, 2
+        ) GROUP BY project, hour HAVING total(logs) <> 0 OR total(succeeded) <> 0 OR total(failed) <> 0",
+    ),
     ("a value has no log", "SELECT doc.id FROM doc LEFT JOIN log ON log.id = doc.id WHERE log.id IS NULL"),
     (
         "a value and its log disagree on their block",

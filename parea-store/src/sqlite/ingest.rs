@@ -20,6 +20,7 @@ use super::{
     pending,
     rollup::Rollups,
     sampling,
+    tallies::Tallies,
     terms::Vocabulary,
     values::{self, Blocks, Source},
 };
@@ -55,6 +56,7 @@ pub(super) struct Ingest<'a> {
     pub(super) conn: &'a Connection,
     pub(super) memory: &'a mut Memory,
     pub(super) rollups: Rollups,
+    pub(super) tallies: Tallies,
     pub(super) relinked: Relinked,
     /// The block that is being filled, and what it is to hold.
     block: Option<i64>,
@@ -85,6 +87,7 @@ impl<'a> Ingest<'a> {
             conn,
             memory,
             rollups: Rollups::default(),
+            tallies: Tallies::default(),
             relinked: Relinked::default(),
             block: None,
             unwritten: Vec::new(),
@@ -96,6 +99,7 @@ impl<'a> Ingest<'a> {
         self.mend_roots()?;
         self.leave_out()?;
         std::mem::take(&mut self.rollups).write(self.conn, &self.memory.directory)?;
+        std::mem::take(&mut self.tallies).write(self.conn)?;
         self.memory.spelled.write(self.conn)?;
         let arrivals = self.memory.arrivals;
         let words = self.memory.vocabulary.count;
@@ -295,6 +299,7 @@ impl<'a> Ingest<'a> {
             .prepare_cached(&format!("INSERT INTO log ({}) VALUES ({places})", names.join(", ")))?
             .execute(params_from_iter(values))?;
         self.memory.directory.add(id, trace_id, &row.parent, root);
+        self.tallies.note(1, project, row.started, row.status);
         if let Some(experiment) = &row.experiment {
             self.name_experiment(project, experiment)?;
         }
@@ -308,14 +313,18 @@ impl<'a> Ingest<'a> {
 
     /// Brings what stands beside a log up to date with it.
     pub(super) fn replace(&mut self, project: i64, id: i64, log: &TraceLog, is_same_row: bool) -> rusqlite::Result<()> {
-        let Key(old_root) =
-            self.conn.prepare_cached("SELECT root FROM log WHERE id = ?1")?.query_row([id], |row| row.get(0))?;
+        let (Key(old_root), started, status) = self
+            .conn
+            .prepare_cached("SELECT root, started, status FROM log WHERE id = ?1")?
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, status_of(row.get(2)?))))?;
         if is_same_row {
             self.rollups.change(project, &old_root, log);
             return Ok(());
         }
         self.rollups.recount(project, &old_root);
         let row = Row::of(log);
+        self.tallies.note(-1, project, started, status);
+        self.tallies.note(1, project, row.started, row.status);
         let root = row.root.as_ref().unwrap_or(&old_root);
         let (names, values): (Vec<_>, Vec<_>) = columns(&row, root).into_iter().unzip();
         self.conn

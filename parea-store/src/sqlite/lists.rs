@@ -10,6 +10,7 @@ use super::{
     ingest::status_code,
     key::{Key, key_value},
     plan::{Access, Plan, Planner, Run, Sql},
+    tallies,
 };
 use crate::{After, Count, Cursor, LogFilter, Page, Scope};
 
@@ -108,15 +109,15 @@ impl List {
 
     fn plan(&self, conn: &Connection) -> rusqlite::Result<Plan> {
         let Some(filter) = &self.filter.filter else { return Ok(Plan::default()) };
-        let project = match &self.scope.project {
-            None => None,
-            Some(uuid) => {
-                let mut find = conn.prepare_cached("SELECT id FROM project WHERE uuid = ?")?;
-                // No project has this one.
-                Some(find.query_row([uuid], |row| row.get(0)).optional()?.unwrap_or(-1))
-            }
-        };
-        Planner { conn, project }.plan(filter)
+        Planner { conn, project: self.project(conn)? }.plan(filter)
+    }
+
+    /// Row id of the scope's project.
+    fn project(&self, conn: &Connection) -> rusqlite::Result<Option<i64>> {
+        let Some(uuid) = &self.scope.project else { return Ok(None) };
+        let mut find = conn.prepare_cached("SELECT id FROM project WHERE uuid = ?")?;
+        // No project has this one.
+        Ok(Some(find.query_row([uuid], |row| row.get(0)).optional()?.unwrap_or(-1)))
     }
 
     /// The shortest way. It costs little to find out: at most [`few`](Self::few) rows of each index are counted.
@@ -197,10 +198,23 @@ impl List {
         Ok(Sql { text: format!("SELECT count(*) FROM ({} LIMIT ?)", rows.text), values: rows.values })
     }
 
+    /// The number of rows where nothing but project, status and time is asked for.
+    fn tallied(&self, conn: &Connection) -> rusqlite::Result<Option<u64>> {
+        if self.kind != Kind::Logs || !self.plan(conn)?.conditions.is_empty() {
+            return Ok(None);
+        }
+        let from = self.filter.started_from.map(Timestamp::micros);
+        tallies::count(conn, self.project(conn)?, self.filter.status, from).map(Some)
+    }
+
     pub(super) fn count(&self, conn: &Connection, budget: u64) -> rusqlite::Result<Count> {
         let most = i64::try_from(budget).unwrap_or(i64::MAX).saturating_add(1);
-        let sql = self.count_sql(conn, most)?;
-        let count: u64 = conn.prepare_cached(&sql.text)?.query_row(params_from_iter(sql.values), |row| row.get(0))?;
+        let count = if let Some(count) = self.tallied(conn)? {
+            count
+        } else {
+            let sql = self.count_sql(conn, most)?;
+            conn.prepare_cached(&sql.text)?.query_row(params_from_iter(sql.values), |row| row.get(0))?
+        };
         Ok(if count > budget { Count::AtLeast(budget) } else { Count::Exact(count) })
     }
 }
@@ -209,9 +223,13 @@ impl Run {
     /// The logs of a run without a look at the logs themselves.
     fn rows(&self, from: Option<Timestamp>) -> Sql {
         let table = self.table;
-        let distinct = if self.repeats { "DISTINCT " } else { "" };
+        if let (Some(unordered), None) = (&self.unordered, from) {
+            return unordered.clone();
+        }
+        // With the time before it, which is the index's order.
+        let logs = if self.repeats { format!("DISTINCT {table}.started, {table}.log") } else { "1".to_owned() };
         let Sql { text, mut values } = self.condition.clone();
-        let mut text = format!("SELECT {distinct}{table}.log FROM {table} WHERE {text}");
+        let mut text = format!("SELECT {logs} FROM {table} WHERE {text}");
         if let Some(from) = from {
             let _ = write!(text, " AND {table}.started >= ?");
             values.push(Value::Integer(from.micros()));

@@ -62,6 +62,8 @@ pub(super) struct Run {
     pub(super) condition: Sql,
     /// Whether a log may come more than once.
     pub(super) repeats: bool,
+    /// The same rows in a shorter way, in any order; only where no log repeats.
+    pub(super) unordered: Option<Sql>,
 }
 
 /// A filter as SQL.
@@ -119,6 +121,7 @@ impl Planner<'_> {
                 table: "term",
                 condition: Sql::new(format!("term.word {}", among(ids.len())), ids),
                 repeats: false,
+                unordered: None,
             };
             let found = format!("SELECT term.log FROM term WHERE {}", run.condition.text);
             return Ok(run.looked_up(found));
@@ -126,7 +129,8 @@ impl Planner<'_> {
         if let (Field::Score(name), Some(bound)) = (&condition.field, bound("score.score", &condition.test)) {
             let word = Word::text(Column::Scores, name, "");
             if word.is_short() {
-                let ids = self.ids(&[word])?;
+                let ids = self.ids(std::slice::from_ref(&word))?;
+                let repeats = self.repeats(&word)?;
                 let word = format!("score.word {}", among(ids.len()));
                 let values: Vec<Value> = ids.into_iter().chain(bound.values).collect();
                 let found =
@@ -134,10 +138,22 @@ impl Planner<'_> {
                 // The sign keeps SQLite from going by value where the order of time is wanted.
                 let condition =
                     Sql::new(format!("{word} AND {}", bound.text.replace("score.score", "+score.score")), values);
-                return Ok(Run { table: "score", condition, repeats: true }.looked_up(found));
+                let unordered = (!repeats).then(|| Sql::new(found.clone(), condition.values.clone()));
+                return Ok(Run { table: "score", condition, repeats, unordered }.looked_up(found));
             }
         }
         Ok(column(condition).unwrap_or_else(|| (read(condition), None)))
+    }
+
+    /// Whether some log had two scores of that name.
+    fn repeats(&self, word: &Word) -> rusqlite::Result<bool> {
+        self.conn
+            .prepare_cached(
+                "SELECT max(repeats) FROM word WHERE field = ?1 AND key = ?2 AND value = ?3 AND (?4 IS NULL OR project = ?4)",
+            )?
+            .query_row(rusqlite::params![word.column as i64, word.key, word.value, self.project], |row| {
+                Ok(row.get::<_, Option<bool>>(0)?.unwrap_or_default())
+            })
     }
 
     /// Ids of words, in each project that has them.

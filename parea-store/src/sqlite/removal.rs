@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{
     directory::kind,
-    ingest::{Ingest, damaged},
+    ingest::{Ingest, damaged, status_of},
     key::{Key, key},
     pack::Loose,
     terms::Terms,
@@ -58,10 +58,11 @@ impl Ingest<'_> {
             let terms = Terms::of(log);
             self.memory.vocabulary.erase(self.conn, project, *id, &terms)?;
             self.memory.vocabulary.drop_unused(self.conn, project, &terms)?;
-            let Key(root) = self
+            let (Key(root), started, status) = self
                 .conn
-                .prepare_cached("DELETE FROM log WHERE id = ?1 RETURNING root")?
-                .query_row([id], |row| row.get(0))?;
+                .prepare_cached("DELETE FROM log WHERE id = ?1 RETURNING root, started, status")?
+                .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, status_of(row.get(2)?))))?;
+            self.tallies.note(-1, project, started, status);
             self.rollups.recount(project, &root);
             places.push((*id, *block));
         }

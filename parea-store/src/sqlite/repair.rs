@@ -17,6 +17,7 @@ use super::{
     open::{self, Folder, OpenError},
     pack::Spelled,
     removal::Trace,
+    tallies,
     terms::{Terms, Vocabulary},
     values::{self, Blocks, Source},
 };
@@ -46,6 +47,7 @@ fn rebuild(conn: &mut Connection) -> rusqlite::Result<()> {
     ingest.finish()?;
     // With the rows that came back.
     directory::rebuild(&tx)?;
+    tallies::rebuild(&tx)?;
     words(&tx)?;
     let damaged = terms(&tx)?;
     let mut memory = Memory::default();

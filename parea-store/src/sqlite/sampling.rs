@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     directory::kind,
-    ingest::{Ingest, damaged},
+    ingest::{Ingest, damaged, status_of},
     key::{Key, key},
     pack::Loose,
     values,
@@ -68,12 +68,14 @@ impl Ingest<'_> {
         }
         let (mut places, mut ids) = (Vec::new(), Vec::new());
         {
-            let mut remove =
-                self.conn.prepare_cached(&format!("DELETE FROM log WHERE {unwanted} RETURNING id, block, trace_id"))?;
+            let mut remove = self.conn.prepare_cached(&format!(
+                "DELETE FROM log WHERE {unwanted} RETURNING id, block, trace_id, started, status"
+            ))?;
             let mut rows = remove.query(params![project, key(root), members])?;
             while let Some(row) = rows.next()? {
                 places.push((row.get(0)?, row.get(1)?));
                 ids.push(row.get::<_, Key>(2)?.0);
+                self.tallies.note(-1, project, row.get(3)?, status_of(row.get(4)?));
             }
         }
         values::remove(self.conn, &places)?;

@@ -129,6 +129,8 @@ impl Terms {
 pub(super) struct Vocabulary {
     /// How many words there are.
     pub(super) count: i64,
+    /// Whether the file is older than the mark of words that repeat.
+    is_old: bool,
     known: HashMap<(i64, Column, String, Spelling), i64>,
 }
 
@@ -180,7 +182,14 @@ impl Vocabulary {
                 log,
             ])?;
         }
-        for (word, score) in &terms.scores {
+        for (place, (word, score)) in terms.scores.iter().enumerate() {
+            if !self.is_old && terms.scores[..place].iter().any(|(other, _)| other == word) {
+                conn.prepare_cached(
+                    "UPDATE word SET repeats = 1 WHERE field = ?1 AND key = ?2 AND value = ?3 AND project = ?4
+                     AND repeats = 0",
+                )?
+                .execute(params![word.column as i64, word.key, word.value, project])?;
+            }
             let word = self.id(conn, project, word)?;
             conn.prepare_cached("INSERT OR IGNORE INTO score (word, started, log, score) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![word, terms.started, log, score])?;
@@ -257,7 +266,7 @@ impl Ingest<'_> {
 
 /// Makes known all logs of a file that was written before there were terms. Later writes need the count of words.
 pub(super) fn fill(conn: &Connection) -> rusqlite::Result<()> {
-    let mut vocabulary = Vocabulary::default();
+    let mut vocabulary = Vocabulary { is_old: true, ..Vocabulary::default() };
     let mut find = conn.prepare("SELECT log.id, project, json FROM log JOIN doc USING (id)")?;
     let mut rows = find.query([])?;
     while let Some(row) = rows.next()? {
