@@ -313,10 +313,10 @@ impl<'a> Ingest<'a> {
 
     /// Brings what stands beside a log up to date with it.
     pub(super) fn replace(&mut self, project: i64, id: i64, log: &TraceLog, is_same_row: bool) -> rusqlite::Result<()> {
-        let (Key(old_root), started, status) = self
+        let (Key(old_root), Key(old_parent), started, status) = self
             .conn
-            .prepare_cached("SELECT root, started, status FROM log WHERE id = ?1")?
-            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, status_of(row.get(2)?))))?;
+            .prepare_cached("SELECT root, parent, started, status FROM log WHERE id = ?1")?
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, status_of(row.get(3)?))))?;
         if is_same_row {
             self.rollups.change(project, &old_root, log);
             return Ok(());
@@ -330,7 +330,9 @@ impl<'a> Ingest<'a> {
         self.conn
             .prepare_cached(&format!("UPDATE log SET {} = ? WHERE id = ?", names.join(" = ?, ")))?
             .execute(params_from_iter(values.into_iter().chain([id.into()])))?;
-        self.memory.directory.change(self.conn, id, &log.trace_id, &row.parent, root)?;
+        if row.parent != old_parent || *root != old_root {
+            self.memory.directory.change(self.conn, id, &log.trace_id, &row.parent, root)?;
+        }
         if let Some(experiment) = &row.experiment {
             self.name_experiment(project, experiment)?;
         }

@@ -19,6 +19,9 @@ pub(super) const CHANGED: i64 = 1024;
 /// Blocks written in one transaction. Each takes two to four milliseconds, and callers wait for the writer.
 const BLOCKS: usize = 3;
 
+/// Values among which those of a block are chosen: logs that come singly come mixed with those of other traces.
+const POOL: usize = FRESH as usize + BLOCKS * SIZE;
+
 /// Places for words that are remembered to have been spelled: 2 MB.
 const KNOWN: usize = 1 << 19;
 
@@ -124,9 +127,13 @@ impl Ingest<'_> {
             }
             return Ok(());
         }
+        let mut pool = Vec::new();
         for _ in 0..BLOCKS {
             if self.memory.loose.fresh >= FRESH + SIZE as i64 {
-                self.pack_fresh()?;
+                if pool.is_empty() {
+                    pool = self.pool()?;
+                }
+                self.pack_fresh(&mut pool)?;
             } else if self.memory.loose.changed > CHANGED {
                 self.pack_changed()?;
             }
@@ -134,22 +141,31 @@ impl Ingest<'_> {
         Ok(())
     }
 
-    /// The oldest values that are in no block.
-    fn pack_fresh(&mut self) -> rusqlite::Result<()> {
-        let mut values: Vec<Value> = Vec::with_capacity(SIZE);
-        let mut size = 0;
+    /// Values that are in no block, as far as one block chooses among them, the oldest first.
+    fn pool(&self) -> rusqlite::Result<Vec<Loner>> {
+        self.conn
+            .prepare_cached(
+                "SELECT doc.id, root, octet_length(json) FROM doc CROSS JOIN log ON log.id = doc.id
+                 WHERE doc.block IS NULL ORDER BY doc.id LIMIT ?1",
+            )?
+            .query_map([POOL], |row| {
+                let root = row.get_ref(1)?.as_bytes()?.to_vec();
+                Ok(Loner { id: row.get(0)?, root, length: row.get(2)? })
+            })?
+            .collect()
+    }
+
+    /// The oldest of the pool, with those of its trace, and so on: they have most in common.
+    fn pack_fresh(&mut self, pool: &mut Vec<Loner>) -> rusqlite::Result<()> {
+        let ids = choose(pool);
+        let size: usize = ids.iter().map(|(_, length)| length).sum();
+        let mut values: Vec<Value> = Vec::with_capacity(ids.len());
         {
-            let mut find = self
-                .conn
-                .prepare_cached("SELECT id, stamps, json FROM doc WHERE block IS NULL ORDER BY id LIMIT ?1")?;
-            let mut rows = find.query([SIZE])?;
-            while let Some(row) = rows.next()? {
-                let length = row.get_ref(2)?.as_str()?.len();
-                if !values.is_empty() && (size + length > FULL || length > LONGEST) {
-                    break;
-                }
-                size += length;
-                values.push(Value { id: row.get(0)?, stamps: row.get(1)?, json: row.get(2)? });
+            let mut read = self.conn.prepare_cached("SELECT id, stamps, json FROM doc WHERE id = ?1")?;
+            for (id, _) in &ids {
+                values.push(
+                    read.query_row([id], |row| Ok(Value { id: row.get(0)?, stamps: row.get(1)?, json: row.get(2)? }))?,
+                );
             }
         }
         let (Some(first), Some(last)) = (values.first(), values.last()) else {
@@ -193,6 +209,40 @@ impl Ingest<'_> {
         self.memory.loose.changed -= before;
         Ok(())
     }
+}
+
+/// A value that is in no block.
+#[derive(Debug)]
+struct Loner {
+    id: i64,
+    /// As the file has it.
+    root: Vec<u8>,
+    length: usize,
+}
+
+/// Takes the ids and lengths of one block's values out of the pool.
+fn choose(pool: &mut Vec<Loner>) -> Vec<(i64, usize)> {
+    let mut chosen: Vec<(i64, usize)> = Vec::with_capacity(SIZE);
+    let mut size = 0;
+    while chosen.len() < SIZE
+        && let Some(root) = pool.first().map(|first| first.root.clone())
+    {
+        let begun = chosen.len();
+        pool.retain(|loner| {
+            let fits = chosen.is_empty() || (size + loner.length <= FULL && loner.length <= LONGEST);
+            let takes = loner.root == root && chosen.len() < SIZE && fits;
+            if takes {
+                chosen.push((loner.id, loner.length));
+                size += loner.length;
+            }
+            !takes
+        });
+        if chosen.len() == begun {
+            break;
+        }
+    }
+    chosen.sort_unstable();
+    chosen
 }
 
 /// Whether a batch of so many logs is packed as it comes.

@@ -31,6 +31,11 @@ use crate::{StoreError, Token};
 const GROUP_PATCHES: usize = 4096;
 const GROUP_BYTES: usize = 16 * 1024 * 1024;
 
+/// How long the writer waits for callers who are likely to come, and how often it looks: a transaction costs as much for
+/// one log as for several.
+const MOMENT: Duration = Duration::from_micros(60);
+const MOMENTS: usize = 3;
+
 /// Pages that are copied in one step of a copy: half a megabyte.
 const PAGES: std::ffi::c_int = 64;
 
@@ -44,6 +49,8 @@ pub(super) struct Writer {
     transactions: Arc<AtomicU64>,
     /// Work that cannot be done beside what was under way.
     put_off: VecDeque<Work>,
+    /// Callers that are likely to have something soon: those who were answered last, and those who waited meanwhile.
+    expected: usize,
 }
 
 impl Writer {
@@ -55,7 +62,7 @@ impl Writer {
         transactions: Arc<AtomicU64>,
     ) -> Self {
         let memory = Memory { directory: known, ..Memory::default() };
-        Self { conn: Rc::new(conn), memory, directory, transactions, put_off: VecDeque::new() }
+        Self { conn: Rc::new(conn), memory, directory, transactions, put_off: VecDeque::new(), expected: 0 }
     }
 
     /// Serves the queue until all its senders are gone, then leaves the file in order. The folder is ours until then.
@@ -82,6 +89,15 @@ impl Writer {
     fn group(&mut self, first: Work, queue: &mut mpsc::Receiver<Work>) {
         let (mut patches, mut bytes) = first.size();
         let mut group = vec![first];
+        // Those who send much are on their way for longer than it pays to wait.
+        if patches == 1 {
+            for _ in 0..MOMENTS {
+                if queue.len() + 1 >= self.expected {
+                    break;
+                }
+                thread::sleep(MOMENT);
+            }
+        }
         while patches < GROUP_PATCHES
             && bytes < GROUP_BYTES
             && let Ok(work) = queue.try_recv()
@@ -95,7 +111,9 @@ impl Writer {
             bytes += size.1;
             group.push(work);
         }
+        let answered = group.len();
         self.commit(group);
+        self.expected = if patches <= answered { answered + queue.len() } else { 0 };
     }
 
     /// Copies the file page by page. What is written meanwhile, by this very connection, goes to both, so that the copy
