@@ -88,7 +88,7 @@ impl Comparison {
     }
 
     /// What the figures say, in words.
-    fn sentence(&self, score: &ScoreComparison) -> String {
+    pub fn sentence(&self, score: &ScoreComparison) -> String {
         let method = match score.method {
             Method::Bootstrap => "BCa bootstrap over rows, sign-flip test",
             Method::PairedProportions => "Newcombe's interval, exact McNemar test",

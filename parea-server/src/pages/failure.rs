@@ -13,6 +13,8 @@ use super::assets::{URLS, Urls};
 pub(super) enum Failure {
     /// Nothing is stored under this id.
     NoTrace(String),
+    /// No run of an experiment has this id.
+    NoRun(String),
     /// The store could not answer.
     Store(StoreError),
     /// A template could not be rendered.
@@ -48,6 +50,12 @@ impl IntoResponse for Failure {
                 "No such trace",
                 "Nothing is stored under this id. Its logs may still be on their way, or were sent to another server.",
                 id,
+            ),
+            Self::NoRun(uuid) => (
+                StatusCode::NOT_FOUND,
+                "No such run",
+                "No run of an experiment has this id. It may still be on its way, or is on another server.",
+                uuid,
             ),
             Self::Store(error) => (
                 StatusCode::SERVICE_UNAVAILABLE,

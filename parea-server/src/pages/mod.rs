@@ -1,9 +1,10 @@
-//! The web interface: the list of traces and one trace, rendered here and readable without script.
+//! The web interface: the list of traces and one trace, runs of experiments and two of them compared, rendered here and readable without script.
 //!
 //! Whatever a log holds is foreign text. Templates escape it; [`markup`] is the only place that writes HTML by hand,
 //! and the policy of [`headers`] leaves a browser nothing to run but our one script.
 
 mod assets;
+mod experiments;
 mod failure;
 mod figures;
 mod glance;
@@ -36,5 +37,8 @@ pub(crate) fn router() -> Router<AppState> {
     Router::new()
         .route("/", get(list::show))
         .route("/traces/{root_trace_id}", get(trace::show))
+        .route("/experiments", get(experiments::list::show))
+        .route("/experiments/{uuid}", get(experiments::run::show))
+        .route("/compare", get(experiments::compare::show))
         .layer(middleware::map_response(headers::harden))
 }

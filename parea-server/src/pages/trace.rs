@@ -246,6 +246,11 @@ pub(super) fn url(root_trace_id: &str, span: Option<&str>) -> String {
     url
 }
 
+/// A text as one segment of an address.
+pub(super) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
 /// The address of a span of the trace that is being looked at.
 pub(super) fn span_query(log: &TraceLog) -> String {
     format!("?span={}", utf8_percent_encode(&log.trace_id, SEGMENT))

@@ -23,10 +23,16 @@ fn nothing_is_wider_than_a_phone_and_everything_can_be_read_by_day_and_by_night(
         "scores": [{ "name": unbroken, "score": 1.0 }], "session_id": unbroken, "status": "error", "error": unbroken,
     });
     logs.push(site::root("wide", &unbroken, 9.0, fields));
+    logs.extend(site::rows("first", 36, ""));
+    logs.extend(site::rows("second", 16, ""));
     let site = Site::with(&logs);
+    site.run("first", "Answers", "old");
+    site.run("second", "Answers", "new");
     let mut page = Page::new(site.url());
-    for path in ["/", "/traces/answer", "/traces/answer?span=answer-2", "/traces/answer?span=answer-3", "/traces/wide"]
-    {
+    let traces =
+        ["/", "/traces/answer", "/traces/answer?span=answer-2", "/traces/answer?span=answer-3", "/traces/wide"];
+    let runs = ["/experiments", "/experiments/first", "/compare?baseline=first&candidate=second"];
+    for path in traces.into_iter().chain(runs) {
         let mut grounds = Vec::new();
         for scheme in ["light", "dark"] {
             page.prefer(scheme);

@@ -7,6 +7,7 @@
 
 mod chromium;
 mod devtools;
+mod experiments;
 mod find;
 mod foreign_text;
 #[path = "../http/mod.rs"]

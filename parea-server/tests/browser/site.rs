@@ -29,8 +29,21 @@ impl Site {
         self.handle.url()
     }
 
+    /// Tells of a run of an experiment, which has ended.
+    pub(crate) fn run(&self, uuid: &str, experiment: &str, name: &str) {
+        let url = format!("{}/api/parea/v1/experiment/{uuid}", self.url());
+        let run = json!({
+            "uuid": uuid, "name": experiment, "run_name": name, "project_name": "support", "status": "completed",
+            "created_at": Timestamp::from(chrono::Utc::now()), "metadata": { "model": name },
+            "dataset_level_stats": [{ "name": "balanced_acc", "score": 0.75 }],
+        });
+        let request = crate::http::client().put(url).header("content-type", "application/json").body(run.to_string());
+        let status = self.runtime.block_on(async { request.send().await.unwrap().status() });
+        assert_eq!(status.as_u16(), 200);
+    }
+
     /// Sends logs as a program would.
-    fn send(&self, logs: &[Value]) {
+    pub(crate) fn send(&self, logs: &[Value]) {
         let url = format!("{}/api/parea/v1/trace_logs", self.url());
         let request = crate::http::client().post(url);
         let request = request.header("content-type", "application/json").body(Value::from(logs).to_string());
@@ -115,4 +128,29 @@ pub(crate) fn answer(age: f64) -> Vec<Value> {
             }),
         ),
     ]
+}
+
+/// The logs of a run of 40 rows, of which those below `good` are right; the last one failed.
+pub(crate) fn rows(uuid: &str, good: usize, hostile: &str) -> Vec<Value> {
+    let row = |n: usize| {
+        let mut fields = json!({
+            "experiment_uuid": uuid, "latency": 0.25 + n as f64 / 100.0, "cost": 0.001, "total_tokens": 20,
+            "input_tokens": 15, "output_tokens": 5,
+            "inputs": { "question": format!("question {n} {hostile}") }, "target": format!("target {n}"),
+            "output": format!("{uuid} says {n} {hostile}"),
+            "scores": [
+                { "name": "right", "score": u8::from(n < good), "reason": "as asked" },
+                { "name": "near", "score": (n as f64 / 40.0 + good as f64 / 100.0).min(1.0) },
+            ],
+        });
+        if n == 39 {
+            fields["status"] = "error".into();
+            fields["error"] = format!("no answer {hostile}").into();
+        }
+        root(&format!("{uuid}-{n}"), "answer", 100.0 - n as f64, fields)
+    };
+    let mut logs: Vec<Value> = (0..40).map(row).collect();
+    let told = json!({ "latency": 0.01, "metadata": { "description": "Whether it is right." } });
+    logs.push(span(&format!("{uuid}-eval"), &format!("{uuid}-0"), &format!("{uuid}-0"), "right", 99.0, told));
+    logs
 }
