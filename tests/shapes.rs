@@ -4,9 +4,9 @@
 
 use std::{
     cell::RefCell,
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, RwLock},
 };
 
 use parea::testing::{capture, capture_async};
@@ -523,4 +523,65 @@ fn raw_json_that_nobody_reads_is_a_text() {
         let expected = if is_text { text.into() } else { serde_json::from_str::<Value>(text).unwrap() };
         assert_eq!(*shown, expected);
     }
+}
+
+#[derive(Debug)]
+struct Endless;
+
+impl fmt::Display for Endless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        loop {
+            f.write_str("and on ")?;
+        }
+    }
+}
+
+impl std::error::Error for Endless {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self)
+    }
+}
+
+impl serde::Serialize for Endless {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Guarded {
+    count: Mutex<u8>,
+}
+
+#[parea::trace(skip(guarded), inputs(guarded = guarded))]
+fn waits_for_nothing(
+    many: &[Mutex<u8>],
+    by_name: &BTreeMap<&str, Box<RwLock<u8>>>,
+    guarded: &Guarded,
+    endless: Endless,
+) {
+    let _ = (many, by_name, guarded, endless);
+}
+
+#[parea::trace]
+fn fails_without_end() -> Result<(), Endless> {
+    Err(Endless)
+}
+
+#[test]
+fn locks_in_containers_are_not_waited_for_and_texts_without_end_are_cut() {
+    let (many, guarded) = ([Mutex::new(1), Mutex::new(2)], Guarded { count: Mutex::new(3) });
+    let by_name = BTreeMap::from([("a", Box::new(RwLock::new(4)))]);
+    let held = (many[0].lock().unwrap(), by_name["a"].write().unwrap(), guarded.count.lock().unwrap());
+    let (_, traces) = capture(|| {
+        waits_for_nothing(&many, &by_name, &guarded, Endless);
+        fails_without_end()
+    });
+    drop(held);
+    let inputs = traces.log("waits_for_nothing").inputs.as_ref().unwrap();
+    assert_eq!(inputs["many"], json!(["<Mutex<u8>>", "<Mutex<u8>>"]));
+    assert_eq!(inputs["by_name"], json!({"a": "<Box<RwLock<u8>>>"}));
+    assert_eq!(inputs["guarded"], json!({"count": "<Mutex<u8>>"}));
+    assert!(inputs["endless"].as_str().unwrap().ends_with(" …[cut at 262144 bytes]"));
+    assert!(traces.log("fails_without_end").error.as_ref().unwrap().contains("bytes left out]"));
 }

@@ -112,7 +112,6 @@ impl Books {
     }
 
     /// So many records of this process have left the spool.
-    #[cfg(feature = "http")]
     pub(crate) fn unspool(&self, count: u64, fate: Fate) {
         let mut ledger = self.lock();
         ledger.spooled -= count;
@@ -211,7 +210,7 @@ impl Books {
     /// Asks for the server to be told of the drops that it does not know of; whether it can be.
     pub(crate) fn ask(&self) -> bool {
         let mut ledger = self.lock();
-        let is_well = ledger.trouble.is_none() && !ledger.refused && !ledger.deaf;
+        let is_well = cfg!(feature = "http") && ledger.trouble.is_none() && !ledger.refused && !ledger.deaf;
         ledger.asked = is_well && !ledger.unreported.is_empty();
         ledger.asked
     }

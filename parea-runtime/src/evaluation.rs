@@ -4,6 +4,7 @@
 //! that cannot be started), the record itself is sent.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     fmt, mem,
     pin::Pin,
@@ -140,8 +141,16 @@ impl Tally {
     }
 }
 
-/// Waits until every evaluation that was started is done, at most so long.
+thread_local! {
+    /// Whether this thread is that of the evaluations.
+    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Waits until every evaluation that was started is done, at most so long. One that asks for it does not wait for itself.
 pub(crate) fn wait(timeout: Duration) {
+    if IS_WORKER.get() {
+        return;
+    }
     EVALUATIONS.get().all.wait(timeout);
 }
 
@@ -250,7 +259,10 @@ fn worker() -> Result<&'static mpsc::UnboundedSender<Held>, &'static str> {
             }
         };
         let thread = thread::Builder::new().name("parea-evaluations".to_owned());
-        let spawned = thread.spawn(move || tokio::task::LocalSet::new().block_on(&runtime, work));
+        let spawned = thread.spawn(move || {
+            IS_WORKER.set(true);
+            tokio::task::LocalSet::new().block_on(&runtime, work);
+        });
         spawned.map(|_| sender).map_err(|error| error.to_string())
     });
     worker.as_ref().map_err(String::as_str)

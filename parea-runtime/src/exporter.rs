@@ -49,7 +49,12 @@ where
     }
 }
 
-/// The only way in which this library speaks unasked.
+/// The only way in which this library speaks unasked. It never fails, and waits for nobody: neither for a thread that holds
+/// the standard library's lock, which after a fork may be one that is gone, nor for a reader.
 pub(crate) fn warn(text: &str) {
-    eprintln!("parea: {text}");
+    let line = format!("parea: {text}\n");
+    #[cfg(unix)]
+    exit::write_error(&line);
+    #[cfg(not(unix))]
+    let _ = io::Write::write_all(&mut io::stderr(), line.as_bytes());
 }

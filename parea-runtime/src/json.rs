@@ -6,7 +6,7 @@ mod keys;
 mod known;
 mod writer;
 
-pub(crate) use escape::{Escaping, push_text, push_text_body};
+pub(crate) use escape::{Escaping, ceil, floor, left_out, push_text, push_text_body};
 pub use keys::Key;
 use keys::Keys;
 pub(crate) use known::{Known, Room};

@@ -29,6 +29,7 @@ use serde::Serialize;
 
 use crate::{
     json::{self, Buffer, Escaping, Known, Room, push_text},
+    locks::{is_lock_type, is_sharded_type},
     redact::{REDACTED, is_secret_type},
 };
 
@@ -83,6 +84,9 @@ impl<'a> Slot<'a> {
     }
 
     fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Box<str>> {
+        if is_lock_type::<T>() && !self.secret {
+            return Err("a lock, which is not waited for".into());
+        }
         self.attempt(|buffer| json::write(buffer, value))
     }
 
@@ -117,6 +121,14 @@ impl<'a> Slot<'a> {
         shown.push('>');
         push_text(&mut self.buffer.bytes, &shown);
     }
+}
+
+/// `<Mutex<u32>>`, in place of a value that cannot be shown.
+pub(crate) fn short_type_name<T: ?Sized>() -> String {
+    let mut shown = String::from("<");
+    short_name(type_name::<T>().trim_start_matches('&'), &mut shown);
+    shown.push('>');
+    shown
 }
 
 /// `Vec<String>` for `alloc::vec::Vec<alloc::string::String>`.
@@ -221,10 +233,8 @@ impl SerializeDebugTag {
     #[inline(never)]
     pub fn write<T: Serialize + Debug + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
         slot.secret |= is_secret_type::<T>();
-        if slot.json(value).is_err()
-            && let Err(failure) = slot.shown(format_args!("{value:?}"))
-        {
-            slot.name::<T>(Some(&failure));
+        if slot.json(value).is_err() {
+            DebugTag.write(value, slot);
         }
     }
 }
@@ -245,6 +255,9 @@ impl DebugTag {
     #[inline(never)]
     pub fn write<T: Debug + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
         slot.secret |= is_secret_type::<T>();
+        if is_sharded_type::<T>() && !slot.secret {
+            return slot.name::<T>(None);
+        }
         if let Err(failure) = slot.shown(format_args!("{value:?}")) {
             slot.name::<T>(Some(&failure));
         }
@@ -385,9 +398,30 @@ fn write_chain(
         return slot.shown(format_args!("{first}"));
     }
     slot.attempt(|buffer| {
-        push_text(&mut buffer.bytes, &chain(first.to_string(), source));
+        push_text(&mut buffer.bytes, &chain(bounded(first), source));
         Ok(())
     })
+}
+
+/// The text of what may be endless, or as much of it as a value may be, and a little more, so that it is seen to be cut.
+fn bounded(shown: &dyn Display) -> String {
+    const MOST: usize = json::MOST_BYTES + 4096;
+    struct Bounded(String);
+    impl fmt::Write for Bounded {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let room = MOST.saturating_sub(self.0.len());
+            if text.len() <= room {
+                self.0.push_str(text);
+                return Ok(());
+            }
+            self.0.push_str(&text[..json::floor(text, room)]);
+            Err(fmt::Error)
+        }
+    }
+    let mut text = Bounded(String::new());
+    // An error is the limit's; where it is that of the user's code, what came before it stands.
+    let _ = write!(text, "{shown}");
+    text.0
 }
 
 #[cold]
@@ -397,7 +431,7 @@ fn chain(first: String, mut source: Option<&(dyn Error + 'static)>) -> String {
     let mut whole = first;
     for _ in 0..LONGEST {
         let Some(error) = source else { break };
-        let line = error.to_string();
+        let line = bounded(error);
         if !whole.ends_with(&line) {
             whole.push_str("\ncaused by: ");
             whole.push_str(&line);

@@ -18,6 +18,7 @@ mod drive;
 pub mod evaluation;
 mod exit;
 mod exporter;
+mod fit;
 mod flow;
 mod guard;
 #[doc(hidden)]
@@ -27,6 +28,7 @@ mod items;
 mod json;
 mod label;
 mod ladder;
+mod locks;
 mod outbox;
 pub mod propagation;
 mod queue;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::{self, Moment},
+    fit::fit,
     id::{self, Id},
     json::{Buffer, push_text, push_text_body},
     redact::redact,
@@ -422,6 +423,7 @@ impl<'a> Record<'a> {
     pub(crate) fn log_of(bytes: &[u8]) -> serde_json::Result<TraceLog> {
         let (mut line, said) = Self::line_of(bytes).map_err(serde_json::Error::io)?;
         redact(&mut line, said).map_err(serde_json::Error::io)?;
+        fit(&mut line);
         serde_json::from_slice(&line)
     }
 

@@ -292,3 +292,35 @@ async fn a_request_leaves_no_context_behind() {
     assert_eq!(roots, [Some("0af76519-16cd-43dd-8448-eb211c80319c".to_owned()), None, None]);
     assert_eq!(traces.tree(), "weigh (ok)\n", "outside of every trace");
 }
+
+#[tokio::test]
+async fn a_redirect_carries_to_nobody_else_what_is_meant_for_the_list() {
+    async fn serve(router: Router) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        address.to_string()
+    }
+    let said = |headers: HeaderMap| async move { headers.contains_key(TRACESTATE).to_string() };
+    let other = serve(Router::new().route("/", get(said))).await;
+    let target = format!("http://{other}/");
+    let away = move || async move { axum::response::Redirect::temporary(&target) };
+    let first = serve(Router::new().route("/", get(away))).await;
+    // The list names the first, neither, or both.
+    for (hosts, status, answer) in
+        [(vec![&first], 307, ""), (vec![], 200, "false"), (vec![&first, &other], 200, "true")]
+    {
+        let propagator = Propagator::to_hosts(hosts);
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().redirect(propagator.redirects()).build().unwrap();
+        let mut request = client.get(format!("http://{first}/")).build().unwrap();
+        capture(|| inside_span(&propagator, &mut request));
+        let got = client.execute(request).await.unwrap();
+        assert_eq!((got.status().as_u16(), got.text().await.unwrap().as_str()), (status, answer));
+    }
+}
+
+#[parea::trace(skip(propagator, request))]
+fn inside_span(propagator: &Propagator, request: &mut reqwest::Request) {
+    propagator.inject_request(request);
+}

@@ -25,6 +25,8 @@ pub(crate) enum Manner {
     Dribbles,
     /// Each answer takes so many milliseconds.
     TakesItsTime(u64),
+    /// 413 to a body of more bytes.
+    TakesOnly(usize),
     /// A status code that is no success.
     Says(u16),
     /// 429, and asks for a second.
@@ -178,7 +180,6 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
         format!("HTTP/1.1 {status}\r\nconnection: close\r\n{more}content-length: {}\r\n\r\n{body}", body.len())
     };
     match manner {
-        Manner::Good => socket.write_all(written("200 OK", "", &good()).as_bytes()).await,
         Manner::TakesItsTime(milliseconds) => {
             tokio::time::sleep(Duration::from_millis(milliseconds)).await;
             socket.write_all(written("200 OK", "", &good()).as_bytes()).await
@@ -190,6 +191,10 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
             }
             Ok(())
         }
+        Manner::TakesOnly(bytes) if body.len() > bytes => {
+            socket.write_all(written("413 Too large", "", r#"{"detail":"too large"}"#).as_bytes()).await
+        }
+        Manner::Good | Manner::TakesOnly(_) => socket.write_all(written("200 OK", "", &good()).as_bytes()).await,
         Manner::Hangs => {
             tokio::time::sleep(Duration::from_secs(60)).await;
             Ok(())

@@ -11,6 +11,7 @@ mod program;
 mod soak;
 mod spool;
 mod table;
+mod tls;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]

@@ -105,6 +105,9 @@ fn end_by(how: &str, guard: Guard) {
         "exit" => std::process::exit(3),
         "parea_exit" => parea::exit(3),
         "exit_on_a_thread" => exit_on_a_thread(),
+        "thread_exits" => {
+            let _ = thread::spawn(|| std::process::exit(3)).join();
+        }
         "evaluating" => evaluate_for_ever(),
         "c_panic" => leave_c_by_a_panic(),
         "panic_and_die" => {
@@ -261,6 +264,12 @@ impl Started {
 
     pub(crate) fn kill(&mut self) {
         self.0.kill().unwrap();
+    }
+
+    /// From now on nobody reads what it says of errors.
+    #[cfg(unix)]
+    pub(crate) fn close_stderr(&mut self) {
+        drop(self.0.stderr.take());
     }
 
     pub(crate) async fn wait(self) -> Ran {

@@ -140,3 +140,29 @@ async fn what_a_killed_program_left_without_a_server_is_taken_in_by_serve() {
     }
     server.shutdown().await;
 }
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_deleted_under_the_program_comes_back() {
+    let server = Hostile::start(Manner::Says(503)).await;
+    let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
+    for (deletions, first) in [(1, "0"), (2, "1000")] {
+        let environment = [("PAREA_BASE_URL", &*url), ("CALLS", "300"), ("PACE_US", "3000"), ("FIRST", first)];
+        let program = start(folder.path(), &[&environment[..], &[("END", "forget"), ("DEADLINE_MS", "100")]].concat());
+        for _ in 0..deletions {
+            let is_written =
+                || segments(folder.path()).iter().any(|file| fs::metadata(file).is_ok_and(|file| file.len() > 0));
+            while !is_written() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            fs::remove_dir_all(folder.path().join(".parea")).unwrap();
+        }
+        let ran = program.wait().await;
+        assert!(ran.stderr.contains("600 logs wait in .parea"), "{}", ran.stderr);
+        server.behave(Manner::Good);
+        let before = server.count();
+        run(folder.path(), &[("PAREA_BASE_URL", &*url), ("CALLS", "0"), ("EARLIER", "600")]).await;
+        assert_eq!(server.count() - before, 600, "after {deletions}");
+        server.behave(Manner::Says(503));
+    }
+}

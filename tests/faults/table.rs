@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use crate::{
     hostile::{Hostile, Manner},
     program::{LOGS_PER_CALL, Ran, start},
+    tls,
 };
 
 const CALLS: usize = 1_000;
@@ -23,10 +24,14 @@ struct Fault {
     /// How long it does so; `None` until the program has ended.
     lasts: Option<Duration>,
     environment: &'static [(&'static str, &'static str)],
+    /// Logs of the program.
+    logs: usize,
+    /// The server has a certificate that nobody has signed until the next run, which trusts it.
+    untrusted: bool,
 }
 
 const fn fault(what: &'static str, manner: Manner) -> Fault {
-    Fault { what, manner: Some(manner), lasts: None, environment: &[] }
+    Fault { what, manner: Some(manner), lasts: None, environment: &[], logs: LOGS, untrusted: false }
 }
 
 impl Fault {
@@ -40,10 +45,11 @@ impl Fault {
 }
 
 const fn down(what: &'static str) -> Fault {
-    Fault { what, manner: None, lasts: None, environment: &[] }
+    Fault { manner: None, ..fault(what, Manner::Good) }
 }
 
 const KILLED: &[(&str, &str)] = &[("END", "wait")];
+const SIGTERM: &[(&str, &str)] = &[("END", "sigterm")];
 const KILLED_DURABLE: &[(&str, &str)] = &[("END", "wait"), ("DURABLE", "1")];
 
 const FAULTS: &[Fault] = &[
@@ -56,10 +62,19 @@ const FAULTS: &[Fault] = &[
     fault("answers 429 with `Retry-After`", Manner::SaysLater),
     fault("answers 401", Manner::Says(401)),
     fault("resets in the midst of a body", Manner::Resets),
+    fault("answers 413 to more than 64 KB", Manner::TakesOnly(64 * 1024)),
+    fault("answers without end", Manner::Floods),
+    Fault { untrusted: true, ..fault("has a certificate that nobody has signed", Manner::Good) },
     fault("hangs", Manner::Hangs),
     fault("answers one byte at a time", Manner::Dribbles),
     fault("answers half", Manner::HalfAnswers),
     fault("answers a page of HTML", Manner::Babbles),
+    fault("resets for 2 s under the program", Manner::Resets).lasts(2).with(&[("PACE_US", "4000")]),
+    fault("good; returns, the guard forgotten", Manner::Good).with(&[("END", "forget")]),
+    fault("good; panics in `main`", Manner::Good).with(&[("END", "panic")]),
+    fault("good; `std::process::exit` on a thread", Manner::Good).with(&[("END", "thread_exits")]),
+    fault("good; SIGTERM at once, `flush_on_signals`", Manner::Good).with(SIGTERM),
+    Fault { logs: LOGS + 201, ..fault("good; forks, 50 calls on both sides", Manner::Good).with(&[("END", "fork")]) },
     fault("good; `_exit` at once", Manner::Good).with(&[("END", "_exit")]),
     fault("good; `_exit` at once, durable", Manner::Good).with(&[("END", "_exit"), ("DURABLE", "1")]),
     fault("good; SIGKILL at once", Manner::Good).with(KILLED),
@@ -70,6 +85,7 @@ const FAULTS: &[Fault] = &[
 /// What came of it.
 struct Outcome {
     what: &'static str,
+    logs: usize,
     delivered: usize,
     by_the_next_run: usize,
     requests: usize,
@@ -80,7 +96,7 @@ struct Outcome {
 
 impl Outcome {
     fn lost(&self) -> usize {
-        LOGS - self.delivered - self.by_the_next_run
+        self.logs - self.delivered - self.by_the_next_run
     }
 
     fn exit(&self) -> String {
@@ -98,7 +114,8 @@ impl fmt::Display for Outcome {
 async fn outcome(fault: &Fault) -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let url = format!("http://{address}");
+    let url = if fault.untrusted { tls::in_front_of(address, "good.pem") } else { format!("http://{address}") };
+    let authority = tls::file("authority.pem").display().to_string();
     let folder = tempfile::tempdir().unwrap();
     // Without a manner nobody listens.
     let mut listener = Some(listener);
@@ -108,11 +125,17 @@ async fn outcome(fault: &Fault) -> Outcome {
     let mut program = start(folder.path(), &environment);
     let killed = [KILLED, KILLED_DURABLE].contains(&fault.environment);
     let ended = async {
-        if killed {
+        if killed || fault.environment == SIGTERM {
             while !folder.path().join("ready").exists() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
+        }
+        if killed {
             program.kill();
+        }
+        #[cfg(unix)]
+        if fault.environment == SIGTERM {
+            crate::unix::send(libc::SIGTERM, program.id());
         }
         let ran = program.wait().await;
         (ran, begun.elapsed())
@@ -131,14 +154,15 @@ async fn outcome(fault: &Fault) -> Outcome {
     let server = server.unwrap();
     let (delivered, requests) = (server.count(), server.requests());
     server.behave(Manner::Good);
-    if delivered < LOGS {
+    if delivered < fault.logs {
         // The next run, which does nothing but send what was left.
-        let environment = [("PAREA_BASE_URL", &*url), ("CALLS", "0"), ("END", "tidy")];
+        let environment = [("PAREA_BASE_URL", &*url), ("CALLS", "0"), ("END", "tidy"), ("SSL_CERT_FILE", &*authority)];
         start(folder.path(), &environment).wait().await;
     }
     let init = ran.stdout.lines().find_map(|line| line.strip_prefix("INIT "));
     Outcome {
         what: fault.what,
+        logs: fault.logs,
         delivered,
         by_the_next_run: server.count() - delivered,
         requests,

@@ -117,6 +117,24 @@ async fn after_a_fork_parent_and_child_both_deliver() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_program_whose_errors_nobody_reads_ends_as_ever() {
+    // Every run has something to say: the server is not there.
+    for how in ["", "exit", "panic"] {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = [("PAREA_BASE_URL", "http://127.0.0.1:1"), ("END", how), ("DEADLINE_MS", "100")];
+        let mut program = start(folder.path(), &environment);
+        program.close_stderr();
+        let ran = program.wait().await;
+        let code = match how {
+            "exit" => 3,
+            "panic" => 101,
+            _ => 0,
+        };
+        assert_eq!((ran.status.code(), spooled_lines(folder.path())), (Some(code), LOGS), "{how}: {}", ran.stdout);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_guard_in_a_forked_child_delivers_what_is_the_childs() {
     let (ran, server) = ends("fork_guard", &[]).await;
     assert!(ran.status.success(), "{}\n{}", ran.stdout, ran.stderr);

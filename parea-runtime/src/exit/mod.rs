@@ -8,13 +8,16 @@
 //! | panics with `panic = "abort"`, or out of an `extern "C"` function | the panic hook: to the spool |
 //! | is sent `SIGTERM` or `SIGINT` | [`flush_on_signals`](crate::Builder::flush_on_signals), by choice |
 //! | forks | parent and child each their own |
-//! | is killed, aborts, or calls `_exit` | the spool has all but the last moments, with [`durable`](crate::Builder::durable) all |
+//! | is killed, aborts, or calls `_exit` or `exec` | the spool has all but the last moments, with [`durable`](crate::Builder::durable) all |
 
 pub(crate) mod fork;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]
 mod unix;
+
+#[cfg(unix)]
+pub(crate) use unix::write_error;
 
 use std::{
     cell::Cell,

@@ -21,6 +21,23 @@ pub(super) fn at_fork(child: extern "C" fn()) {
     let _ = unsafe { libc::pthread_atfork(None, None, Some(child)) };
 }
 
+/// Writes to standard error past the standard library, as much as a pipe takes at once; nothing where nobody reads it.
+pub(crate) fn write_error(text: &str) {
+    /// What every pipe takes at once.
+    const MOST: usize = 512;
+    const WAIT_MS: c_int = 100;
+    for part in text.as_bytes().chunks(MOST) {
+        let mut error = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };
+        // SAFETY: there is one `pollfd`, and `part` has as many bytes as are said.
+        unsafe {
+            if libc::poll(&raw mut error, 1, WAIT_MS) != 1 {
+                return;
+            }
+            libc::write(libc::STDERR_FILENO, part.as_ptr().cast(), part.len());
+        }
+    }
+}
+
 /// The signals that a program may be ended by.
 const SIGNALS: [c_int; 2] = [libc::SIGTERM, libc::SIGINT];
 

@@ -26,16 +26,17 @@ fn push_cut(out: &mut Vec<u8>, text: &str) {
 }
 
 /// The last character boundary that is not beyond `at`.
-pub(super) fn floor(text: &str, at: usize) -> usize {
+pub(crate) fn floor(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
 }
 
-fn ceil(text: &str, at: usize) -> usize {
+/// The first character boundary that is not before `at`.
+pub(crate) fn ceil(text: &str, at: usize) -> usize {
     (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
 }
 
 /// The mark in a text that was cut.
-fn left_out(left_out: usize, of: usize) -> String {
+pub(crate) fn left_out(left_out: usize, of: usize) -> String {
     format!(" …[{left_out} of {of} bytes left out]… ")
 }
 

@@ -1,7 +1,7 @@
 //! A serializer that writes compact JSON, as `serde_json` does, with what capture needs on top: it stops at a limit,
 //! and it leaves out what a key or a type says is secret.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{
     Serialize, Serializer,
@@ -12,12 +12,15 @@ use serde::{
 };
 
 use super::{
-    Buffer, MOST_BYTES,
-    escape::floor,
+    Buffer, Escaping, MOST_BYTES, floor,
     known::{push_bool, push_integer},
     push_text, push_text_body,
 };
-use crate::redact::{REDACTED, is_secret_name, is_secret_type};
+use crate::{
+    ladder::short_type_name,
+    locks::is_lock_type,
+    redact::{REDACTED, is_secret_name, is_secret_type},
+};
 
 /// Most brackets in brackets. Readers stop at 128, and there are some around a value.
 const DEEPEST: usize = 100;
@@ -180,6 +183,11 @@ impl Json<'_> {
             self.redacted();
             return Ok(());
         }
+        if is_lock_type::<T>() {
+            self.no_key()?;
+            push_text(&mut self.buffer.bytes, &short_type_name::<T>());
+            return Ok(());
+        }
         value.serialize(self)
     }
 
@@ -249,6 +257,13 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
     fn serialize_str(self, value: &str) -> Result<(), Failure> {
         push_text(&mut self.buffer.bytes, value);
         Ok(())
+    }
+
+    /// As it is being formatted, so that a text without end is one that is cut.
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), Failure> {
+        let mut text = Escaping::open(&mut self.buffer.bytes);
+        let formatted = write!(text, "{value}");
+        text.close(formatted).map_err(ser::Error::custom)
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<(), Failure> {

@@ -169,8 +169,7 @@ impl Outbox {
             if let Some(mut held) = self.hold_until(deadline)
                 && held.state.at_rest
             {
-                held.state.flight = None;
-                held.state.spool.hand_over();
+                held.hand_over();
             }
         }
         if !timeout.is_zero() && self.discard.is_none() && self.books().ask() {
@@ -194,8 +193,7 @@ impl Outbox {
         let through = if report.pending > 0 { self.rescue(begun.checked_add(timeout), last) } else { Some(0) };
         if last && let Some(mut held) = self.hold_until(begun.checked_add(timeout)) {
             // Complete, so that the next process takes them over even where there are no locks.
-            held.state.flight = None;
-            held.state.spool.hand_over();
+            held.hand_over();
         }
         // What other threads have ended since, nobody waits for.
         through.map_or_else(|| self.queue.report(), |through| self.queue.report_through(through))
@@ -212,7 +210,7 @@ impl Outbox {
         let through = self.queue.collected();
         held.write_all(deadline.map(at_least_a_moment));
         if !self.named && held.state.at_rest {
-            held.state.spool.hand_over();
+            held.hand_over();
         }
         Some(through)
     }

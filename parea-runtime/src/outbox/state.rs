@@ -11,6 +11,7 @@ use super::{HOLDING, Outbox};
 use crate::{
     books::{Books, Fate},
     exporter::warn,
+    fit::fit,
     record::ProjectRef,
     redact::redact,
     report::DropReason,
@@ -115,6 +116,7 @@ impl Held<'_> {
             match written.and_then(|said| redact(&mut line, said)) {
                 Ok(secrets) => {
                     self.books().redacted(secrets);
+                    fit(&mut line);
                     lines.push(Line::new(line));
                 }
                 Err(error) => {
@@ -207,6 +209,17 @@ impl Held<'_> {
         self.state.spool_again = Instant::now().checked_add(SPOOL_AGAIN);
         self.books().failed(complaint);
         Written::No(Batch { lines: left, bytes, through })
+    }
+
+    /// Gives the files up to whoever takes them in.
+    pub(super) fn hand_over(&mut self) {
+        self.state.flight = None;
+        let missing = self.state.spool.hand_over();
+        if missing > 0 {
+            self.books().unspool(missing, Fate::Dropped(DropReason::SpoolFailed));
+            let complaint = format!("{} was deleted and cannot be made again", self.state.spool.folder().display());
+            self.complain(DropReason::SpoolFailed, missing, &complaint);
+        }
     }
 
     /// So much has left memory.

@@ -32,7 +32,7 @@ pub fn inject(carrier: &mut (impl Carrier + ?Sized)) {
 /// ```
 ///
 /// A redirect repeats the headers to wherever it leads: let clients of hosts on the list follow none, or only to hosts
-/// that are on it as well.
+/// that are on it as well, as [`redirects`](Self::redirects) does for reqwest.
 #[derive(Clone, Debug, Default)]
 pub struct Propagator {
     hosts: Arc<Hosts>,
@@ -48,6 +48,35 @@ impl Propagator {
     /// for every host there is.
     pub fn to_hosts(hosts: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         Self { hosts: Arc::new(Hosts::new(hosts)) }
+    }
+
+    /// How a client of reqwest follows redirects, at most ten of them, without carrying to others what is meant for the
+    /// hosts on the list: a request to one of these ends with the answer that leads away from them.
+    ///
+    /// ```no_run
+    /// # fn client() -> Result<reqwest::Client, reqwest::Error> {
+    /// let propagator = parea::propagation::Propagator::to_hosts(["ranker.internal"]);
+    /// reqwest::Client::builder().redirect(propagator.redirects()).build()
+    /// # }
+    /// ```
+    #[cfg(feature = "http")]
+    pub fn redirects(&self) -> reqwest::redirect::Policy {
+        const MOST: usize = 10;
+        let hosts = Arc::clone(&self.hosts);
+        let listed = move |url: &reqwest::Url| {
+            url.host_str().is_some_and(|host| hosts.contain(host, url.port_or_known_default()))
+        };
+        reqwest::redirect::Policy::custom(move |attempt| {
+            // The first one decided what the headers say.
+            let leads_away = attempt.previous().first().is_some_and(&listed) && !listed(attempt.url());
+            if leads_away {
+                attempt.stop()
+            } else if attempt.previous().len() > MOST {
+                attempt.error("more than ten redirects")
+            } else {
+                attempt.follow()
+            }
+        })
     }
 
     /// Writes into the headers of a request to this host what it may know of the current span.

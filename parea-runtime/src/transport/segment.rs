@@ -51,14 +51,37 @@ pub(super) struct Piece {
 impl Segment {
     /// A new file, readable by its owner alone.
     pub(super) fn create(path: PathBuf) -> io::Result<Self> {
+        let file = Self::create_file(&path)?;
+        Ok(Self { path, file, written: 0, sent: 0, own: Some(0), marks: VecDeque::new() })
+    }
+
+    fn create_file(path: &Path) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path)?;
+        let file = options.open(path)?;
         // A file system without locks still holds files; they are then taken over only when complete.
         let _ = file.try_lock();
-        Ok(Self { path, file, written: 0, sent: 0, own: Some(0), marks: VecDeque::new() })
+        Ok(file)
+    }
+
+    /// Whether the file is still where it was: somebody may have deleted the folder under the program.
+    pub(super) fn is_in_place(&self) -> bool {
+        is_at(&self.file, &self.path)
+    }
+
+    /// Puts a file that was deleted back to its place; what was in it is still at hand. Its folder is to be there.
+    pub(super) fn restore(&mut self) -> io::Result<()> {
+        let mut file = Self::create_file(&self.path)?;
+        self.file.seek(SeekFrom::Start(0))?;
+        let copied = io::copy(&mut (&self.file).take(self.written), &mut file);
+        if copied.as_ref().is_ok_and(|copied| *copied == self.written) {
+            self.file = file;
+            return Ok(());
+        }
+        let _ = fs::remove_file(&self.path);
+        Err(copied.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()))
     }
 
     /// Takes over a file that nobody holds. `None` if somebody does, or it is gone. `own` is the number of its logs if

@@ -164,6 +164,9 @@ impl Spool {
         if self.open && self.own.back().is_some_and(|last| last.size() > 0 && last.size() + size > SEGMENT) {
             self.close();
         }
+        if self.own.back().is_some_and(|last| !last.is_in_place()) {
+            self.restore()?;
+        }
         if !self.open {
             self.look_around()?;
             if self.used() >= self.cap {
@@ -174,6 +177,13 @@ impl Spool {
             self.open = true;
         }
         Ok(Some(()))
+    }
+
+    /// Writes anew what somebody deleted, while it is still at hand.
+    fn restore(&mut self) -> io::Result<()> {
+        self.look_around()?;
+        let held = self.earlier.iter_mut().chain(&mut self.own);
+        held.filter(|segment| !segment.is_in_place()).try_for_each(Segment::restore)
     }
 
     /// How many of these lines, from the first on, have room.
@@ -279,8 +289,18 @@ impl Spool {
         paths.any(|path| is_segment(&path) && self.own.iter().all(|held| held.path() != path))
     }
 
-    /// Gives all files up, complete: to the server of this machine, or to the next process.
-    pub(crate) fn hand_over(&mut self) {
+    /// Gives all files up, complete: to the server of this machine, or to the next process. Returns how many logs of this
+    /// process are in none of them, because somebody deleted the folder and it cannot be made again.
+    pub(crate) fn hand_over(&mut self) -> u64 {
+        let mut missing = 0;
+        let mut held = self.earlier.iter().chain(&self.own);
+        if held.any(|segment| !segment.is_done() && !segment.is_in_place()) && self.restore().is_err() {
+            self.own.retain(|segment| {
+                let is_kept = segment.is_done() || segment.is_in_place();
+                missing += if is_kept { 0 } else { segment.own().unwrap_or_default() };
+                is_kept
+            });
+        }
         self.open = false;
         for segment in self.own.drain(..).chain(self.earlier.drain(..)) {
             let own = segment.own();
@@ -292,6 +312,7 @@ impl Spool {
                 self.handed_over.insert(path, own);
             }
         }
+        missing
     }
 
     /// Bytes that wait to be sent by this process.
