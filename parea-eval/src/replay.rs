@@ -192,6 +192,12 @@ fn around(text: &str, letter: usize) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Miss(String);
 
+impl Miss {
+    pub(crate) fn new(why: impl fmt::Display) -> Self {
+        Self(format!("not recorded: {why}"))
+    }
+}
+
 impl fmt::Display for Miss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

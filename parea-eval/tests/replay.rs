@@ -70,3 +70,36 @@ fn a_trace_is_a_row() {
     let log = Log::of("Paris", Some("Lyon"));
     assert_eq!(Row::of_log(&log).target().as_deref(), Some("Lyon"), "what should have come out, not what did");
 }
+
+#[test]
+fn any_client_of_a_chat_model_is_answered_as_its_server_would() {
+    use parea_eval::{HttpRequest, Replay as _};
+    use serde_json::{Value, json};
+    let cassette = cassette();
+    let ask = |path: &str, body: &Value| {
+        let body = body.to_string();
+        cassette.replay(&HttpRequest { method: "post", path, body: body.as_bytes() })
+    };
+    let messages =
+        json!([{ "role": "system", "content": "be brief" }, { "role": "user", "content": "capital of France?" }]);
+    let whole = ask("/v1/chat/completions", &json!({ "model": "m", "messages": messages })).unwrap();
+    let said: Value = serde_json::from_slice(&whole.body).unwrap();
+    assert_eq!((whole.status, &said["choices"][0]["message"]["content"]), (200, &json!("Paris")));
+
+    let body = json!({ "model": "m", "messages": messages, "stream": true });
+    let streamed = ask("/openai/v1/chat/completions?api-version=1", &body).unwrap();
+    let text = String::from_utf8(streamed.body).unwrap();
+    let events: Vec<&str> = text.split("\n\n").collect();
+    let first: Value = serde_json::from_str(events[0].strip_prefix("data: ").unwrap()).unwrap();
+    assert_eq!(first["choices"][0]["delta"]["content"], "Paris!");
+    assert_eq!((streamed.content_type, events[2]), ("text/event-stream", "data: [DONE]"));
+
+    let says = |path: &str, body: &Value| ask(path, body).unwrap_err().to_string();
+    let changed = json!([{ "role": "system", "content": "be kind" }, messages[1]]);
+    assert_eq!(
+        says("/v1/chat/completions", &json!({ "model": "m", "messages": changed })),
+        "not recorded: message 1 (system) changed at letter 4: `be brief` was recorded, `be kind` was asked"
+    );
+    assert!(says("/v1/embeddings", &json!({})).contains("`post /v1/embeddings` is no call of a chat model"));
+    assert_eq!(says("/v1/chat/completions", &json!({ "model": "m" })), "not recorded: the body has no `messages`");
+}
