@@ -154,6 +154,11 @@ pub(crate) fn wait(timeout: Duration) {
     EVALUATIONS.get().all.wait(timeout);
 }
 
+/// Whether nothing is being evaluated.
+pub(crate) fn is_idle() -> bool {
+    EVALUATIONS.get().all.is_none()
+}
+
 /// Hands on what is still being evaluated, without the scores that are not there yet: the program ends.
 pub(crate) fn release() {
     let evaluations = EVALUATIONS.get();

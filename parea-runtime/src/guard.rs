@@ -59,9 +59,13 @@ pub(crate) struct Ending {
 }
 
 impl Client {
-    /// How long the ends of the program have waited so far.
-    pub(crate) fn waited(&self) -> Duration {
-        self.ending.lock().unwrap_or_else(PoisonError::into_inner).waited
+    /// How long the end of the process may wait. Where nothing has changed since the guard waited, that was all: a server
+    /// that said nothing to it is not waited for a second time.
+    pub(crate) fn patience_left(&self, report: &FlushReport) -> Duration {
+        let ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_said = ending.said == (report.spooled, report.pending, report.total_dropped());
+        let is_over = !ending.waited.is_zero() && is_said && report.pending == 0 && evaluation::is_idle();
+        if is_over { Duration::ZERO } else { self.settings.deadline.saturating_sub(ending.waited) }
     }
 
     /// What is being evaluated has ended and is not in the queue yet: it is waited for first, in the same time.

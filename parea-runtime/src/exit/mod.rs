@@ -86,8 +86,7 @@ fn finish() {
     if report.finished() == 0 && report.earlier.delivered == 0 {
         return;
     }
-    let left = client.settings.deadline.saturating_sub(client.waited());
-    client.say(&client.finish(left, true));
+    client.say(&client.finish(client.patience_left(&report), true));
 }
 
 /// Where a panic ends the process, what is in memory goes to the spool before it is shown.
