@@ -27,7 +27,10 @@ impl Keeper {
                     Ok(done) => {
                         let (traces, logs) = done.total();
                         if logs > 0 {
-                            operator::tell(format_args!("parea: retention let go of {traces} traces, {logs} logs"));
+                            operator::tell(format_args!(
+                                "parea: retention let go of {traces} traces, {logs} logs, in steps of {:.1} ms at most",
+                                done.longest.as_secs_f64() * 1e3
+                            ));
                         }
                     }
                     Err(StoreError::Closed) => return,

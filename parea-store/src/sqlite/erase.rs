@@ -1,6 +1,6 @@
 //! Logs that are to be gone for good: from the tables, the indexes, the words, and from the file's unused parts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use parea_types::TraceLog;
 use rusqlite::{Connection, OptionalExtension, params, types::Value};
@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     SqliteStore,
+    block::Words,
     directory::{kind, linked},
     ingest::{Ingest, damaged},
     job::Work,
@@ -16,7 +17,7 @@ use super::{
     terms::{self, Column, Word},
     values::{self, Blocks, Source},
 };
-use crate::StoreError;
+use crate::{StoreError, text::Pieces};
 
 /// What is to go. Traces go as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,13 +50,15 @@ impl SqliteStore {
         let until = self.read(removal::last).await?;
         let sought = what.clone();
         let traces = self.read(move |conn| find(conn, &sought, until)).await?;
-        let mut count = 0;
+        let (mut count, mut words) = (0, HashSet::new());
         for trace in traces {
             let id = if let Erasure::Trace(id) = what { Some(id.clone()) } else { None };
             loop {
                 let (trace, id) = (trace.clone(), id.clone());
-                let gone = self.order(move |ingest| ingest.erase_some(&trace, id.as_deref(), until).map(Ok)).await?;
+                let (gone, said) =
+                    self.order(move |ingest| ingest.erase_some(&trace, id.as_deref(), until).map(Ok)).await?;
                 count += gone as u64;
+                words.extend(said.split(' ').map(ToOwned::to_owned));
                 if gone < LOT {
                     break;
                 }
@@ -72,7 +75,7 @@ impl SqliteStore {
             }
             self.order(move |ingest| ingest.erase_words(&orphans).map(Ok)).await?;
         }
-        self.tidy().await?;
+        self.tidy(words).await?;
         self.scrub().await?;
         Ok(count)
     }
@@ -203,8 +206,9 @@ pub(super) fn bury(conn: &Connection) -> rusqlite::Result<()> {
 }
 
 impl Ingest<'_> {
-    /// Erases some logs of a trace, and has it stay away; `id` is one by which it was asked for.
-    fn erase_some(&mut self, trace: &Trace, id: Option<&str>, until: i64) -> rusqlite::Result<usize> {
+    /// Erases some logs of a trace, and has it stay away; `id` is one by which it was asked for. Answers how many, and the
+    /// words that they said.
+    fn erase_some(&mut self, trace: &Trace, id: Option<&str>, until: i64) -> rusqlite::Result<(usize, String)> {
         let doomed = self.some_of(trace, until, LOT)?;
         let ids = doomed.iter().map(|doomed| doomed.log.trace_id.as_str());
         for id in ids.chain([trace.1.as_str()]).chain(id) {
@@ -216,7 +220,8 @@ impl Ingest<'_> {
         }
         self.memory.erased = 1;
         self.remove(trace.0, &doomed)?;
-        Ok(doomed.len())
+        let pieces: Vec<Pieces> = doomed.iter().map(|doomed| Pieces::of(&doomed.log)).collect();
+        Ok((doomed.len(), Words::of(pieces.iter()).text))
     }
 
     /// What a project has beside its logs.

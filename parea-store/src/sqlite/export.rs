@@ -84,8 +84,8 @@ impl StoreFile {
         })
     }
 
-    /// Looks at everything and says what is wrong, at most `most` faults; empty when all is well. Takes a second or
-    /// more for each hundred thousand logs.
+    /// Looks at everything and says what is wrong, at most `most` faults; empty when all is well. Takes some
+    /// seconds for each hundred thousand logs.
     pub fn check(&self, most: usize) -> Result<Vec<String>, StoreError> {
         self.read_linked(|conn| check::faults(conn, most))
     }

@@ -1,7 +1,7 @@
 //! How long logs are kept, and the steps in which the rest goes while the store is at work.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -53,10 +53,10 @@ impl Retained {
 const LOOK: usize = 256;
 
 /// Logs that are removed together. Their blocks are written anew, about one for each step.
-const LOT: usize = 12;
+const LOT: usize = 8;
 
 /// When a step ends although it has more to do. What it has begun and the commit come on top.
-const ENOUGH: Duration = Duration::from_millis(4);
+const ENOUGH: Duration = Duration::from_millis(3);
 
 /// Pages that are given back in a step, and those that are kept for what comes.
 const PAGES: i64 = 16;
@@ -278,7 +278,7 @@ impl SqliteStore {
             .await? as u64;
         let is_worth_it = gone > 0 && gone.saturating_mul(20) >= left;
         if is_worth_it {
-            self.tidy().await?;
+            self.tidy(HashSet::new()).await?;
         }
         Ok(is_worth_it)
     }

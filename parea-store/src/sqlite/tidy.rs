@@ -19,14 +19,15 @@ const ROWS: usize = 64;
 
 impl SqliteStore {
     /// Takes words out of the index and from among the spelled that no log has any more. In small steps; reads the
-    /// whole index beside the writer.
-    pub(super) async fn tidy(&self) -> Result<(), StoreError> {
+    /// whole index beside the writer. Of words that share their place in the index with others, only `suspects` are looked
+    /// for in the logs themselves.
+    pub(super) async fn tidy(&self, suspects: HashSet<String>) -> Result<(), StoreError> {
         for (slab, places) in self.read(stale).await? {
             self.order(move |ingest| index::forget(ingest.conn, slab, places).map(Ok)).await?;
         }
         // From here on each word that comes is spelled again, so that what is judged by what is there now may go.
         let last = self.order(|ingest| respell(ingest).map(Ok)).await?;
-        let gone = self.read(move |conn| unused(conn, last)).await?;
+        let gone = self.read(move |conn| unused(conn, last, &suspects)).await?;
         let mut known = HashSet::new();
         let mut after = 0;
         loop {
@@ -88,10 +89,11 @@ fn respell(ingest: &mut Ingest<'_>) -> rusqlite::Result<i64> {
     ingest.conn.query_row("SELECT coalesce(max(id), 0) FROM spelling", [], |row| row.get(0))
 }
 
-/// Spelled words up to a row that stand in no block. The index tells most; words that fall on one place in it are
-/// looked for in the blocks that it names.
-fn unused(conn: &Connection, last: i64) -> rusqlite::Result<HashSet<String>> {
+/// Spelled words up to a row that stand in no block. The index tells most; suspects that fall on one place in it with
+/// others are looked for in the blocks that it names.
+fn unused(conn: &Connection, last: i64, suspects: &HashSet<String>) -> rusqlite::Result<HashSet<String>> {
     let blocks = index::leading(conn)?;
+    let at: HashSet<u32> = suspects.iter().map(|word| index::hash(word)).collect();
     let mut unsure: HashMap<u32, BTreeSet<String>> = HashMap::new();
     let mut gone = HashSet::new();
     let mut read = conn.prepare("SELECT words FROM spelling WHERE id <= ?1")?;
@@ -99,15 +101,18 @@ fn unused(conn: &Connection, last: i64) -> rusqlite::Result<HashSet<String>> {
     while let Some(row) = rows.next()? {
         for word in row.get_ref(0)?.as_str()?.split_ascii_whitespace() {
             let hash = index::hash(word);
-            if blocks.contains(hash) {
-                unsure.entry(hash).or_default().insert(word.to_owned());
-            } else {
+            if !blocks.contains(hash) {
                 gone.insert(word.to_owned());
+            } else if at.contains(&hash) {
+                unsure.entry(hash).or_default().insert(word.to_owned());
             }
         }
     }
     // A word that is alone at its place is the one that is there: all words that are used were spelled.
     unsure.retain(|_, words| words.len() > 1);
+    for words in unsure.values_mut() {
+        words.retain(|word| suspects.contains(word));
+    }
     let mut by_block: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
     for hash in unsure.keys() {
         for block in index::blocks(conn, &[BTreeSet::from([*hash])])? {
