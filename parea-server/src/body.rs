@@ -3,6 +3,8 @@
 mod compression;
 mod depth;
 mod elements;
+#[cfg(test)]
+mod fuzz;
 mod integer;
 mod parse;
 mod surrogate;

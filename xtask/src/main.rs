@@ -12,6 +12,7 @@ mod crash;
 mod faults;
 #[path = "../../parea-server/tests/browser/find.rs"]
 mod find;
+mod fuzz;
 mod install;
 mod load;
 mod model;
@@ -31,8 +32,17 @@ struct Chore {
     run: fn(&[String]) -> Result<(), Failure>,
 }
 
-const CHORES: &[Chore] =
-    &[test::CHORE, bench::CHORE, burst::CHORE, cost::CHORE, crash::CHORE, faults::CHORE, load::CHORE, model::CHORE];
+const CHORES: &[Chore] = &[
+    test::CHORE,
+    bench::CHORE,
+    burst::CHORE,
+    cost::CHORE,
+    crash::CHORE,
+    faults::CHORE,
+    fuzz::CHORE,
+    load::CHORE,
+    model::CHORE,
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
