@@ -73,8 +73,7 @@ pub(crate) fn caught<R>(body: impl FnOnce() -> R) -> thread::Result<R> {
 #[inline(never)]
 fn ended(begun: Begun, outcome: &mut dyn FnMut(&mut End)) {
     if begun == Begun::Muted {
-        stack::leave();
-        return;
+        return stack::leave_for_good();
     }
     let now = Moment::now();
     let mut end = End::of_stack();
@@ -89,7 +88,7 @@ fn ended(begun: Begun, outcome: &mut dyn FnMut(&mut End)) {
 fn unwound(begun: Begun, payload: Box<dyn Any + Send>) -> ! {
     match begun {
         Begun::Live => _ = fail(&panic_error(&*payload)),
-        Begun::Muted => _ = stack::leave(),
+        Begun::Muted => stack::leave_for_good(),
         Begun::Off => {}
     }
     resume_unwind(payload)
@@ -108,7 +107,7 @@ struct Left;
 
 impl Drop for Left {
     fn drop(&mut self) {
-        stack::leave();
+        stack::leave_for_good();
     }
 }
 
@@ -173,9 +172,9 @@ impl Course {
     fn poll_live(&mut self, step: &mut Step<'_>, then: Then) {
         let begun = match mem::replace(&mut self.0, Progress::Off) {
             Progress::New(site) => stack::begin(site),
-            Progress::Live(span) => match stack::enter(Place::Inside(span)) {
-                Err(Place::Inside(span)) => return self.poll_apart(span, step, then),
-                _ => Begun::Live,
+            Progress::Live(span) => match stack::enter_span(span) {
+                Err(span) => return self.poll_apart(span, step, then),
+                Ok(()) => Begun::Live,
             },
             Progress::Muted => {
                 let _ = stack::enter(Place::Muted);
@@ -268,7 +267,14 @@ impl Drop for Course {
 }
 
 /// Leaves the innermost span, which others may enter from now on.
+#[inline]
 fn suspended() -> Progress {
+    stack::leave_span().map_or_else(suspended_first, Progress::Live)
+}
+
+/// The same of one that may be on this thread alone.
+#[inline(never)]
+fn suspended_first() -> Progress {
     match stack::leave() {
         Place::Inside(span) => Progress::Live(span),
         Place::Muted => Progress::Muted,

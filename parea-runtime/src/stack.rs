@@ -117,6 +117,30 @@ pub(crate) fn enter(place: Place) -> Result<(), Place> {
     place.map_or(Ok(()), Err)
 }
 
+/// [`enter`] for a span that is recorded.
+#[inline]
+pub(crate) fn enter_span(span: Arc<Span>) -> Result<(), Arc<Span>> {
+    let mut span = Some(span);
+    with(|stack| {
+        if let Some(span) = span.take() {
+            stack.frames.push(What::Shared(span));
+        }
+    });
+    span.map_or(Ok(()), Err)
+}
+
+/// Leaves what was entered last if that is a shared span.
+#[inline]
+pub(crate) fn leave_span() -> Option<Arc<Span>> {
+    with(|stack| stack.frames.pop_shared()).flatten()
+}
+
+/// Leaves what was entered last, which nobody enters again.
+#[inline]
+pub(crate) fn leave_for_good() {
+    with(|stack| drop(stack.frames.pop()));
+}
+
 /// Leaves what was entered last, and returns it to be entered again.
 pub(crate) fn leave() -> Place {
     with(Stack::leave).unwrap_or_default()

@@ -197,7 +197,8 @@ impl Frames {
     pub(in crate::stack) fn push(&mut self, what: What) {
         self.ready();
         if let Some(frame) = self.all.get_mut(self.depth) {
-            frame.1 = what;
+            // It is a `What::Span`: there is nothing to drop.
+            mem::forget(mem::replace(&mut frame.1, what));
             self.depth += 1;
         }
     }
@@ -211,10 +212,20 @@ impl Frames {
 
     /// Leaves what was entered last.
     #[inline]
-    pub(super) fn pop(&mut self) -> Option<What> {
+    pub(in crate::stack) fn pop(&mut self) -> Option<What> {
         let what = mem::replace(&mut self.last_mut()?.1, What::Span);
         self.depth -= 1;
         Some(what)
+    }
+
+    /// Leaves what was entered last if that is a shared span.
+    #[inline]
+    pub(in crate::stack) fn pop_shared(&mut self) -> Option<Arc<Span>> {
+        let frame = self.last_mut()?;
+        let What::Shared(_) = frame.1 else { return None };
+        let What::Shared(span) = mem::replace(&mut frame.1, What::Span) else { return None };
+        self.depth -= 1;
+        Some(span)
     }
 
     /// Leaves a [`What::Span`].
