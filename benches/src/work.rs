@@ -24,6 +24,7 @@ pub struct Answer {
 }
 
 /// What libraries without capture of their own are given: 166 bytes of JSON with the question and the number.
+#[cfg(feature = "peers")]
 #[derive(Serialize)]
 pub struct Inputs<'a> {
     pub question: &'a str,
