@@ -148,8 +148,8 @@ fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "wal_autocheckpoint", 4096)?;
     // A burst leaves a large write-ahead log behind; after the next checkpoint it is cut down to this.
     conn.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
-    // Ids are random in most indexes: keep their pages at hand (KiB, hence negative).
-    conn.pragma_update(None, "cache_size", -64 * 1024)?;
+    // Terms are written all over their index: keep its pages at hand (KiB, hence negative).
+    conn.pragma_update(None, "cache_size", -48 * 1024)?;
     // Rows refer to projects only, which are never removed; checking would cost a look-up for each log.
     conn.pragma_update(None, "foreign_keys", false)?;
     functions::register(conn, &Slot::default())?;
