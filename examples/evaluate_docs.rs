@@ -1,14 +1,17 @@
 //! The search of `ask_docs` as an evaluated experiment: 48 questions on this repository's documents, two ways to cut them.
 //!
-//! `cargo run --example evaluate_docs` runs both variants and compares them; `-- --trials 3` runs each question so often.
+//! `cargo run --example evaluate_docs` runs both variants and compares them; `-- --trials 3` runs each question so often, and
+//! `-- --serve` keeps the server up, with a page for each run and for the two side by side.
 #![allow(clippy::print_stdout, reason = "a program that talks to its user")]
 
 mod docs;
+mod local_server;
 
 use std::{
     error::Error,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use bm25::SearchEngine;
@@ -21,7 +24,7 @@ use parea::{
 use serde::{Deserialize, Serialize};
 
 /// A row: what is asked, in which file the answer stands, and the words of it.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Asked {
     question: String,
     file: String,
@@ -101,16 +104,19 @@ fn answer_f1(log: &Log) -> Result<f64, parea::LogError> {
     Ok(token_f1(&log.output_as::<Found>()?.answer, log.expected().unwrap_or_default()))
 }
 
+fn questions() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/docs/questions.jsonl")
+}
+
 async fn run(
     variant: &str,
     pieces: Pieces,
     with: impl FnOnce(Experiment) -> Experiment,
 ) -> Result<Report, Box<dyn Error>> {
     let library = Arc::new(Library::new(pieces)?);
-    let questions = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/docs/questions.jsonl");
     let experiment = experiment("ask_docs")
         .run_name(format!("{variant}-{:08x}", std::process::id()))
-        .jsonl(questions)
+        .jsonl(questions())
         .param("pieces", variant)
         .eval(retrieval)
         .eval(answer_contains)
@@ -129,6 +135,9 @@ async fn main() -> Result<std::process::ExitCode, Box<dyn Error>> {
     let trials = std::env::args().skip_while(|argument| argument != "--trials").nth(1);
     let trials = trials.map_or(Ok(1), |trials| trials.parse())?;
 
+    let server = local_server::find_or_start().await?;
+    let parea = parea::builder().project("ask_docs").base_url(server.url()).init()?;
+
     let headings = run("headings", Pieces::Headings, |it| it.trials(trials)).await?;
     headings.print();
     println!();
@@ -137,5 +146,27 @@ async fn main() -> Result<std::process::ExitCode, Box<dyn Error>> {
     });
     let paragraphs = paragraphs.await?;
     paragraphs.print();
+    println!("\nDelivery: {}", parea.flush(Duration::from_secs(5)));
+    server.show_and_serve("ask_docs").await?;
     Ok(paragraphs.exit_code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Documents change: a question whose answer has gone would count against the search.
+    #[test]
+    fn the_answer_of_each_question_stands_in_its_file() -> Result<(), Box<dyn Error>> {
+        let questions = std::fs::read_to_string(questions())?;
+        let questions: Vec<Asked> = questions.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+        assert!(questions.len() >= 40, "{} questions", questions.len());
+        for pieces in [Pieces::Headings, Pieces::Paragraphs] {
+            let library = Library::new(pieces)?;
+            let has = |asked: &&Asked| library.passages.iter().any(|passage| Library::answers(passage, asked));
+            let stale: Vec<_> = questions.iter().filter(|asked| !has(asked)).collect();
+            assert!(stale.is_empty(), "out of date, cut into {pieces:?}: {stale:#?}");
+        }
+        Ok(())
+    }
 }

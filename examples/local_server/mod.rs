@@ -41,6 +41,7 @@ impl LocalServer {
     }
 
     /// Reads the project's newest traces back from the server and prints their trees, oldest first.
+    #[allow(dead_code, reason = "an experiment prints a report instead")]
     pub(crate) async fn print_newest(&self, project: &str, count: usize) -> Result<(), Box<dyn Error>> {
         let key = std::env::var("PAREA_API_KEY").ok();
         let api = ApiClient::new(&self.url, key.as_deref())?;
