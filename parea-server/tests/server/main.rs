@@ -32,3 +32,4 @@ mod sdk;
 mod spool;
 mod start;
 mod stop;
+mod traps;
