@@ -17,6 +17,7 @@ use super::{
     figures::{self, ScoreChip},
     glance,
     list_query::{ListQuery, RANGES, Range},
+    losses::Losses,
     moment::{self, Moment},
     trace,
 };
@@ -43,6 +44,8 @@ struct ListPage<'a> {
     base_url: String,
     /// A project in the URL that is not in the store.
     unknown_project: bool,
+    /// What clients of the chosen project had to give up.
+    losses: Option<Losses>,
 }
 
 struct Choice<'a> {
@@ -116,6 +119,10 @@ pub(super) async fn show(
         state.logs.traces(&scope, &filter, after, LIMIT).await?
     };
 
+    let losses = match chosen.flatten() {
+        Some(project) => Losses::of(state.logs.losses(&Scope { project: Some(project.uuid.clone()) }).await?),
+        None => None,
+    };
     let mixed = query.project.is_none() && projects.len() > 1;
     let older = page.next.map(|next| query.older(next));
     let html = ListPage {
@@ -131,6 +138,7 @@ pub(super) async fn show(
         older,
         base_url: base_url(&headers),
         unknown_project,
+        losses,
         query: &query,
     };
     Ok(Html(html.render()?))

@@ -12,6 +12,7 @@ mod headers;
 mod json;
 mod list;
 mod list_query;
+mod losses;
 mod markup;
 mod moment;
 mod reference;

@@ -65,6 +65,35 @@ async fn filters_live_in_the_url() {
 }
 
 #[tokio::test]
+async fn what_clients_gave_up_is_told_where_their_project_is_chosen() {
+    let site = Site::start().await;
+    let told = async |path: &str| {
+        let html = site.page(path).await.html;
+        let line = html.split("<p class=\"losses").nth(1)?.split_once('>')?.1.split("</p>").next()?;
+        Some(line.to_owned())
+    };
+    site.send(&[root(1, 1, "lossy", "success"), root(2, 2, "sound", "success")]).await;
+    assert_eq!(told("/?project=lossy").await, None);
+    site.lose("lossy", "too_large=1").await;
+    assert_eq!(told("/?project=lossy").await.unwrap(), "1 log was given up by clients: too_large 1");
+    site.lose("lossy", "queue_full=1199, <b>=2").await;
+    assert_eq!(
+        told("/?project=lossy&status=error").await.unwrap(),
+        "1,202 logs were given up by clients: queue_full 1,199, &#60;b&#62; 2, too_large 1",
+        "also where no trace matches"
+    );
+    // Clients choose their words, and a few of them are enough.
+    site.lose("many", "a=9,b=8,c=7,d=6,e=5,f=4,g=3,h=2").await;
+    assert_eq!(
+        told("/?project=many").await.unwrap(),
+        "44 logs were given up by clients: a 9, b 8, c 7, d 6, e 5, f 4, others 5"
+    );
+    for path in ["/", "/?project=sound", "/?project=unknown"] {
+        assert_eq!(told(path).await, None, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_trace_whose_root_has_not_come_is_shown_as_such() {
     let site = Site::start().await;
     let child = json!({

@@ -43,6 +43,14 @@ impl Site {
         }
     }
 
+    /// Tells, as a client does, what it had to give up.
+    pub(crate) async fn lose(&self, project: &str, losses: &str) {
+        let batch = format!("{}/api/parea/v1/trace_logs", self.url());
+        let request = self.http.post(batch).header("content-type", "application/json");
+        let request = request.header("x-parea-losses", losses).header("x-parea-project", project);
+        assert_eq!(request.send().await.unwrap().status(), 200);
+    }
+
     pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
         self.http.get(format!("{}{path}", self.url())).send().await.unwrap()
     }
