@@ -17,8 +17,13 @@ pub(crate) struct Page {
 
 impl Site {
     pub(crate) async fn start() -> Self {
+        Self::with(Config::default()).await
+    }
+
+    /// On a free port and a fresh folder, whatever the configuration says.
+    pub(crate) async fn with(config: Config) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config { listen: ([127, 0, 0, 1], 0).into(), data: folder.path().to_owned(), ..Config::default() };
+        let config = Config { listen: ([127, 0, 0, 1], 0).into(), data: folder.path().to_owned(), ..config };
         let handle = Server::bind(config).await.unwrap().spawn();
         Self { http: crate::http::client(), handle, _folder: folder }
     }

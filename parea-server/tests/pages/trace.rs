@@ -1,5 +1,6 @@
 //! One trace: its tree, whatever its shape, and its spans.
 
+use parea_server::Config;
 use serde_json::{Value, json};
 
 use crate::site::Site;
@@ -71,7 +72,8 @@ async fn a_chain_of_5000_is_walked_in_parts() {
 
 #[tokio::test]
 async fn a_vast_value_does_not_make_a_vast_page() {
-    let site = Site::start().await;
+    // Longer texts than a server keeps unless told.
+    let site = Site::with(Config { text_limit: 4 << 20, ..Config::default() }).await;
     let mut log = span("root", "root", 0);
     log["output"] = "a line of text\n".repeat(200_000).into();
     log["inputs"] = json!({ "rows": vec![json!({ "a": 1 }); 100_000] });
