@@ -91,7 +91,7 @@ impl fmt::Display for Verdict {
 pub enum Method {
     /// BCa bootstrap over rows, and the sign-flip test.
     Bootstrap,
-    /// Newcombe's interval of paired proportions, and the exact McNemar test.
+    /// The score interval of paired proportions, and the exact McNemar test.
     PairedProportions,
 }
 
@@ -286,12 +286,10 @@ fn compare_score(pairs: &Pairs<'_>, name: &str, settings: &Settings) -> Option<S
     let single = scored.iter().all(|row| row.single);
     let values: Vec<f64> = scored.iter().flat_map(|row| [row.before, row.after]).collect();
     let (method, interval, p_value, rows_needed) = if single && summary::all_pass_or_fail(&values) {
-        let count = |before: bool, after: bool| {
-            scored.iter().filter(|row| (row.before > 0.5) == before && (row.after > 0.5) == after).count() as u64
-        };
-        let (both, worse, better, neither) =
-            (count(true, true), count(true, false), count(false, true), count(false, false));
-        let interval = interval::newcombe(both, worse, better, neither, settings.confidence);
+        let count =
+            |flipped: fn(f64, f64) -> bool| scored.iter().filter(|row| flipped(row.before, row.after)).count() as u64;
+        let (worse, better) = (count(|before, after| before > after), count(|before, after| before < after));
+        let interval = interval::paired_score(worse, better, scored.len() as u64, settings.confidence);
         // One flip more than were seen, so that none seen does not mean that none ever happens.
         let flipping = (worse + better + 1) as f64 / (scored.len() + 2) as f64;
         let needed = power::rows_for_proportion(settings.minimal_effect, flipping, settings.confidence, settings.power);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::{
     bootstrap::{Cluster, bca},
-    proportion::{newcombe, wilson},
+    proportion::{newcombe, paired_score, wilson},
 };
 
 /// Where the true value lies, as far as the rows tell.

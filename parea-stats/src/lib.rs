@@ -4,7 +4,7 @@
 //! verdict. Everything random is drawn from a fixed seed: the same rows give the same figures.
 //!
 //! - [`compare`]: two runs, row by row, score by score, with a [`Verdict`] in plain words.
-//! - [`interval`]: means by BCa bootstrap over rows, single proportions by Wilson, paired ones by Newcombe.
+//! - [`interval`]: means by BCa bootstrap over rows, single proportions by Wilson, paired ones by their score test.
 //! - [`mod@test`]: exact McNemar, sign flips, Holm.
 //! - [`power`]: how many rows a difference needs to be seen.
 //! - [`summary`] and [`correlation`]: what reports show.

@@ -91,7 +91,7 @@ impl Comparison {
     pub fn sentence(&self, score: &ScoreComparison) -> String {
         let method = match score.method {
             Method::Bootstrap => "BCa bootstrap over rows, sign-flip test",
-            Method::PairedProportions => "Newcombe's interval, exact McNemar test",
+            Method::PairedProportions => "score interval, exact McNemar test",
         };
         let missing = match score.missing {
             0 => String::new(),
