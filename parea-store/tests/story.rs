@@ -142,6 +142,13 @@ async fn an_unknown_uuid_gets_a_place_and_later_a_name() {
     let losses = store.losses(&Scope { project: Some("u".to_owned()) }).await.unwrap();
     assert_eq!(losses, [("queue_full".to_owned(), 5), ("too_large".to_owned(), 1)]);
     assert_eq!(store.losses(&Scope { project: Some("v".to_owned()) }).await.unwrap(), []);
+    // Clients choose the reasons: those beyond the 64th count together.
+    let many: Vec<(String, u64)> = (0..100).map(|number| (format!("reason {number}"), 1)).collect();
+    store.add_losses("u", &many).await.unwrap();
+    store.add_losses("u", &many).await.unwrap();
+    let losses = store.losses(&Scope { project: Some("u".to_owned()) }).await.unwrap();
+    assert_eq!((losses.len(), losses.iter().map(|(_, count)| count).sum::<u64>()), (65, 206));
+    assert!(losses.contains(&("other".to_owned(), 76)) && losses.contains(&("reason 61".to_owned(), 2)));
 }
 
 #[tokio::test]

@@ -9,6 +9,9 @@ use crate::{Project, Scope};
 /// The project of logs that name none.
 const NAMELESS: &str = "default";
 
+/// Reasons of losses that are told apart in one project; clients choose their words. Further ones count as `other`.
+const REASONS: i64 = 64;
+
 const COLUMNS: &str = "SELECT uuid, name, created FROM project";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Project> {
@@ -96,11 +99,13 @@ impl Ingest<'_> {
             None => self.project_of(None, Some(project))?,
         };
         let mut add = self.conn.prepare_cached(
-            "INSERT INTO loss (project, reason, count) VALUES (?1, ?2, ?3)
+            "INSERT INTO loss (project, reason, count) VALUES (?1, iif(
+                EXISTS (SELECT 1 FROM loss WHERE project = ?1 AND reason = ?2)
+                OR (SELECT count(*) FROM loss WHERE project = ?1) < ?4, ?2, 'other'), ?3)
              ON CONFLICT (project, reason) DO UPDATE SET count = min(count + excluded.count, 9007199254740992)",
         )?;
         for (reason, count) in losses {
-            add.execute(params![id, reason, i64::try_from(*count).unwrap_or(i64::MAX).min(1 << 53)])?;
+            add.execute(params![id, reason, i64::try_from(*count).unwrap_or(i64::MAX).min(1 << 53), REASONS])?;
         }
         Ok(())
     }
