@@ -7,7 +7,7 @@ use parea_types::{
 };
 use serde::Deserialize;
 
-pub(crate) use bounds::{cut_update, shortened};
+pub(crate) use bounds::shortened;
 
 use crate::{
     auth::Access,
@@ -48,13 +48,33 @@ pub(crate) fn element(
     rules: Rules,
     access: &Access,
 ) -> Result<TraceLog, Box<RejectedLog>> {
+    one_of_many(element, index, |json, above| {
+        let log = log(json, above, rules)?;
+        access.fault(&log, above).map_or(Ok(log), |fault| Err(vec![fault]))
+    })
+}
+
+/// One update of many, likewise.
+pub(crate) fn element_update(element: Element<'_>, index: usize, rules: Rules) -> Result<UpdateLog, Box<RejectedLog>> {
+    one_of_many(element, index, |json, above| update(json, above, rules))
+}
+
+/// The update that `json` spells, or all that is wrong with it; `above` is the way to it.
+pub(crate) fn update(json: &[u8], above: &[Location], rules: Rules) -> Result<UpdateLog, Vec<ValidationError>> {
+    let mut update: UpdateLog = body::parse(json, above, rules.json_depth)?;
+    bounds::cut_update(&mut update, json.len(), rules.text_limit);
+    Ok(update)
+}
+
+fn one_of_many<T>(
+    element: Element<'_>,
+    index: usize,
+    read: impl FnOnce(&[u8], &[Location]) -> Result<T, Vec<ValidationError>>,
+) -> Result<T, Box<RejectedLog>> {
     let above = [Location::from("body"), index.into()];
     let broken = |msg: &str| vec![fault(above.to_vec(), "json_invalid", msg)];
     let (json, result) = match element {
-        Element::Whole(json) => {
-            let log = log(json, &above, rules);
-            (json, log.and_then(|log| access.fault(&log, &above).map_or(Ok(log), |fault| Err(vec![fault]))))
-        }
+        Element::Whole(json) => (json, read(json, &above)),
         Element::CutOff => {
             ([].as_slice(), Err(broken("The body ends before the array does; what is missing was not read")))
         }
@@ -121,7 +141,11 @@ impl Checked for TraceLog {
 impl Checked for UpdateLog {
     fn faults(&self, above: &[Location]) -> Vec<ValidationError> {
         let mut faults = Vec::from_iter(id_faults(&self.trace_id, at(above, "trace_id")));
-        faults.extend(self.check());
+        // They begin with `body`, wherever the update lies.
+        faults.extend(self.check().into_iter().map(|fault| ValidationError {
+            loc: above.iter().cloned().chain(fault.loc.into_iter().skip(1)).collect(),
+            ..fault
+        }));
         faults
     }
 }

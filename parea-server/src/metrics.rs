@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use parea_store::{Outcome, SqliteStore};
+use parea_store::{Outcome, SqliteStore, Written};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -38,8 +38,9 @@ struct Why {
 /// Reasons of losses that are told apart; clients choose their words.
 const REASONS: &[&str] = &["queue_full", "too_large", "spool_full", "refused", "damaged", "shutdown"];
 
-/// Upper bounds of latencies, in seconds, and of batches, in logs.
+/// Upper bounds of latencies and of times by which the writer is held, in seconds, and of batches, in logs.
 const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+const HELD: [f64; 8] = [0.0001, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.25];
 const LOGS: [f64; 8] = [1.0, 8.0, 32.0, 128.0, 512.0, 2048.0, 8192.0, 32768.0];
 
 /// What is counted.
@@ -59,6 +60,29 @@ pub(crate) struct Metrics {
     transactions: Counter<u64, AtomicU64>,
     database_bytes: Gauge,
     wal_bytes: Gauge,
+}
+
+/// What is told of the writer's transactions.
+#[derive(Clone, Debug)]
+struct Transactions {
+    logs: Histogram,
+    seconds: Histogram,
+    background: Histogram,
+    longest: Gauge<f64, AtomicU64>,
+}
+
+impl Transactions {
+    fn observe(&self, written: &Written) {
+        let background = written.background.as_secs_f64();
+        if written.patches > 0 {
+            self.logs.observe(written.patches as f64);
+            self.seconds.observe(written.took.as_secs_f64());
+        }
+        self.background.observe(background);
+        if background > self.longest.get() {
+            self.longest.set(background);
+        }
+    }
 }
 
 impl Metrics {
@@ -90,6 +114,30 @@ impl Metrics {
         registry.register("client_losses", "Logs that clients had to drop", metrics.losses.clone());
         registry.register("writer_waiting", "Jobs that wait for the writer", metrics.waiting.clone());
         registry.register("writer_transactions", "Transactions that were committed", metrics.transactions.clone());
+        let transactions = Transactions {
+            logs: Histogram::new(LOGS),
+            seconds: histogram(),
+            background: Histogram::new(HELD),
+            longest: Gauge::default(),
+        };
+        registry.register("writer_transaction_logs", "Logs and updates of one transaction", transactions.logs.clone());
+        registry.register(
+            "writer_transaction_seconds",
+            "Time from a transaction's begin until it was on disk",
+            transactions.seconds.clone(),
+        );
+        registry.register(
+            "writer_background_seconds",
+            "Time by which work of the background held the writer, for each transaction",
+            transactions.background.clone(),
+        );
+        registry.register(
+            "writer_background_longest_seconds",
+            "The longest of these since the start",
+            transactions.longest.clone(),
+        );
+        metrics.store.watch(move |written| transactions.observe(written));
+        let registry = &mut metrics.registry;
         registry.register("database_bytes", "Size of the database file", metrics.database_bytes.clone());
         registry.register("wal_bytes", "Size of the write-ahead log", metrics.wal_bytes.clone());
         metrics

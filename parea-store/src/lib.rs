@@ -19,7 +19,7 @@ pub use logs::{
     TraceSummary,
 };
 
-pub use sqlite::{Erasure, Exported, OpenError, Retained, Retention, SqliteStore, StoreFile};
+pub use sqlite::{Erasure, Exported, OpenError, Retained, Retention, SqliteStore, StoreFile, Written};
 
 use std::{future::Future, pin::Pin};
 

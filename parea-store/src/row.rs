@@ -33,6 +33,12 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// Whether both are the same, but for the scores, which are in no sum.
+    pub(crate) fn is_but_for_scores(&self, other: &Self) -> bool {
+        let Self { scores: _, .. } = self;
+        *self == Self { scores: self.scores.clone(), ..other.clone() }
+    }
+
     pub(crate) fn of(log: &TraceLog) -> Self {
         let parent = log.parent_trace_id.clone().unwrap_or_else(|| log.trace_id.clone());
         let is_root = parent == log.trace_id;

@@ -16,6 +16,9 @@ mod index;
 mod ingest;
 mod job;
 mod key;
+mod late;
+#[cfg(test)]
+mod late_tests;
 mod links;
 mod lists;
 mod open;
@@ -45,6 +48,7 @@ mod versions;
 mod writer;
 
 use std::{
+    fmt,
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -67,13 +71,14 @@ use self::{
     open::Folder,
     readers::Readers,
     scope::Within,
-    writer::Writer,
+    writer::{Watcher, Writer},
 };
 pub use self::{
     erase::Erasure,
     export::{Exported, StoreFile},
     open::OpenError,
     retain::{Retained, Retention},
+    writer::Written,
 };
 use crate::{
     After, Answer, Catalog, Committed, Count, Cursor, DatasetKey, LogFilter, Logs, Page, Patch, Project, Scope,
@@ -92,10 +97,10 @@ pub struct SqliteStore {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     readers: Arc<Readers>,
     transactions: Arc<AtomicU64>,
+    watcher: Arc<Watcher>,
     /// `None` once closed.
     writer: Mutex<Option<Thread>>,
 }
@@ -117,17 +122,18 @@ impl SqliteStore {
         directory.publish(&known);
         let readers = Arc::new(Readers::new(folder.file.clone(), Arc::clone(&directory)));
         let transactions = Arc::new(AtomicU64::new(0));
+        let watcher = Arc::new(Watcher::new());
         let (jobs, queue) = mpsc::channel(QUEUE);
         let path = folder.file.clone();
         let thread = std::thread::Builder::new()
             .name("parea-store".to_owned())
             .spawn({
-                let transactions = Arc::clone(&transactions);
-                move || Writer::new(conn, known, directory, transactions).run(folder, queue)
+                let (transactions, watcher) = (Arc::clone(&transactions), Arc::clone(&watcher));
+                move || Writer::new(conn, known, directory, transactions, watcher).run(folder, queue)
             })
             .map_err(|error| OpenError::Engine { path, reason: error.to_string() })?;
         let writer = Mutex::new(Some(Thread { jobs, thread }));
-        Ok(Self { shared: Arc::new(Shared { readers, transactions, writer }) })
+        Ok(Self { shared: Arc::new(Shared { readers, transactions, watcher, writer }) })
     }
 
     /// Writes what was handed over, folds the write-ahead log into the file and gives the folder free. Every later
@@ -143,6 +149,11 @@ impl SqliteStore {
     /// Transactions that were written since the store was opened; fewer than commits when callers share them.
     pub fn transactions(&self) -> u64 {
         self.shared.transactions.load(Ordering::Relaxed)
+    }
+
+    /// Has `watch` told of each transaction from now on, on the thread that writes; only the first that asks is told.
+    pub fn watch(&self, watch: impl Fn(&Written) + Send + Sync + 'static) {
+        let _ = self.shared.watcher.set(Box::new(watch));
     }
 
     /// Jobs that wait for the writer.
@@ -174,6 +185,12 @@ impl SqliteStore {
         read: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         Arc::clone(&self.shared.readers).read(read).await
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("writer", &self.writer).finish_non_exhaustive()
     }
 }
 

@@ -1,11 +1,11 @@
-//! `POST /trace_logs`: the project's own operation, many logs at once.
+//! `POST /trace_logs`, `PUT /trace_logs`: the project's own operations, many logs or updates at once.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
 use bytes::Bytes;
 use parea_store::Patch;
-use parea_types::{BatchResponse, RejectedLog, ValidationError};
+use parea_types::{BatchResponse, RejectedLog, TraceLog, ValidationError};
 
 use super::losses;
 use crate::{
@@ -26,6 +26,13 @@ const KEPT: usize = 1000;
 /// JSON.
 const SLICE: usize = 2048;
 
+/// What a batch is made of.
+#[derive(Clone, Copy)]
+enum Of {
+    Logs,
+    Updates,
+}
+
 /// Stores the good logs, names the bad ones, and answers when the good ones are on disk.
 pub(super) async fn create(
     State(state): State<AppState>,
@@ -33,8 +40,28 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<BatchResponse>, ApiError> {
-    let bytes = body::receive(&state, &headers, body).await?;
-    let losses = losses::of(&headers);
+    commit(state, access, &headers, body, Of::Logs).await
+}
+
+/// The same with changes of logs.
+pub(super) async fn update(
+    State(state): State<AppState>,
+    access: Access,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<BatchResponse>, ApiError> {
+    commit(state, access, &headers, body, Of::Updates).await
+}
+
+async fn commit(
+    state: AppState,
+    access: Access,
+    headers: &HeaderMap,
+    body: Body,
+    of: Of,
+) -> Result<Json<BatchResponse>, ApiError> {
+    let bytes = body::receive(&state, headers, body).await?;
+    let losses = losses::of(headers);
     // A client that lost all it had still says so.
     if bytes.trim_ascii().is_empty() && losses.is_empty() {
         return Err(vec![missing(vec!["body".into()])].into());
@@ -45,7 +72,7 @@ pub(super) async fn create(
     let mut accepted = 0;
     while !batch.elements.is_empty() {
         let access = Arc::clone(&access);
-        let (rest, patches) = body::apart(size, move || Ok(batch.read(rules, &access))).await?;
+        let (rest, patches) = body::apart(size, move || Ok(batch.read(of, rules, &access))).await?;
         batch = rest;
         accepted += patches.len() as u64;
         if !patches.is_empty() {
@@ -65,7 +92,7 @@ pub(super) async fn create(
     if !losses.is_empty() {
         // A key of one project speaks for that alone.
         let own = access.project.as_ref().map(|own| own.uuid.as_str());
-        let said = own.or_else(|| losses::project_of(&headers));
+        let said = own.or_else(|| losses::project_of(headers));
         let project = said.or(batch.project.as_deref()).unwrap_or(DEFAULT_PROJECT);
         state.logs.add_losses(project, &losses).await?;
         state.metrics.losses(&losses);
@@ -97,19 +124,20 @@ impl Batch {
     }
 
     /// Reads the next slice.
-    fn read(mut self, rules: Rules, access: &Access) -> (Self, Vec<Patch>) {
+    fn read(mut self, of: Of, rules: Rules, access: &Access) -> (Self, Vec<Patch>) {
         let slice = self.elements.len().min(SLICE);
         let mut patches = Vec::with_capacity(slice);
         for sent in self.elements.drain(..slice) {
             let element = sent.as_ref().map_or_else(|broken| *broken, |json| Element::Whole(json));
-            match ingest::element(element, self.read, rules, access) {
-                Ok(log) => {
-                    if self.project.is_none() {
-                        let uuid = log.project_uuid.clone().filter(|uuid| !uuid.is_empty());
-                        self.project = uuid.or_else(|| log.project_name.clone());
-                    }
-                    patches.push(Patch::Post(Box::new(log)));
-                }
+            let patch = match of {
+                Of::Logs => ingest::element(element, self.read, rules, access).map(|log| {
+                    self.project = self.project.take().or_else(|| project_of(&log));
+                    Patch::Post(Box::new(log))
+                }),
+                Of::Updates => ingest::element_update(element, self.read, rules).map(|update| access.put(update)),
+            };
+            match patch {
+                Ok(patch) => patches.push(patch),
                 Err(refused) => {
                     if let (Ok(json), true) = (sent, self.refused.len() < KEPT) {
                         self.refused.push((json, refused.detail.clone()));
@@ -121,6 +149,11 @@ impl Batch {
         }
         (self, patches)
     }
+}
+
+fn project_of(log: &TraceLog) -> Option<String> {
+    let uuid = log.project_uuid.clone().filter(|uuid| !uuid.is_empty());
+    uuid.or_else(|| log.project_name.clone())
 }
 
 /// Whether this is no JSON object at all, rather than a log with faults.

@@ -139,6 +139,9 @@ operations! {
     /// Stores many logs: an array, or one object a line. Good ones are stored, bad ones named; answers when the good ones
     /// are on disk. This server's own.
     Write post "/trace_logs" record_trace_logs(Vec<TraceLog>) -> BatchResponse = batch::create;
+    /// Changes many logs, scores them above all: updates as an array, or one object a line. Good ones are stored, bad ones
+    /// named; answers when the good ones are on disk. This server's own.
+    Write put "/trace_logs" update_trace_logs(Vec<UpdateLog>) -> BatchResponse = batch::update;
     /// Logs that were refused and are still kept, oldest first, one JSON object a line. This server's own.
     Admin get "/refused_logs" list_refused_logs() -> Refused = refused::list;
     /// Logs by the words in them, the last to arrive first. This server's own.

@@ -8,7 +8,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use parea_store::{Outcome, Patch};
-use parea_types::UpdateLog;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -77,11 +76,7 @@ pub(super) async fn update(
 ) -> Result<Json<Stored>, ApiError> {
     let bytes = body::receive(&state, &headers, body).await?;
     let rules = Rules::of(&state.config);
-    let update = body::apart(bytes.len(), move || {
-        let mut update: UpdateLog = body::parse(&bytes, &["body".into()], rules.json_depth)?;
-        ingest::cut_update(&mut update, bytes.len(), rules.text_limit);
-        Ok(update)
-    });
+    let update = body::apart(bytes.len(), move || Ok(ingest::update(&bytes, &["body".into()], rules)?));
     let update = update.await?;
     let trace_id = update.trace_id.clone();
     commit(&state, trace_id, vec![access.put(update)]).await

@@ -150,3 +150,36 @@ async fn an_integer_of_any_size_keeps_its_digits() {
         assert_eq!(stored[0]["inputs"]["m"], json!([12, format!("-{digits}")]));
     }
 }
+
+#[tokio::test]
+async fn many_logs_are_scored_at_once_and_bad_updates_named() {
+    let local = Local::start().await;
+    let logs: Vec<Value> = (0..32).map(|number| log(&format!("t{number}"))).collect();
+    assert_eq!(local.client.post("/trace_logs", &Value::from(logs)).await.0, 200);
+    let score = |id: &str, score: f64| {
+        let map = json!({"scores": [{"name": "graded", "score": score}]});
+        json!({"trace_id": id, "field_name_to_value_map": map, "merge": true})
+    };
+    let mut updates: Vec<Value> = (0..32).map(|number| score(&format!("t{number}"), f64::from(number))).collect();
+    updates.push(json!({"trace_id": "t1", "field_name_to_value_map": {"outputs": "x"}}));
+    updates.push(json!({"field_name_to_value_map": {}}));
+    // Of a log that is still to come.
+    updates.push(score("early", 0.5));
+    for _ in 0..2 {
+        let (status, answer) = local.client.send("PUT", "/trace_logs", Value::from(updates.clone()).to_string()).await;
+        assert_eq!((status, &answer["accepted"]), (200, &json!(33)), "{answer}");
+        let faults = &answer["rejected"];
+        assert_eq!((&faults[0]["index"], &faults[0]["trace_id"]), (&json!(32), &json!("t1")), "{answer}");
+        let loc = json!(["body", 32, "field_name_to_value_map", "outputs"]);
+        assert_eq!((&faults[0]["detail"][0]["loc"], &faults[1]["detail"][0]["loc"][2]), (&loc, &json!("trace_id")));
+        let scored = local.client.logs().await;
+        let scored = scored.iter().filter(|log| log["scores"][0]["name"] == "graded").count();
+        assert_eq!(scored, 32);
+    }
+    assert_eq!(local.client.post("/trace_log", &log("early")).await.0, 200);
+    let (_, read) = local.client.send("GET", "/trace_log/early", "").await;
+    assert_eq!(read["scores"][0]["score"], 0.5);
+    let filter = json!({"project_name": "test", "filter_field": "score:graded", "filter_operator": "greater_than_or_equal", "filter_value": "30"});
+    let (_, page) = local.client.post("/get_trace_logs", &filter).await;
+    assert_eq!(page["total"], 2, "{page}");
+}

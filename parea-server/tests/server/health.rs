@@ -46,11 +46,20 @@ async fn figures_count_what_happened() {
         ("parea_client_losses_total{reason=\"queue_full\"}", 3.0),
         ("parea_client_losses_total{reason=\"other\"}", 2.0),
         ("parea_writer_waiting", 0.0),
+        // The losses are an order of their own.
+        ("parea_writer_transaction_logs_sum", 6.0),
     ] {
         assert_eq!(figure(&text, name).to_bits(), f64::to_bits(value), "{name} in {text}");
     }
-    for name in ["parea_body_bytes_total", "parea_writer_transactions_total", "parea_database_bytes", "parea_wal_bytes"]
-    {
+    for name in [
+        "parea_body_bytes_total",
+        "parea_writer_transactions_total",
+        "parea_writer_transaction_seconds_sum",
+        "parea_writer_background_seconds_sum",
+        "parea_writer_background_longest_seconds",
+        "parea_database_bytes",
+        "parea_wal_bytes",
+    ] {
         assert!(figure(&text, name) > 0.0, "{name}");
     }
     assert!(text.trim_end().ends_with("# EOF"), "{text}");

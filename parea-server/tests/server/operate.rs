@@ -40,7 +40,7 @@ async fn filled(folder: &Path) -> Process {
     batch[9]["cost"] = 0.5.into();
     client.post("/trace_logs", &json!(batch)).await;
     client.post("/trace_log", &log("0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0")).await;
-    let update = json!({ "trace_id": "batch-3", "field_name_to_value_map": { "target": "t" } });
+    let update = json!({ "trace_id": "batch-3", "field_name_to_value_map": { "target": "t", "scores": [{ "name": "late", "score": 1 }] } });
     let (status, _) = client.send("PUT", "/trace_log", update.to_string()).await;
     assert_eq!(status, 200);
     server
@@ -147,7 +147,9 @@ async fn a_doctor_finds_what_is_wrong_and_mends_what_follows_from_logs() {
         ("UPDATE log SET execution_order = 7", "its row is not that of its value"),
         ("DELETE FROM log WHERE trace_id = 'batch-9'", "which has no row"),
         ("DELETE FROM log WHERE typeof(trace_id) = 'blob'", "a value has no log"),
-        ("UPDATE doc SET block = 12345 WHERE id <= 100", "disagree on their block"),
+        ("UPDATE doc SET block = 12345 WHERE block IS NULL", "disagree on their block"),
+        ("UPDATE late SET block = 12345", "something later was said"),
+        ("DELETE FROM score WHERE log IN (SELECT log FROM late)", "is not found by 1 of its"),
         ("DELETE FROM project", "project is missing"),
     ] {
         let before = fs::read(folder.path().join("parea.db")).unwrap();

@@ -20,7 +20,7 @@ async fn every_operation_of_the_api_answers_or_says_that_it_is_not_offered() {
     }
     for (method, operation, allowed) in [
         ("DELETE", "/trace_log", "POST,PUT"),
-        ("PUT", "/trace_logs", "POST"),
+        ("DELETE", "/trace_logs", "POST,PUT"),
         ("POST", "/trace_log/a", "GET,HEAD"),
         ("GET", "/feedback", "POST"),
     ] {

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{field::Shape, stamp::Stamp};
+use super::{
+    field::Shape,
+    stamp::{Rank, Stamp},
+};
 
 /// A log, or what one patch says of it, as cells.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -73,6 +76,29 @@ impl Cells {
                 .iter()
                 .zip(&other.groups)
                 .all(|((field, ours), (their_field, theirs))| field == their_field && ours.repeats(theirs))
+    }
+
+    /// Whether something is said of a field.
+    pub(crate) fn says(&self, field: &str) -> bool {
+        self.scalars.contains_key(field) || self.groups.contains_key(field)
+    }
+
+    /// The fields of which something is said.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.scalars.keys().chain(self.groups.keys()).map(String::as_str)
+    }
+
+    /// The scores of a log that was sent once, as arrival `id`, with all that updates said of it since, which are these
+    /// cells. It has shown the scores `shown` so far: its own, and earlier ones of these.
+    pub(crate) fn scores_over(&self, shown: Option<Value>, id: u64) -> Value {
+        let field = "scores";
+        let said = self.groups.get(field).cloned().unwrap_or_default();
+        let stamp = Stamp { rank: Rank::Post, updated: None, arrival: id };
+        let parts = Group::parts_of(field, shown.unwrap_or_default(), stamp);
+        let parts = parts.into_iter().filter(|(key, _)| !said.parts.contains_key(key)).collect();
+        let mut group = Group { floor: None, parts };
+        group.join(said);
+        Value::Array(group.in_order().into_iter().map(|(_, part)| part.value.clone()).collect())
     }
 
     /// The fields as a reader sees them.

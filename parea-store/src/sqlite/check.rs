@@ -53,6 +53,11 @@ const RULES: &[(&str, &str)] = &[
         WHERE iif(doc.block > 0, doc.block, NULL) IS NOT log.block",
     ),
     (
+        "something later was said of a log that is in no block, or changed as a whole",
+        "SELECT late.log FROM late LEFT JOIN log ON log.id = late.log
+        WHERE log.block IS NOT late.block OR late.log IN (SELECT id FROM doc)",
+    ),
+    (
         "a word leads to no log",
         "SELECT term.log FROM term LEFT JOIN log ON log.id = term.log
         WHERE log.id IS NULL OR log.started <> term.started",
@@ -135,7 +140,7 @@ pub(super) fn faults(conn: &Connection, most: usize) -> rusqlite::Result<Vec<Str
 fn blocks(conn: &Connection, most: usize, faults: &mut Vec<String>) -> rusqlite::Result<()> {
     let spelled = spelled(conn)?;
     let mut read = conn.prepare("SELECT id, first, data FROM block ORDER BY id")?;
-    let mut owner = conn.prepare("SELECT block FROM log WHERE id = ?1")?;
+    let mut owner = conn.prepare("SELECT block, plain FROM log WHERE id = ?1")?;
     let mut rows = read.query([])?;
     while let Some(row) = rows.next()? {
         if faults.len() >= most {
@@ -150,11 +155,15 @@ fn blocks(conn: &Connection, most: usize, faults: &mut Vec<String>) -> rusqlite:
             }
         };
         let mut pieces = Vec::new();
-        for (log, _, json) in opened.values() {
-            match owner.query_row([log], |row| row.get::<_, Option<i64>>(0)).optional()? {
+        for (log, stamps, json) in opened.values() {
+            let row = owner.query_row([log], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?)));
+            match row.optional()? {
                 None => faults.push(format!("block {id} holds the value of log {log}, which has no row")),
-                Some(owner) if owner != Some(id) => {
+                Some((owner, _)) if owner != Some(id) => {
                     faults.push(format!("block {id} holds log {log}, which is not its own"));
+                }
+                Some((_, Some(_))) if stamps.is_some() => {
+                    faults.push(format!("log {log} changed before it came into block {id}, and its row denies it"));
                 }
                 Some(_) => {}
             }
@@ -220,8 +229,9 @@ fn logs(conn: &Connection, most: usize, faults: &mut Vec<String>) -> rusqlite::R
                 continue;
             }
         };
-        let (project, Key(trace_id), Key(root)) = (row.get(4)?, row.get(5)?, row.get(6)?);
-        if trace_id != log.trace_id || !is_row(row, 7, &log)? {
+        let (project, Key(trace_id), Key(root)) =
+            (row.get(values::WIDTH)?, row.get(values::WIDTH + 1)?, row.get(values::WIDTH + 2)?);
+        if trace_id != log.trace_id || !is_row(row, values::WIDTH + 3, &log)? {
             faults.push(format!("log {id}: its row is not that of its value"));
         }
         let missing = Terms::of(&log).missing(conn, project, id)?;

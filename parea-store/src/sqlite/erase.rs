@@ -158,7 +158,7 @@ fn having(conn: &Connection, until: i64, is_wanted: impl Fn(&TraceLog) -> bool) 
         let value = Source::read(row)?.value(conn, &blocks)?;
         let log: TraceLog = serde_json::from_str(&value.json).map_err(damaged)?;
         if is_wanted(&log) {
-            found.insert((row.get(4)?, row.get::<_, Key>(5)?.0));
+            found.insert((row.get(values::WIDTH)?, row.get::<_, Key>(values::WIDTH + 1)?.0));
         }
     }
     Ok(found)

@@ -76,8 +76,8 @@ impl StoreFile {
             while let Some(row) = rows.next()? {
                 let value = Source::read(row)?.value(conn, &blocks)?;
                 let mut log: TraceLog = serde_json::from_str(&value.json).map_err(damaged)?;
-                log.project_uuid = row.get(4)?;
-                log.project_name = row.get(5)?;
+                log.project_uuid = row.get(values::WIDTH)?;
+                log.project_name = row.get(values::WIDTH + 1)?;
                 logs.push(Exported { arrival: value.id as u64, log });
             }
             Ok(logs)

@@ -19,7 +19,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::{block::Opened, directory::Slot, key};
+use super::{block::Opened, directory::Slot, key, late};
 use crate::{query::Condition, row, tree::child_id};
 
 /// The blocks that a connection has open.
@@ -31,6 +31,7 @@ const KNOWN: usize = 32;
 /// The value of a row of `log`, as `holds` takes it: what `doc` has of it, and its block unless that is open already.
 /// Only then a block's bytes are read.
 pub(super) const VALUE: &str = "log.id, log.block, (SELECT json FROM doc WHERE doc.id = log.id),
+    (SELECT said FROM late WHERE late.log = log.id),
     iif(is_open(log.block), NULL, (SELECT first FROM block WHERE block.id = log.block)),
     iif(is_open(log.block), NULL, (SELECT data FROM block WHERE block.id = log.block))";
 
@@ -41,15 +42,16 @@ pub(super) fn register(conn: &Connection, slot: &Slot) -> rusqlite::Result<()> {
     let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     let open = Open::default();
-    for arguments in [6, 7] {
+    for arguments in [7, 8] {
         let open = Arc::clone(&open);
         conn.create_scalar_function("holds", arguments, flags, move |context| {
             let condition = condition(context)?;
-            with_document(context, &open, |document| {
-                let value = match condition.field.holder() {
+            let holder = condition.field.holder();
+            with_document(context, &open, late::may_change(holder), |document| {
+                let value = match holder {
                     "latency" => latency(document)?,
-                    name @ ("children" | "children_ids") if arguments == 7 => {
-                        let links = context.get_raw(6).as_str().map_err(failed)?;
+                    name @ ("children" | "children_ids") if arguments == 8 => {
+                        let links = context.get_raw(7).as_str().map_err(failed)?;
                         children(document, links, name == "children_ids")?
                     }
                     name => member(document, name)?,
@@ -97,10 +99,12 @@ fn blocks(open: &Open) -> MutexGuard<'_, HashMap<i64, Opened>> {
     open.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The document of a log by the arguments that [`VALUE`] makes.
+/// The document of a log by the arguments that [`VALUE`] makes; with what was said since its block was written, or
+/// without, which is quicker.
 fn with_document<T>(
     context: &Context<'_>,
     open: &Open,
+    with_late: bool,
     read: impl FnOnce(&str) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
     let (id, block): (i64, Option<i64>) = (context.get(1)?, context.get(2)?);
@@ -109,15 +113,20 @@ fn with_document<T>(
     }
     let mut blocks = blocks(open);
     let block = block.unwrap_or_default();
-    if let ValueRef::Blob(data) = context.get_raw(5) {
+    if let ValueRef::Blob(data) = context.get_raw(6) {
         if blocks.len() >= KNOWN {
             blocks.clear();
         }
-        blocks.insert(block, Opened::read(context.get(4)?, data).map_err(failed)?);
+        blocks.insert(block, Opened::read(context.get(5)?, data).map_err(failed)?);
     }
     let value = blocks.get(&block).and_then(|opened| opened.value(id));
-    let (_, document) = value.ok_or_else(|| failed(io::Error::other("a log's value is missing")))?;
-    read(document)
+    let (stamps, document) = value.ok_or_else(|| failed(io::Error::other("a log's value is missing")))?;
+    match context.get_raw(4) {
+        ValueRef::Text(_) if with_late => {
+            read(&late::value(id, stamps, document, context.get_raw(4).as_str().map_err(failed)?)?.json)
+        }
+        _ => read(document),
+    }
 }
 
 /// Read once for a statement.

@@ -15,6 +15,7 @@ use super::{
     erase,
     job::{Batch, Facts, Post, Prepared},
     key::{Key, key},
+    late::{self, Merged, Plain},
     links::Relinked,
     pack::{Loose, Spelled},
     pending,
@@ -61,12 +62,16 @@ pub(super) struct Ingest<'a> {
     /// The block that is being filled, and what it is to hold.
     block: Option<i64>,
     unwritten: Vec<(i64, &'a Post)>,
+    /// Those that this transaction has opened, as they are now.
+    pub(super) blocks: Blocks,
 }
 
 /// A log that is stored.
 struct Stored {
     source: Source,
     project: i64,
+    /// Whether its block has no stamps of it.
+    is_plain: bool,
 }
 
 impl<'a> Ingest<'a> {
@@ -91,6 +96,7 @@ impl<'a> Ingest<'a> {
             relinked: Relinked::default(),
             block: None,
             unwritten: Vec::new(),
+            blocks: Blocks::default(),
         })
     }
 
@@ -165,7 +171,7 @@ impl<'a> Ingest<'a> {
             return Ok(Vec::new());
         }
         let sql = format!(
-            "SELECT {}, project FROM {} WHERE log.id = ?1 AND trace_id = ?2 AND (?3 IS NULL OR project = ?3)",
+            "SELECT {}, project, plain FROM {} WHERE log.id = ?1 AND trace_id = ?2 AND (?3 IS NULL OR project = ?3)",
             values::COLUMNS,
             values::SOURCES
         );
@@ -179,7 +185,8 @@ impl<'a> Ingest<'a> {
         if block.is_some() && stored.iter().any(|stored| stored.source.block == block) {
             let ids: Vec<i64> = stored.iter().map(|stored| stored.source.id).collect();
             self.write_values()?;
-            let again = format!("SELECT {}, project FROM {} WHERE log.id = ?1", values::COLUMNS, values::SOURCES);
+            let again =
+                format!("SELECT {}, project, plain FROM {} WHERE log.id = ?1", values::COLUMNS, values::SOURCES);
             let mut find = self.conn.prepare_cached(&again)?;
             stored = ids.into_iter().map(|id| find.query_row([id], Stored::read)).collect::<Result<_, _>>()?;
         }
@@ -192,7 +199,7 @@ impl<'a> Ingest<'a> {
         let stored = self.stored(trace_id, Some(project))?.pop();
         let said = || fields(&post.json).map(|fields| Cells::of_post(fields, post.updated, arrival));
         if let Some(stored) = stored {
-            let stored = stored.value(self.conn)?;
+            let stored = stored.value(self.conn, &self.blocks)?;
             // The usual repetition, told without reading it.
             if stored.value.stamps.is_none() && stored.value.json == post.json {
                 return Ok(Outcome::Unchanged);
@@ -221,7 +228,7 @@ impl<'a> Ingest<'a> {
             }
             Some(mut cells) => {
                 cells.join(said()?);
-                let (log, form) = read(&cells, trace_id)?;
+                let (log, form) = read(&cells, Value::String(trace_id.to_owned()))?;
                 self.insert(project, arrival as i64, &Facts::of(&log), None)?;
                 self.put_fresh(arrival as i64, Some(&row::json(&form)), &row::json(&log))?;
                 Ok(Outcome::Merged)
@@ -240,9 +247,14 @@ impl<'a> Ingest<'a> {
             return self.postpone(&update.trace_id, project.unwrap_or(pending::ANY), said, arrival);
         }
         let mut outcome = Outcome::Unchanged;
+        let may_wait = said.names().all(late::may_change);
         for stored in stored {
-            if self.merge(&stored.value(self.conn)?, said.clone())? == Outcome::Merged {
-                outcome = Outcome::Merged;
+            let one = match stored.plain().filter(|_| may_wait) {
+                Some(plain) => self.note_late(&plain, &said)?,
+                None => self.merge(&stored.value(self.conn, &self.blocks)?, said.clone())?,
+            };
+            if one == Outcome::Merged {
+                outcome = one;
             }
         }
         Ok(outcome)
@@ -250,21 +262,10 @@ impl<'a> Ingest<'a> {
 
     fn merge(&mut self, stored: &Known, said: Cells) -> rusqlite::Result<Outcome> {
         let Known { value, project, .. } = stored;
-        let old: TraceLog = serde_json::from_str(&value.json).map_err(damaged)?;
-        let once =
-            |log: &TraceLog| Form::of_post(log.last_updated_at.map(parea_types::Timestamp::micros), value.id as u64);
-        let form = match &value.stamps {
-            None => once(&old),
-            Some(stamps) => serde_json::from_str(stamps).map_err(damaged)?,
-        };
-        let before = form.cells(fields(&value.json)?);
-        let mut cells = before.clone();
-        cells.join(said);
-        if cells.repeats(&before) {
+        let Some(Merged { log, stamps }) = late::merge(value.id, value.stamps.as_deref(), &value.json, said)? else {
             return Ok(Outcome::Unchanged);
-        }
-        let (log, form) = read(&cells, &old.trace_id)?;
-        let stamps = (form != once(&log)).then(|| row::json(&form));
+        };
+        let old: TraceLog = serde_json::from_str(&value.json).map_err(damaged)?;
         if stored.is_loose {
             self.conn.prepare_cached("UPDATE doc SET stamps = ?2, json = ?3 WHERE id = ?1")?.execute(params![
                 value.id,
@@ -273,12 +274,15 @@ impl<'a> Ingest<'a> {
             ])?;
         } else {
             self.memory.loose.changed += 1;
+            if stored.is_late {
+                self.forget_late(value.id)?;
+            }
             self.conn
                 .prepare_cached("INSERT INTO doc (id, block, stamps, json) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![value.id, stored.block, stamps, row::json(&log)])?;
         }
         self.change_terms(*project, value.id, &old, &log)?;
-        self.replace(*project, value.id, &log, Row::of(&log) == Row::of(&old))?;
+        self.replace(*project, value.id, &log, Some(&Row::of(&old)))?;
         Ok(Outcome::Merged)
     }
 
@@ -292,6 +296,7 @@ impl<'a> Ingest<'a> {
             ("project", project.into()),
             ("trace_id", key(trace_id)),
             ("block", block.map_or(Null.into(), Into::into)),
+            ("plain", block.map_or(Null.into(), |_| 1.into())),
         ];
         let (names, values): (Vec<_>, Vec<_>) = identity.into_iter().chain(columns(row, root)).unzip();
         let places = vec!["?"; names.len()].join(", ");
@@ -311,18 +316,23 @@ impl<'a> Ingest<'a> {
         Ok(())
     }
 
-    /// Brings what stands beside a log up to date with it.
-    pub(super) fn replace(&mut self, project: i64, id: i64, log: &TraceLog, is_same_row: bool) -> rusqlite::Result<()> {
+    /// Brings what stands beside a log up to date with it; `old` is what stood there, if that is known.
+    pub(super) fn replace(&mut self, project: i64, id: i64, log: &TraceLog, old: Option<&Row>) -> rusqlite::Result<()> {
+        let row = Row::of(log);
         let (Key(old_root), Key(old_parent), started, status) = self
             .conn
             .prepare_cached("SELECT root, parent, started, status FROM log WHERE id = ?1")?
             .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, status_of(row.get(3)?))))?;
-        if is_same_row {
+        if let Some(old) = old.filter(|old| row.is_but_for_scores(old)) {
+            if row.scores != old.scores {
+                self.conn
+                    .prepare_cached("UPDATE log SET scores = ?2 WHERE id = ?1")?
+                    .execute(params![id, row.scores])?;
+            }
             self.rollups.change(project, &old_root, log);
             return Ok(());
         }
         self.rollups.recount(project, &old_root);
-        let row = Row::of(log);
         self.tallies.note(-1, project, started, status);
         self.tallies.note(1, project, row.started, row.status);
         let root = row.root.as_ref().unwrap_or(&old_root);
@@ -350,17 +360,28 @@ struct Known {
     block: Option<i64>,
     /// Whether the value stands in `doc`.
     is_loose: bool,
+    /// Whether a part of it stands in `late`.
+    is_late: bool,
 }
 
 impl Stored {
     fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { source: Source::read(row)?, project: row.get(4)? })
+        let plain: Option<i64> = row.get(values::WIDTH + 1)?;
+        Ok(Self { source: Source::read(row)?, project: row.get(values::WIDTH)?, is_plain: plain.is_some() })
     }
 
-    fn value(self, conn: &Connection) -> rusqlite::Result<Known> {
+    /// What is known of it without a look at its block, where that is enough for later words.
+    fn plain(&self) -> Option<Plain<'_>> {
+        let Self { source, project, is_plain } = self;
+        let block = source.block.filter(|_| *is_plain && !source.is_loose())?;
+        Some(Plain { id: source.id, project: *project, block, said: source.late() })
+    }
+
+    fn value(self, conn: &Connection, blocks: &Blocks) -> rusqlite::Result<Known> {
         let (block, is_loose) = (self.source.block, self.source.is_loose());
-        let value = self.source.value(conn, &Blocks::default())?;
-        Ok(Known { value, project: self.project, block, is_loose })
+        let is_late = self.source.late().is_some();
+        let value = self.source.value(conn, blocks)?;
+        Ok(Known { value, project: self.project, block, is_loose, is_late })
     }
 }
 
@@ -410,9 +431,9 @@ fn fields(json: &str) -> rusqlite::Result<Map<String, Value>> {
 }
 
 /// The log that the cells make.
-fn read(cells: &Cells, trace_id: &str) -> rusqlite::Result<(TraceLog, Form)> {
+pub(super) fn read(cells: &Cells, trace_id: Value) -> rusqlite::Result<(TraceLog, Form)> {
     let mut fields = cells.fields();
-    fields.insert("trace_id".to_owned(), Value::String(trace_id.to_owned()));
+    fields.insert("trace_id".to_owned(), trace_id);
     Ok((serde_json::from_value(Value::Object(fields)).map_err(damaged)?, Form::of(cells)))
 }
 

@@ -95,7 +95,8 @@ fn singles(ingest: &mut Ingest<'_>) -> rusqlite::Result<()> {
     }
     ingest.conn.execute_batch(
         "UPDATE doc SET block = (SELECT block FROM log WHERE log.id = doc.id)
-         WHERE iif(block > 0, block, NULL) IS NOT (SELECT block FROM log WHERE log.id = doc.id)",
+         WHERE iif(block > 0, block, NULL) IS NOT (SELECT block FROM log WHERE log.id = doc.id);
+         UPDATE log SET plain = NULL WHERE block IS NULL",
     )
 }
 
@@ -128,8 +129,13 @@ fn blocks(ingest: &mut Ingest<'_>) -> rusqlite::Result<()> {
         if is_changed {
             values::replace(ingest.conn, block, &own)?;
         }
+        values::mark(ingest.conn, &own)?;
     }
-    Ok(())
+    // What was said later is kept of those that are there alone.
+    ingest.conn.execute_batch(
+        "DELETE FROM late WHERE log IN (SELECT id FROM doc) OR log NOT IN (SELECT id FROM log WHERE block IS NOT NULL);
+         UPDATE late SET block = (SELECT block FROM log WHERE log.id = late.log)",
+    )
 }
 
 /// A block, if it can be read.
@@ -188,13 +194,13 @@ fn rows(ingest: &mut Ingest<'_>) -> rusqlite::Result<()> {
         let mut rows = read.query([])?;
         while let Some(row) = rows.next()? {
             let Some((id, log)) = readable(ingest.conn, row, &blocks)? else { continue };
-            if !check::is_row(row, 5, &log)? {
-                wrong.push((row.get(4)?, id, log));
+            if !check::is_row(row, values::WIDTH + 1, &log)? {
+                wrong.push((row.get(values::WIDTH)?, id, log));
             }
         }
     }
     for (project, id, log) in wrong {
-        ingest.replace(project, id, &log, false)?;
+        ingest.replace(project, id, &log, None)?;
     }
     let runs: Vec<(i64, String)> = ingest
         .conn
@@ -246,9 +252,9 @@ fn terms(conn: &Connection) -> rusqlite::Result<BTreeSet<Trace>> {
     let mut damaged = BTreeSet::new();
     while let Some(row) = rows.next()? {
         match readable(conn, row, &blocks)? {
-            Some((id, log)) => vocabulary.write(conn, row.get(4)?, id, &Terms::of(&log))?,
+            Some((id, log)) => vocabulary.write(conn, row.get(values::WIDTH)?, id, &Terms::of(&log))?,
             None => {
-                damaged.insert((row.get(4)?, row.get::<_, Key>(5)?.0));
+                damaged.insert((row.get(values::WIDTH)?, row.get::<_, Key>(values::WIDTH + 1)?.0));
             }
         }
     }

@@ -141,7 +141,7 @@ fn is_protected(conn: &Connection, blocks: &Blocks, trace: &Trace) -> rusqlite::
     let mut find = conn.prepare_cached(&sql)?;
     let mut rows = find.query(params![trace.0, key(&trace.1)])?;
     while let Some(row) = rows.next()? {
-        if row.get_ref(4)? != rusqlite::types::ValueRef::Null {
+        if row.get_ref(values::WIDTH)? != rusqlite::types::ValueRef::Null {
             return Ok(true);
         }
         let json = Source::read(row)?.value(conn, blocks)?.json;

@@ -23,6 +23,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("schema_versions.sql"), fill: Some(versions::fill) },
     Migration { sql: include_str!("schema_directory.sql"), fill: Some(directory::rebuild) },
     Migration { sql: include_str!("schema_tallies.sql"), fill: None },
+    Migration { sql: include_str!("schema_late.sql"), fill: None },
 ];
 
 /// One step.

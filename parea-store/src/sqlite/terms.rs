@@ -1,8 +1,8 @@
 //! What logs are looked up by, kept beside them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use parea_types::TraceLog;
+use parea_types::{EvaluationScore, TraceLog};
 use rusqlite::{Connection, OptionalExtension, params, types::Value};
 
 use super::ingest::{Ingest, damaged};
@@ -52,6 +52,11 @@ impl Word {
         Self { column, key: key.to_owned(), value: Value::Text(text.into()) }
     }
 
+    /// What makes two words the same.
+    fn identity(&self) -> (Column, String, Spelling) {
+        (self.column, self.key.clone(), Spelling::of(&self.value))
+    }
+
     pub(super) fn is_short(&self) -> bool {
         self.key.len() <= LONGEST && !matches!(&self.value, Value::Text(text) if text.len() > LONGEST)
     }
@@ -91,14 +96,23 @@ impl Terms {
             words.extend(values.map(|value| Word { column: Column::Metadata, key: key.clone(), value }));
         }
         words.retain(Word::is_short);
-        let scores = log.scores.iter().flatten().filter(|score| score.score.is_finite());
-        let scores = scores.map(|score| (Word::text(Column::Scores, &score.name, ""), score.score));
-        Self {
-            started: log.start_timestamp.micros(),
-            words,
-            scores: scores.filter(|(word, _)| word.is_short()).collect(),
-        }
+        Self { started: log.start_timestamp.micros(), words, scores: known(log.scores.as_deref().unwrap_or_default()) }
     }
+}
+
+/// Scores that can be looked up.
+fn known(scores: &[EvaluationScore]) -> Vec<(Word, f64)> {
+    let scores = scores.iter().filter(|score| score.score.is_finite());
+    let scores = scores.map(|score| (Word::text(Column::Scores, &score.name, ""), score.score));
+    scores.filter(|(word, _)| word.is_short()).collect()
+}
+
+/// A log whose scores change.
+#[derive(Clone, Copy)]
+pub(super) struct Scored {
+    pub(super) project: i64,
+    pub(super) started: i64,
+    pub(super) log: i64,
 }
 
 impl Terms {
@@ -141,14 +155,19 @@ enum Spelling {
     Number(u64),
 }
 
+impl Spelling {
+    fn of(value: &Value) -> Self {
+        match value {
+            Value::Text(text) => Self::Text(text.clone()),
+            Value::Real(number) => Self::Number(number.to_bits()),
+            _ => Self::Text(String::new()),
+        }
+    }
+}
+
 impl Vocabulary {
     fn id(&mut self, conn: &Connection, project: i64, word: &Word) -> rusqlite::Result<i64> {
-        let spelling = match &word.value {
-            Value::Text(text) => Spelling::Text(text.clone()),
-            Value::Real(number) => Spelling::Number(number.to_bits()),
-            _ => Spelling::Text(String::new()),
-        };
-        let key = (project, word.column, word.key.clone(), spelling);
+        let key = (project, word.column, word.key.clone(), Spelling::of(&word.value));
         if let Some(id) = self.known.get(&key) {
             return Ok(*id);
         }
@@ -220,6 +239,49 @@ impl Vocabulary {
         self.known.clear();
     }
 
+    /// Makes the scores of a log known that were not, or are other ones than before.
+    pub(super) fn change_scores(
+        &mut self,
+        conn: &Connection,
+        place: Scored,
+        old: &[EvaluationScore],
+        new: &[EvaluationScore],
+    ) -> rusqlite::Result<()> {
+        let terms =
+            |scores: &[EvaluationScore]| Terms { started: place.started, words: Vec::new(), scores: known(scores) };
+        self.change(conn, place.project, place.log, terms(old), terms(new))
+    }
+
+    /// Brings what a log is found by up to date, as far as it differs.
+    fn change(
+        &mut self,
+        conn: &Connection,
+        project: i64,
+        log: i64,
+        mut old: Terms,
+        mut new: Terms,
+    ) -> rusqlite::Result<()> {
+        if old.started == new.started {
+            let both: HashSet<_> = {
+                let before: HashSet<_> = old.words.iter().map(Word::identity).collect();
+                new.words.iter().map(Word::identity).filter(|word| before.contains(word)).collect()
+            };
+            old.words.retain(|word| !both.contains(&word.identity()));
+            new.words.retain(|word| !both.contains(&word.identity()));
+            // All of a name together: a log may have several.
+            let of = |terms: &Terms, name: &str| -> Vec<u64> {
+                terms.scores.iter().filter(|(word, _)| word.key == name).map(|(_, score)| score.to_bits()).collect()
+            };
+            let names: BTreeSet<String> =
+                old.scores.iter().chain(&new.scores).map(|(word, _)| word.key.clone()).collect();
+            let same: BTreeSet<String> = names.into_iter().filter(|name| of(&old, name) == of(&new, name)).collect();
+            old.scores.retain(|(word, _)| !same.contains(&word.key));
+            new.scores.retain(|(word, _)| !same.contains(&word.key));
+        }
+        self.erase(conn, project, log, &old)?;
+        self.write(conn, project, log, &new)
+    }
+
     pub(super) fn erase(&mut self, conn: &Connection, project: i64, log: i64, terms: &Terms) -> rusqlite::Result<()> {
         for word in &terms.words {
             let word = self.id(conn, project, word)?;
@@ -254,8 +316,7 @@ impl Ingest<'_> {
         if old == new {
             return Ok(());
         }
-        self.memory.vocabulary.erase(self.conn, project, id, &old)?;
-        self.memory.vocabulary.write(self.conn, project, id, &new)
+        self.memory.vocabulary.change(self.conn, project, id, old, new)
     }
 
     /// Forgets a log that is being removed.

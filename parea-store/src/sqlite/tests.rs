@@ -136,7 +136,8 @@ fn write(
         })
         .collect();
     drop(queue);
-    Writer::new(conn, Directory::default(), Arc::default(), Arc::clone(&transactions)).run(folder, waiting);
+    Writer::new(conn, Directory::default(), Arc::default(), Arc::clone(&transactions), Arc::default())
+        .run(folder, waiting);
     let answers = answers.into_iter().map(|answer| answer.blocking_recv().unwrap()).collect();
     (answers, transactions.load(Ordering::Relaxed))
 }

@@ -13,7 +13,7 @@ use super::{
     ingest::damaged,
     key::{Key, key},
     lists::List,
-    values::{Blocks, Source},
+    values::{Blocks, Source, WIDTH},
 };
 use crate::{After, Cursor, Page, row::json, tree};
 
@@ -23,8 +23,9 @@ const ENOUGH: usize = 4 << 20;
 
 /// What a whole log is read from: [`COLUMNS`](values::COLUMNS) and [`SOURCES`](values::SOURCES) with its place and its
 /// project. `CROSS` keeps the tables in this order.
-pub(super) const LOG: &str = "SELECT log.id, log.block, doc.stamps, doc.json, parent, root, project.uuid, project.name
-    FROM log LEFT JOIN doc ON doc.id = log.id CROSS JOIN project ON project.id = log.project";
+pub(super) const LOG: &str = "SELECT log.id, log.block, doc.stamps, doc.json, late.said, parent, root,
+    project.uuid, project.name
+    FROM log LEFT JOIN doc ON doc.id = log.id LEFT JOIN late ON late.log = log.id CROSS JOIN project ON project.id = log.project";
 
 /// From rows of [`below`] to those whose parents they are. `CROSS` keeps SQLite from walking all logs at each step.
 fn step() -> String {
@@ -98,10 +99,10 @@ pub(super) fn logs(
         let value = Source::read(row)?.value(conn, blocks)?;
         *size += value.json.len();
         let mut log: TraceLog = serde_json::from_str(&value.json).map_err(damaged)?;
-        log.parent_trace_id = Some(row.get::<_, Key>(4)?.0);
-        log.root_trace_id = Some(row.get::<_, Key>(5)?.0);
-        log.project_uuid = row.get(6)?;
-        log.project_name = row.get(7)?;
+        log.parent_trace_id = Some(row.get::<_, Key>(WIDTH)?.0);
+        log.root_trace_id = Some(row.get::<_, Key>(WIDTH + 1)?.0);
+        log.project_uuid = row.get(WIDTH + 2)?;
+        log.project_name = row.get(WIDTH + 3)?;
         logs.push(log);
     }
     Ok(logs)

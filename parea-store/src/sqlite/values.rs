@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::{
     block::{Opened, Packed, Value, Words, encode},
-    index,
+    index, late,
 };
 use crate::text::{Pieces, Searchable};
 
@@ -25,6 +25,11 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
+    /// Forgets all: some may have changed.
+    pub(super) fn clear(&self) {
+        self.opened.borrow_mut().clear();
+    }
+
     pub(super) fn open(&self, conn: &Connection, id: i64) -> rusqlite::Result<Rc<Opened>> {
         if let Some(opened) = self.opened.borrow().get(&id) {
             return Ok(Rc::clone(opened));
@@ -51,21 +56,31 @@ pub(super) struct Source {
     /// The block that has it, or had it before it changed.
     pub(super) block: Option<i64>,
     doc: Option<(Option<String>, String)>,
+    /// What was said since the block was written.
+    late: Option<String>,
 }
 
 /// The first columns of a query that reads values from [`SOURCES`].
-pub(super) const COLUMNS: &str = "log.id, log.block, doc.stamps, doc.json";
-pub(super) const SOURCES: &str = "log LEFT JOIN doc ON doc.id = log.id";
+pub(super) const COLUMNS: &str = "log.id, log.block, doc.stamps, doc.json, late.said";
+pub(super) const SOURCES: &str = "log LEFT JOIN doc ON doc.id = log.id LEFT JOIN late ON late.log = log.id";
+
+/// How many columns these are.
+pub(super) const WIDTH: usize = 5;
 
 impl Source {
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let (stamps, json): (_, Option<String>) = (row.get(2)?, row.get(3)?);
-        Ok(Self { id: row.get(0)?, block: row.get(1)?, doc: json.map(|json| (stamps, json)) })
+        Ok(Self { id: row.get(0)?, block: row.get(1)?, doc: json.map(|json| (stamps, json)), late: row.get(4)? })
     }
 
     /// Whether it stands in `doc`.
     pub(super) fn is_loose(&self) -> bool {
         self.doc.is_some()
+    }
+
+    /// What was said since its block was written.
+    pub(super) fn late(&self) -> Option<&str> {
+        self.late.as_deref()
     }
 
     pub(super) fn value(self, conn: &Connection, blocks: &Blocks) -> rusqlite::Result<Value> {
@@ -75,6 +90,9 @@ impl Source {
             (None, Some(block)) => {
                 let block = blocks.open(conn, block)?;
                 let (stamps, json) = block.value(id).ok_or_else(|| missing(id))?;
+                if let Some(said) = &self.late {
+                    return late::value(id, stamps, json, said);
+                }
                 (stamps.map(ToOwned::to_owned), json.to_owned())
             }
             (None, None) => return Err(missing(id)),
@@ -111,21 +129,31 @@ pub(super) fn replace(conn: &Connection, id: i64, values: &[Value]) -> rusqlite:
         return Ok(None);
     };
     let packed = pack(values)?;
-    conn.prepare_cached("UPDATE block SET first = ?2, data = ?3 WHERE id = ?1")?.execute(params![
-        id,
-        first.id,
-        packed.data
-    ])?;
+    write(conn, id, first.id, &packed.data)?;
     index::add(conn, id, &packed.words.hashes)?;
     Ok(Some(packed))
+}
+
+/// The same where no word has changed.
+pub(super) fn restate(conn: &Connection, id: i64, values: &[Value]) -> rusqlite::Result<()> {
+    let first = values.first().map_or(0, |value| value.id);
+    write(conn, id, first, &encode(first, each(values)).map_err(damaged)?)
+}
+
+fn write(conn: &Connection, id: i64, first: i64, data: &[u8]) -> rusqlite::Result<()> {
+    conn.prepare_cached("UPDATE block SET first = ?2, data = ?3 WHERE id = ?1")?.execute(params![id, first, data])?;
+    Ok(())
+}
+
+fn each(values: &[Value]) -> impl Iterator<Item = (i64, Option<&str>, &str)> + Clone {
+    values.iter().map(|value| (value.id, value.stamps.as_deref(), value.json.as_str()))
 }
 
 /// Compresses values, which are in the order of their ids.
 pub(super) fn pack(values: &[Value]) -> rusqlite::Result<Packed> {
     let first = values.first().map_or(0, |value| value.id);
-    let each = values.iter().map(|value| (value.id, value.stamps.as_deref(), value.json.as_str()));
     let pieces: Vec<Pieces> = values.iter().map(|value| pieces(&value.json)).collect::<Result<_, _>>()?;
-    Ok(Packed { data: encode(first, each).map_err(damaged)?, words: Words::of(pieces.iter()) })
+    Ok(Packed { data: encode(first, each(values)).map_err(damaged)?, words: Words::of(pieces.iter()) })
 }
 
 /// What is searched of a stored log.
@@ -139,6 +167,7 @@ pub(super) fn remove(conn: &Connection, logs: &[(i64, Option<i64>)]) -> rusqlite
     let mut by_block: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     for (id, block) in logs {
         conn.prepare_cached("DELETE FROM doc WHERE id = ?1")?.execute([id])?;
+        conn.prepare_cached("DELETE FROM late WHERE log = ?1")?.execute([id])?;
         if let Some(block) = block {
             by_block.entry(*block).or_default().push(*id);
         }
@@ -152,15 +181,38 @@ pub(super) fn remove(conn: &Connection, logs: &[(i64, Option<i64>)]) -> rusqlite
     Ok(())
 }
 
-/// The values of a block as they are now, changes included, which are taken out of `doc`.
-pub(super) fn take_changes(conn: &Connection, block: i64) -> rusqlite::Result<Vec<Value>> {
+/// The values of a block with what was said of them since, which is taken out of `late`.
+pub(super) fn take_late(conn: &Connection, block: i64) -> rusqlite::Result<Vec<Value>> {
     let opened = open(conn, block)?;
+    let late: HashMap<i64, String> = conn
+        .prepare_cached("DELETE FROM late WHERE block = ?1 RETURNING log, said")?
+        .query_map([block], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let now = |(id, stamps, json)| match late.get(&id) {
+        Some(said) => late::value(id, stamps, json, said),
+        None => Ok(Value::from((id, stamps, json))),
+    };
+    opened.values().map(now).collect()
+}
+
+/// The values of a block as they are now, changes included, which are taken out of `doc` and `late`.
+pub(super) fn take_changes(conn: &Connection, block: i64) -> rusqlite::Result<Vec<Value>> {
     let mut changed: HashMap<i64, Value> = conn
-        .prepare_cached("DELETE FROM doc WHERE block = ?1 RETURNING id, stamps, json")?
+        .prepare_cached("DELETE FROM doc WHERE block = ?1 AND block > 0 RETURNING id, stamps, json")?
         .query_map([block], |row| Ok(Value { id: row.get(0)?, stamps: row.get(1)?, json: row.get(2)? }))?
         .map(|value| value.map(|value| (value.id, value)))
         .collect::<Result<_, _>>()?;
-    Ok(opened.values().map(|value| changed.remove(&value.0).unwrap_or_else(|| value.into())).collect())
+    let values = take_late(conn, block)?;
+    Ok(values.into_iter().map(|value| changed.remove(&value.id).unwrap_or(value)).collect())
+}
+
+/// Notes of the logs of a block whether their values are as they were sent.
+pub(super) fn mark(conn: &Connection, values: &[Value]) -> rusqlite::Result<()> {
+    let mut mark = conn.prepare_cached("UPDATE log SET plain = ?2 WHERE id = ?1 AND plain IS NOT ?2")?;
+    for value in values {
+        mark.execute(params![value.id, value.stamps.is_none().then_some(1)])?;
+    }
+    Ok(())
 }
 
 /// An id for the block whose last log is this one.

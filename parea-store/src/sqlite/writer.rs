@@ -6,11 +6,11 @@ use std::{
     path::Path,
     rc::Rc,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{
@@ -39,6 +39,22 @@ const MOMENTS: usize = 3;
 /// Pages that are copied in one step of a copy: half a megabyte.
 const PAGES: std::ffi::c_int = 64;
 
+/// A transaction that was committed.
+#[derive(Clone, Copy, Debug)]
+pub struct Written {
+    /// Logs and changes of logs in it, other orders counted as one each; 0 where it held work of the background alone.
+    pub patches: usize,
+    /// From its begin until it was on disk, by which the writer was held.
+    pub took: Duration,
+    /// How much of that was work of the background, which callers wait for without having asked for it: packing, the
+    /// indexes of words and of ids.
+    pub background: Duration,
+}
+
+/// Someone who is told of each transaction, on the writer's thread.
+pub(super) type Watcher = OnceLock<Watch>;
+type Watch = Box<dyn Fn(&Written) + Send + Sync>;
+
 pub(super) struct Writer {
     /// Shared with a copy under way, which is told of each page that is written meanwhile.
     conn: Rc<Connection>,
@@ -47,6 +63,8 @@ pub(super) struct Writer {
     directory: Arc<Published>,
     /// How many were committed.
     transactions: Arc<AtomicU64>,
+    /// Who is told of each.
+    watcher: Arc<Watcher>,
     /// Work that cannot be done beside what was under way.
     put_off: VecDeque<Work>,
     /// Callers that are likely to have something soon: those who were answered last, and those who waited meanwhile.
@@ -60,9 +78,10 @@ impl Writer {
         known: Directory,
         directory: Arc<Published>,
         transactions: Arc<AtomicU64>,
+        watcher: Arc<Watcher>,
     ) -> Self {
         let memory = Memory { directory: known, ..Memory::default() };
-        Self { conn: Rc::new(conn), memory, directory, transactions, put_off: VecDeque::new(), expected: 0 }
+        Self { conn: Rc::new(conn), memory, directory, transactions, watcher, put_off: VecDeque::new(), expected: 0 }
     }
 
     /// Serves the queue until all its senders are gone, then leaves the file in order. The folder is ours until then.
@@ -173,6 +192,7 @@ impl Writer {
     }
 
     fn attempt(&mut self, group: &[Work]) -> rusqlite::Result<(Vec<Done>, Token)> {
+        let begun = Instant::now();
         let conn = Rc::clone(&self.conn);
         let tx = Transaction::new_unchecked(&conn, TransactionBehavior::Immediate)?;
         let mut ingest = Ingest::new(&tx, &mut self.memory)?;
@@ -180,12 +200,20 @@ impl Writer {
         self.directory.publish(&ingest.memory.directory);
         let done = group.iter().map(|work| work.apply(&mut ingest)).collect::<Result<_, _>>()?;
         // Without a sync of its own, and also where jobs never stop coming.
+        let packing = Instant::now();
         ingest.pack()?;
+        let mut background = packing.elapsed();
         let token = ingest.finish()?;
         tx.commit()?;
         self.directory.publish(&self.memory.directory);
-        if !group.is_empty() {
+        let took = begun.elapsed();
+        if group.is_empty() {
+            background = took;
+        } else {
             self.transactions.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(watch) = self.watcher.get() {
+            watch(&Written { patches: group.iter().map(|work| work.size().0).sum(), took, background });
         }
         Ok((done, token))
     }
