@@ -50,6 +50,8 @@ struct Ledger {
     dropped: BTreeMap<DropReason, u64>,
     /// Drops that no server was told of yet.
     unreported: BTreeMap<DropReason, u64>,
+    /// Drops that a server is being told of.
+    under_way: BTreeMap<DropReason, u64>,
     /// Every record up to this number is at rest: delivered, given up, or in a spool that is the destination.
     released: u64,
     /// Every record up to this number has left memory.
@@ -192,19 +194,39 @@ impl Books {
         self.lock().answered = Some(Instant::now());
     }
 
-    /// Drops that no server was told of; to be given back by [`unreport`](Self::unreport) if the account does not
-    /// arrive.
+    /// Drops to tell a server of; [`told_losses`](Self::told_losses) is to hear what came of it.
     #[cfg(feature = "http")]
     pub(crate) fn take_losses(&self) -> BTreeMap<DropReason, u64> {
-        std::mem::take(&mut self.lock().unreported)
+        let mut ledger = self.lock();
+        let losses = std::mem::take(&mut ledger.unreported);
+        add(&mut ledger.under_way, losses);
+        ledger.under_way.clone()
     }
 
+    /// Whether the account of drops has arrived.
     #[cfg(feature = "http")]
-    pub(crate) fn unreport(&self, losses: BTreeMap<DropReason, u64>) {
+    pub(crate) fn told_losses(&self, is_taken: bool) {
         let mut ledger = self.lock();
-        for (reason, count) in losses {
-            *ledger.unreported.entry(reason).or_default() += count;
+        let losses = std::mem::take(&mut ledger.under_way);
+        if !is_taken {
+            add(&mut ledger.unreported, losses);
         }
+    }
+
+    /// Drops that no server was told of, to be kept elsewhere; when the process ends those too of which one is being
+    /// told.
+    pub(crate) fn take_unheard(&self, last: bool) -> BTreeMap<DropReason, u64> {
+        let mut ledger = self.lock();
+        let mut losses = std::mem::take(&mut ledger.unreported);
+        if last {
+            add(&mut losses, std::mem::take(&mut ledger.under_way));
+        }
+        losses
+    }
+
+    /// They could not be kept there.
+    pub(crate) fn unreport(&self, losses: BTreeMap<DropReason, u64>) {
+        add(&mut self.lock().unreported, losses);
     }
 
     /// Asks for the server to be told of the drops that it does not know of; whether it can be.
@@ -304,6 +326,12 @@ impl Books {
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn add(sum: &mut BTreeMap<DropReason, u64>, further: BTreeMap<DropReason, u64>) {
+    for (reason, count) in further {
+        *sum.entry(reason).or_default() += count;
     }
 }
 

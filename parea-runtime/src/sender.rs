@@ -10,7 +10,7 @@ use crate::{
     api::{ApiClientBuilder, ApiError},
     exporter::{BATCH_INTERVAL, warn},
     outbox::{GRACE, Outbox},
-    transport::http::{Http, Losses, backoff},
+    transport::http::{Http, backoff},
 };
 
 /// How often the spool is searched for what processes left that are gone.
@@ -114,12 +114,11 @@ impl Sender {
         if look {
             self.looked = Some(Instant::now());
         }
+        self.tell_kept_losses(outbox, look).await?;
         let Some(lines) = outbox.next() else { return self.tell_losses(outbox).await };
-        let losses = outbox.books().take_losses();
-        let answer = self.http.send(lines, &Losses { project: &outbox.project(), counts: &losses }).await;
-        if !answer.losses_taken {
-            outbox.books().unreport(losses);
-        }
+        let losses = outbox.project().losses(&outbox.books().take_losses());
+        let answer = self.http.send(lines, &losses).await;
+        outbox.books().told_losses(answer.losses_taken);
         let failure = answer.failure.clone();
         let progress = answer.delivered > 0 || !answer.dropped.is_empty();
         outbox.answered(answer);
@@ -133,13 +132,30 @@ impl Sender {
         if !books.is_asked() {
             return Ok(());
         }
-        let losses = books.take_losses();
-        let told = self.http.tell(&Losses { project: &outbox.project(), counts: &losses }).await;
-        if !matches!(told, Ok(true)) {
-            books.unreport(losses);
-        }
+        let told = self.http.tell(&outbox.project().losses(&books.take_losses())).await;
+        books.told_losses(matches!(told, Ok(true)));
         books.told(matches!(told, Ok(false)));
         told.map(drop).map_err(Failure::from)
+    }
+
+    /// Tells the server what was lost while none could be told, by this process or by earlier ones.
+    async fn tell_kept_losses(&mut self, outbox: &Outbox, look: bool) -> Result<(), Failure> {
+        for mut losses in outbox.kept_losses(look) {
+            let mut told = Ok(true);
+            while let (Ok(true), Some(next)) = (&told, losses.kept.losses.first()) {
+                told = self.http.tell(next).await;
+                if matches!(told, Ok(true)) {
+                    losses.kept.losses.remove(0);
+                }
+            }
+            // A server that takes no account of them leaves them to a later one.
+            if let Err(error) = losses.leave() {
+                let folder = outbox.spool_folder();
+                warn(&format!("losses in {} may be counted twice: {error}", folder.display()));
+            }
+            told?;
+        }
+        Ok(())
     }
 
     /// How long to wait at least, and how long if nobody waits for the server.

@@ -2,8 +2,10 @@
 //!
 //! A client writes `spool/NAME.open`, one log a line, and renames it to `NAME.ndjson` when it is complete. As long as it
 //! lives it holds a lock on the file; one without is complete as well, for its writer is gone. Names sort by age. A file
-//! goes when what it holds is on disk; lines that are no log are kept in `spool/rejected/`.
+//! goes when what it holds is on disk; lines that are no log are kept in `spool/rejected/`. What clients had to drop stands in
+//! `spool/losses.json`.
 
+mod losses;
 mod rejected;
 mod runs;
 
@@ -30,6 +32,7 @@ use crate::{
     auth::Access,
     body::Element,
     ingest::{self, Rules},
+    metrics::Metrics,
     operator,
     spool::rejected::Rejected,
     state::AppState,
@@ -41,6 +44,9 @@ const EVERY: Duration = Duration::from_secs(2);
 /// A file that is complete, and one that its writer may still be at.
 const COMPLETE: &str = "ndjson";
 const OPEN: &str = "open";
+
+/// Whose the losses are that name no project.
+const DEFAULT_PROJECT: &str = "default";
 
 /// How many bytes of lines are committed together.
 const GROUP: usize = 4 << 20;
@@ -60,6 +66,7 @@ impl Spool {
             rules: Rules::of(&state.config),
             logs: Arc::clone(&state.logs),
             catalog: Arc::clone(&state.catalog),
+            metrics: Arc::clone(&state.metrics),
             runtime: Handle::current(),
             stopped: stopped.clone(),
             complained: HashSet::new(),
@@ -100,6 +107,7 @@ struct Intake {
     rules: Rules,
     logs: Arc<dyn Logs>,
     catalog: Arc<dyn Catalog>,
+    metrics: Arc<Metrics>,
     runtime: Handle,
     stopped: watch::Receiver<bool>,
     /// Files of which a complaint has been printed, so that it is not printed every two seconds.
@@ -118,8 +126,8 @@ enum Stay {
 }
 
 /// Opens a file that no client holds, and holds it until it is closed, so that no client sends it meanwhile.
-fn hold(path: &Path) -> io::Result<Option<File>> {
-    let file = match File::open(path) {
+fn hold(path: &Path, to_write: bool) -> io::Result<Option<File>> {
+    let file = match File::options().read(true).write(to_write).open(path) {
         Ok(file) => file,
         // A client that found us has sent it.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -148,6 +156,9 @@ impl Intake {
                 Err(Stay::Stopped | Stay::Store(StoreError::Closed)) => return,
                 Err(error) => self.complain(file, &error),
             }
+        }
+        if let Err(error) = self.losses() {
+            self.complain(self.folder.clone(), &error);
         }
         if let Err(error) = self.runs() {
             self.complain(self.folder.with_file_name("experiments"), &error);
@@ -183,7 +194,7 @@ impl Intake {
     /// Stores what a file holds, then deletes it. If the server dies in between, the next one does all of it again,
     /// which changes nothing.
     fn take_in(&self, file: &Path) -> Result<(), Stay> {
-        let Some(held) = hold(file)? else { return Ok(()) };
+        let Some(held) = hold(file, false)? else { return Ok(()) };
         let mut lines = BufReader::new(held);
         let mut rejected = Rejected::default();
         let mut group = Vec::new();

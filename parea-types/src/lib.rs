@@ -21,6 +21,7 @@ mod error;
 mod experiment;
 mod feedback;
 mod filter;
+mod kept_losses;
 mod kept_run;
 mod null;
 mod project;
@@ -50,6 +51,7 @@ pub use experiment::{
 };
 pub use feedback::FeedbackRequest;
 pub use filter::{Condition, FilterBase, FilterOperator, PaginatedTraceLogs, QueryParamsPagination, TimeRange};
+pub use kept_losses::{KeptLosses, ProjectLosses};
 pub use kept_run::KeptRun;
 pub use project::{CreateGetProjectRequest, CreateGetProjectResponse};
 pub use score::{EvaluationScore, NonFiniteScore};

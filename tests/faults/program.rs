@@ -222,13 +222,17 @@ fn print_report(report: &FlushReport) {
     );
 }
 
-/// The files that wait for named servers, as a program sees them that runs in that folder.
+/// The files of logs that wait for named servers, as a program sees them that runs in that folder.
 pub(crate) fn segments(folder: &Path) -> Vec<PathBuf> {
     let paths = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
     let servers = paths(folder.join(".parea/spool")).filter(|path| path.is_dir());
-    let mut files: Vec<_> = servers.flat_map(paths).filter(|path| path.is_file()).collect();
+    let mut files: Vec<_> = servers.flat_map(paths).filter(|path| is_segment(path)).collect();
     files.sort();
     files
+}
+
+fn is_segment(path: &Path) -> bool {
+    path.is_file() && path.extension().is_some_and(|ending| ending == "open" || ending == "ndjson")
 }
 
 /// A process that runs the program.

@@ -1,8 +1,16 @@
 //! Files that wait.
 
-use std::fs;
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::Path,
+};
 
-use parea::{ApiClient, types::QueryParamsPagination};
+use parea::{
+    ApiClient,
+    types::{KeptLosses, QueryParamsPagination},
+};
 use parea_server::{Config, Server};
 use serde_json::json;
 
@@ -75,7 +83,7 @@ async fn what_has_no_room_is_counted_and_its_files_are_the_owners_alone() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&files[0]), 0o600);
         assert_eq!((mode(files[0].parent().unwrap()), mode(&folder.path().join(".parea"))), (0o700, 0o700));
     }
@@ -164,5 +172,80 @@ async fn a_folder_that_is_deleted_under_the_program_comes_back() {
         run(folder.path(), &[("PAREA_BASE_URL", &*url), ("CALLS", "0"), ("EARLIER", "600")]).await;
         assert_eq!(server.count() - before, 600, "after {deletions}");
         server.behave(Manner::Says(503));
+    }
+}
+
+fn get(address: &str, path: &str) -> String {
+    let (mut stream, mut answer) = (TcpStream::connect(address).unwrap(), String::new());
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// The losses that lie there, in all folders of the spool.
+fn kept_losses(folder: &Path) -> u64 {
+    let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let spool = folder.join(".parea/spool");
+    let files = entries(&spool).filter(|path| path.is_dir()).chain([spool.clone()]).flat_map(|folder| entries(&folder));
+    let files = files.filter(|path| KeptLosses::is_file(path));
+    let kept = files.map(|path| KeptLosses::read(&fs::read(path).unwrap()).unwrap());
+    kept.flat_map(|kept| kept.losses).flat_map(|project| project.counts.into_values()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn losses_that_no_server_heard_of_are_told_by_the_next_process_once() {
+    let server = Hostile::start(Manner::Says(503)).await;
+    let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
+    let shared = ("PAREA_BASE_URL", &*url);
+    // Two at once that have no room for their logs.
+    let full = [shared, ("CALLS", "400"), ("SPOOL_BYTES", "30000"), ("DEADLINE_MS", "100"), ("END", "exit")];
+    let programs = [start(folder.path(), &full), start(folder.path(), &full)];
+    let mut lost = 0;
+    for program in programs {
+        let stderr = program.wait().await.stderr;
+        let (_, said) = stderr.rsplit_once("(spool_full=").unwrap_or_else(|| panic!("{stderr}"));
+        lost += said.split(')').next().unwrap().parse::<u64>().unwrap();
+    }
+    assert_eq!((kept_losses(folder.path()), server.losses().len()), (lost, 0));
+    server.behave(Manner::Good);
+    let expected = (1_600 - lost).to_string();
+    // The next one tells of them, and the one after that of nothing.
+    for earlier in [&*expected, "0"] {
+        run(folder.path(), &[shared, ("CALLS", "1"), ("EARLIER", earlier), ("FLUSH_MS", "10000")]).await;
+        let told = server.losses();
+        let count =
+            |(counts, _): &(String, String)| counts.strip_prefix("spool_full=").unwrap().parse::<u64>().unwrap();
+        assert_eq!((told.iter().map(count).sum::<u64>(), kept_losses(folder.path())), (lost, 0), "{told:?}");
+        assert!(told.iter().all(|(_, project)| project == "faults"), "{told:?}");
+    }
+    assert_eq!(server.count() as u64 + lost, 1_600 + 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn losses_without_a_server_are_taken_in_by_serve_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let environment = [("CALLS", "400"), ("SPOOL_BYTES", "30000"), ("DEADLINE_MS", "2000"), ("END", "exit")];
+        run(folder.path(), &environment).await;
+    }
+    let lost = kept_losses(folder.path());
+    assert!(lost > 800, "{lost}");
+    let config =
+        || Config { listen: ([127, 0, 0, 1], 0).into(), data: folder.path().join(".parea"), ..Config::default() };
+    for expected in [format!("{{reason=\"spool_full\"}} {lost}\n"), String::new()] {
+        let server = Server::bind(config()).await.unwrap().spawn();
+        let client = ApiClient::new(server.url(), None).unwrap();
+        let arrived = async || client.trace_logs(&QueryParamsPagination::new("faults")).await.unwrap().total;
+        // It never ends if they are not taken in.
+        while arrived().await.unsigned_abs() + lost < 1_600 || kept_losses(folder.path()) > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let address = server.url().trim_start_matches("http://").to_owned();
+        let figures = tokio::task::spawn_blocking(move || get(&address, "/metrics")).await.unwrap();
+        server.shutdown().await;
+        assert!(
+            figures.contains(&expected) && figures.contains("client_losses_total{") != expected.is_empty(),
+            "{figures}"
+        );
     }
 }

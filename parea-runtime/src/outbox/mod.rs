@@ -191,9 +191,12 @@ impl Outbox {
         let margin = (MARGIN.min(timeout / 10) + waiting).min(timeout / 2);
         let report = self.flush(timeout.saturating_sub(margin), Until::Patience);
         let through = if report.pending > 0 { self.rescue(begun.checked_add(timeout), last) } else { Some(0) };
-        if last && let Some(mut held) = self.hold_until(begun.checked_add(timeout)) {
-            // Complete, so that the next process takes them over even where there are no locks.
-            held.hand_over();
+        if let Some(mut held) = self.hold_until(begun.checked_add(timeout)) {
+            held.keep_losses(last);
+            if last {
+                // Complete, so that the next process takes them over even where there are no locks.
+                held.hand_over();
+            }
         }
         // What other threads have ended since, nobody waits for.
         through.map_or_else(|| self.queue.report(), |through| self.queue.report_through(through))

@@ -13,6 +13,7 @@ use crate::{
     transport::{
         Line,
         http::Answer,
+        losses::Losses,
         spool::{Advanced, Next},
     },
 };
@@ -62,6 +63,7 @@ impl Outbox {
         let State { spool, flight, held: batch, due, .. } = &*held.state;
         *due || flight.is_some()
             || batch.is_some()
+            || spool.keeps_losses()
             || !spool.is_empty()
             || spool.has_handed_over()
             || (look && spool.has_others())
@@ -75,6 +77,11 @@ impl Outbox {
             held.state.spool.adopt();
             held.state.behind |= !held.state.spool.is_empty();
         }
+    }
+
+    /// Losses that lie in the spool, if there may be any; `look` for those of other processes, too.
+    pub(crate) fn kept_losses(&self, look: bool) -> Vec<Losses> {
+        self.hold().map(|mut held| held.state.spool.take_losses(look)).unwrap_or_default()
     }
 
     /// What to send next.
@@ -100,6 +107,7 @@ impl Outbox {
         if let Some(mut held) = self.hold() {
             held.state.at_rest = !self.named;
             self.books().failed(error);
+            held.keep_losses(false);
             if !self.named {
                 self.books().release(held.state.spooled_through);
             }

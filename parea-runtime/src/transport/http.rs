@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
+use parea_types::ProjectLosses;
 use reqwest::Method;
 use serde::Deserialize;
 use tokio::task::JoinSet;
@@ -9,7 +10,6 @@ use tokio::task::JoinSet;
 use super::Line;
 use crate::{
     api::{ApiClient, ApiError},
-    record::ProjectRef,
     report::DropReason,
 };
 
@@ -45,13 +45,6 @@ impl Answer {
     }
 }
 
-/// Logs that were given up, of which the server is to know.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Losses<'a> {
-    pub(crate) project: &'a ProjectRef,
-    pub(crate) counts: &'a BTreeMap<DropReason, u64>,
-}
-
 /// Answer of the batch operation.
 #[derive(Deserialize)]
 struct Accepted {
@@ -76,12 +69,12 @@ impl Http {
     }
 
     /// Tells of losses alone; whether the server takes that.
-    pub(crate) async fn tell(&self, losses: &Losses<'_>) -> Result<bool, ApiError> {
+    pub(crate) async fn tell(&self, losses: &ProjectLosses) -> Result<bool, ApiError> {
         if !self.batches {
             return Ok(false);
         }
         let path = "/trace_logs";
-        let sent = self.client.send(Method::POST, path, "application/x-ndjson", &losses.headers(), Vec::new()).await;
+        let sent = self.client.send(Method::POST, path, "application/x-ndjson", &headers(losses), Vec::new()).await;
         match sent.map(|body| serde_json::from_slice::<Accepted>(&body)) {
             Ok(answer) => Ok(answer.is_ok()),
             Err(error) if error.is_transient() => Err(error),
@@ -90,7 +83,7 @@ impl Http {
     }
 
     /// Sends the logs once. Whatever is to be tried again is in the answer.
-    pub(crate) async fn send(&mut self, lines: Vec<Line>, losses: &Losses<'_>) -> Answer {
+    pub(crate) async fn send(&mut self, lines: Vec<Line>, losses: &ProjectLosses) -> Answer {
         let mut answer = Answer::default();
         // Parts of a batch that was too large are sent in order.
         let mut parts = vec![lines];
@@ -107,7 +100,7 @@ impl Http {
     async fn send_batch(
         &mut self,
         lines: Vec<Line>,
-        losses: &Losses<'_>,
+        losses: &ProjectLosses,
         answer: &mut Answer,
         parts: &mut Vec<Vec<Line>>,
     ) {
@@ -116,7 +109,7 @@ impl Http {
             answer.again.extend(lines);
             return;
         }
-        let headers = if answer.losses_taken { Vec::new() } else { losses.headers() };
+        let headers = if answer.losses_taken { Vec::new() } else { headers(losses) };
         let body = lines.iter().fold(Vec::new(), |mut body, line| {
             body.extend_from_slice(line);
             body.push(b'\n');
@@ -217,26 +210,24 @@ fn is_json(body: &[u8]) -> bool {
     body.is_empty() || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
 }
 
-impl Losses<'_> {
-    /// Nothing where nothing was lost.
-    fn headers(&self) -> Vec<(&'static str, String)> {
-        if self.counts.is_empty() {
-            return Vec::new();
-        }
-        let counts = self.counts.iter().fold(String::new(), |mut header, (reason, count)| {
-            let separator = if header.is_empty() { "" } else { ", " };
-            // Writing to a string does not fail.
-            let _ = write!(header, "{separator}{}={count}", reason.as_str());
-            header
-        });
-        let mut headers = vec![("x-parea-losses", counts)];
-        // The logs that go along may be another project's: an earlier process left them.
-        let project = self.project.uuid.as_ref().unwrap_or(&self.project.name);
-        if !project.is_empty() && project.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-            headers.push(("x-parea-project", project.clone()));
-        }
-        headers
+/// What a request says of logs that were given up: nothing where nothing was lost.
+fn headers(losses: &ProjectLosses) -> Vec<(&'static str, String)> {
+    if losses.counts.is_empty() {
+        return Vec::new();
     }
+    let counts = losses.counts.iter().fold(String::new(), |mut header, (reason, count)| {
+        let separator = if header.is_empty() { "" } else { ", " };
+        // Writing to a string does not fail.
+        let _ = write!(header, "{separator}{reason}={count}");
+        header
+    });
+    let mut headers = vec![("x-parea-losses", counts)];
+    // The logs that go along may be another project's: an earlier process left them.
+    let project = losses.project_uuid.as_ref().unwrap_or(&losses.project_name);
+    if !project.is_empty() && project.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        headers.push(("x-parea-project", project.clone()));
+    }
+    headers
 }
 
 /// How long to wait before the attempt after `failures` failed ones: doubling from 100 ms to 5 s, at random between

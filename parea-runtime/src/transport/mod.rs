@@ -2,6 +2,7 @@
 
 #[cfg(feature = "http")]
 pub(crate) mod http;
+pub(crate) mod losses;
 mod segment;
 pub(crate) mod spool;
 

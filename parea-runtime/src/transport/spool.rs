@@ -7,11 +7,15 @@ use std::{
     fmt::{self, Write as _},
     fs::{self, DirBuilder, OpenOptions},
     io::{self, Write as _},
+    mem,
     path::{Path, PathBuf},
 };
 
+use parea_types::ProjectLosses;
+
 use super::{
     Line,
+    losses::{self, Losses},
     segment::{COMPLETE, OPEN, Piece, Segment, size_of_lines},
 };
 use crate::{clock, report::DropReason, settings::LOCAL_FOLDER};
@@ -41,6 +45,8 @@ pub(crate) struct Spool {
     handed_over: BTreeMap<PathBuf, u64>,
     /// What the last file is named after.
     last: u64,
+    /// Losses of this process lie there.
+    keeps_losses: bool,
 }
 
 /// Why logs could not be written.
@@ -124,6 +130,7 @@ impl Spool {
             elsewhere: 0,
             handed_over: BTreeMap::new(),
             last: 0,
+            keeps_losses: false,
         }
     }
 
@@ -282,11 +289,12 @@ impl Spool {
         self.handed_over.clear();
     }
 
-    /// Whether files lie there that this process does not hold.
+    /// Whether files lie there that this process does not hold, or losses.
     pub(crate) fn has_others(&self) -> bool {
         let Ok(entries) = fs::read_dir(&self.folder) else { return false };
         let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
         paths.any(|path| is_segment(&path) && self.own.iter().all(|held| held.path() != path))
+            || losses::are_there(&self.folder)
     }
 
     /// Gives all files up, complete: to the server of this machine, or to the next process. Returns how many logs of this
@@ -313,6 +321,25 @@ impl Spool {
             }
         }
         missing
+    }
+
+    /// Leaves losses to whoever next reaches the server.
+    pub(crate) fn keep_losses(&mut self, further: ProjectLosses) -> io::Result<()> {
+        self.look_around()?;
+        losses::keep(&self.folder, further)?;
+        self.keeps_losses = true;
+        Ok(())
+    }
+
+    /// Whether this process has left any that it has not taken back.
+    pub(crate) fn keeps_losses(&self) -> bool {
+        self.keeps_losses
+    }
+
+    /// Takes losses over, if there may be any; `look` for those of other processes, too.
+    pub(crate) fn take_losses(&mut self, look: bool) -> Vec<Losses> {
+        let are_ours = mem::take(&mut self.keeps_losses);
+        if look || are_ours { losses::take(&self.folder) } else { Vec::new() }
     }
 
     /// Bytes that wait to be sent by this process.

@@ -10,7 +10,7 @@ use crate::{
     process::{Process, command},
 };
 
-async fn get(url: &str, key: Option<&str>) -> (u16, String) {
+pub(crate) async fn get(url: &str, key: Option<&str>) -> (u16, String) {
     let request = crate::http::client().get(url);
     let request = key.iter().fold(request, |request, key| request.header("x-api-key", *key));
     let response = request.send().await.unwrap();

@@ -4,7 +4,7 @@ use std::{fs, path::Path, thread, time::Duration};
 
 use serde_json::Value;
 
-use crate::{client::log, process::Process};
+use crate::{client::log, health::get, process::Process};
 
 fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
@@ -92,4 +92,25 @@ async fn what_a_client_still_holds_is_left_to_it_until_it_is_gone() {
     drop(held);
     until(&spool, &[]);
     assert_eq!(client.logs().await.len(), 3);
+}
+
+#[tokio::test]
+async fn losses_that_clients_left_are_added_to_their_projects_and_one_file_held_by_a_client_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    fs::create_dir_all(&spool).unwrap();
+    let losses = r#"{"losses": [{"project_name": "one", "counts": {"queue_full": 12, "too_large": 1}}, {"counts": {"damaged": 2}}]}"#;
+    fs::write(spool.join("losses.json"), losses).unwrap();
+    fs::write(spool.join("losses-1-1.json"), losses).unwrap();
+    fs::write(spool.join("losses-2-2.json"), r#"{"losses": [{"proj"#).unwrap();
+    let held = fs::File::options().write(true).open(spool.join("losses-1-1.json")).unwrap();
+    held.lock().unwrap();
+    let server = Process::serve(folder.path());
+    until(&spool, &["losses-1-1.json"]);
+    drop(held);
+    until(&spool, &[]);
+    let (_, figures) = get(&format!("http://{}/metrics", server.address()), None).await;
+    for figure in ["{reason=\"queue_full\"} 24\n", "{reason=\"too_large\"} 2\n", "{reason=\"damaged\"} 4\n"] {
+        assert!(figures.contains(figure), "{figure} in {figures}");
+    }
 }

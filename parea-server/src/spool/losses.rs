@@ -1,0 +1,92 @@
+//! What clients had to drop while no server was there: `losses.json` beside the files of the spool.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _, Seek as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use parea_types::KeptLosses;
+
+use super::{DEFAULT_PROJECT, Intake, Stay, hold};
+
+impl Intake {
+    /// Adds what the files say to the figures of their projects, and deletes them.
+    pub(super) fn losses(&mut self) -> io::Result<()> {
+        for file in files(&self.folder)? {
+            match self.take_losses(&file) {
+                Ok(()) => {
+                    self.complained.remove(&file);
+                }
+                Err(Stay::Stopped) => return Ok(()),
+                Err(error) => self.complain(file, &error),
+            }
+        }
+        Ok(())
+    }
+
+    fn take_losses(&self, path: &Path) -> Result<(), Stay> {
+        let Some(mut file) = hold(path, true)? else { return Ok(()) };
+        // Before it was held somebody may have put another in its place.
+        if !is_at(&file, path) {
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        (&file).take(KeptLosses::LONGEST).read_to_end(&mut bytes)?;
+        let mut kept = KeptLosses::read(&bytes).unwrap_or_default();
+        while let Some(next) = kept.losses.first() {
+            if *self.stopped.borrow() {
+                return Err(Stay::Stopped);
+            }
+            let said = next.project_uuid.as_deref().unwrap_or(&next.project_name);
+            let project = if said.is_empty() { DEFAULT_PROJECT } else { said };
+            let counts: Vec<(String, u64)> = next.counts.clone().into_iter().collect();
+            self.runtime.block_on(self.logs.add_losses(project, &counts))?;
+            self.metrics.losses(&counts);
+            kept.losses.remove(0);
+            if !kept.losses.is_empty() {
+                // What was counted is not to be counted again by the next server.
+                rewrite(&mut file, &kept)?;
+            }
+        }
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if KeptLosses::is_file(&entry.path()) && entry.file_type()?.is_file() {
+            files.push(entry.path());
+        }
+    }
+    Ok(files)
+}
+
+fn rewrite(file: &mut File, kept: &KeptLosses) -> io::Result<()> {
+    let text = serde_json::to_vec(kept).map_err(io::Error::from)?;
+    file.rewind()?;
+    file.write_all(&text)?;
+    file.set_len(text.len() as u64)
+}
+
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let identity = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
+    matches!((file.metadata(), fs::metadata(path)), (Ok(held), Ok(there)) if identity(&held) == identity(&there))
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> bool {
+    path.exists()
+}
