@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     books::{Books, Fate, Until},
+    clock::Keeper,
     record::{Record, Records},
     report::FlushReport,
     thread_log::{Piece, Registry},
@@ -49,9 +50,10 @@ impl Queue {
     }
 
     /// Returns once there is something to send, and either it fills a batch, or `interval` has passed, or somebody
-    /// waits for it.
-    pub(crate) async fn batch_due(&self, interval: Duration) {
+    /// waits for it. Meanwhile the clock is seen to.
+    pub(crate) async fn batch_due(&self, interval: Duration, keeper: &mut Keeper) {
         loop {
+            keeper.tend();
             self.logs.idle(true);
             if self.collect() {
                 self.logs.idle(false);

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use self::state::{Batch, Held, State};
 use crate::{
     books::{Books, Fate, Until},
-    clock,
+    clock::Keeper,
     queue::Queue,
     report::FlushReport,
     settings::{Discard, Settings},
@@ -98,9 +98,9 @@ impl Outbox {
 
     /// Takes batches in as they fall due, for ever.
     pub(crate) async fn take_in(&self, interval: Duration) {
+        let mut keeper = Keeper::default();
         loop {
-            clock::tend();
-            self.queue.batch_due(interval).await;
+            self.queue.batch_due(interval, &mut keeper).await;
             if let Some(discard) = self.discard {
                 self.drop_all(discard);
                 continue;

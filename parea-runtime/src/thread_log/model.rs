@@ -95,3 +95,30 @@ fn two_that_drain_at_once_take_each_record_once() {
         assert_eq!(taken, [1, 2]);
     });
 }
+
+#[test]
+fn a_segment_that_was_drained_is_used_again_without_a_record_twice_or_lost() {
+    model(|| {
+        let logs = Arc::new(Registry::default());
+        // Segments of two records all of them, so that what one thread has done with is there for the next one.
+        logs.set_cap(64 * 2 * RECORD * 8);
+        let mut writer = Writer::new(Arc::clone(&logs));
+        assert!((1..=2).all(|number| append(&mut writer, number)));
+        let other = thread::spawn({
+            let logs = Arc::clone(&logs);
+            move || {
+                let mut writer = Writer::new(logs);
+                assert!((11..=13).all(|number| append(&mut writer, number)));
+            }
+        });
+        // Of its own, or the first one again.
+        assert!(append(&mut writer, 3));
+        let mut taken = drain(&logs);
+        assert!(append(&mut writer, 4) && append(&mut writer, 5));
+        taken.extend(drain(&logs));
+        other.join().unwrap();
+        taken.extend(drain(&logs));
+        let (ours, theirs): (Vec<_>, Vec<_>) = taken.into_iter().partition(|number| *number < 10);
+        assert_eq!((&*ours, &*theirs), (&[1, 2, 3, 4, 5][..], &[11, 12, 13][..]));
+    });
+}
