@@ -29,7 +29,7 @@ pub(crate) fn expand(options: &Options, function: &Function) -> TokenStream {
     let outcome = match function.output() {
         // What never comes cannot be looked at.
         Some(output) if has_never(output) => quote!(|_, _| {}),
-        Some(_) | None => outcome(options, flow.or(future).and_then(|lasting| lasting.item), &hooks),
+        Some(_) | None => outcome(options, flow.as_ref(), future.and_then(|future| future.item), &hooks),
     };
     let at = function.sig.asyncness.map_or(function.sig.fn_token.span, |token| token.span);
     let at = at.resolved_at(Span::call_site());
@@ -144,7 +144,7 @@ fn take_in(with: &Expr, of: Option<&Type>, hooks: &TokenStream) -> TokenStream {
         // Through a function, so that the closure knows the types of what it is given.
         with => quote!(let _ = #hooks::take_in(#all, #value, #with);),
     };
-    let judged = judged(&item, &value, &taken, &end, hooks);
+    let judged = judged(&item, &value, &taken, &end, None, hooks);
     let of = of.map(inferable).map(|of| quote!(: &#of));
     quote!(|#all, #item #of, #end| { #judged })
 }
@@ -431,27 +431,48 @@ fn writer(expression: &Expr, hooks: &TokenStream) -> TokenStream {
     quote!(|#slot| match &(#expression) { #value => { #capture } })
 }
 
-/// Tells success from failure by the type, and captures either.
-fn outcome(options: &Options, of: Option<&Type>, hooks: &TokenStream) -> TokenStream {
+/// Tells success from failure by the type, and captures either. Of what an item of a flow is, or the value of a future.
+fn outcome(
+    options: &Options,
+    flow: Option<&Returned<'_>>,
+    value_of: Option<&Type>,
+    hooks: &TokenStream,
+) -> TokenStream {
     let (output, end, value) = (local("output"), local("end"), local("value"));
     let captured = success(options, &value, &end, hooks);
-    let judged = judged(&output, &value, &captured, &end, hooks);
-    let of = of.map(inferable).map(|of| quote!(: &#of));
+    // Where no success is looked at, the runtime is told by type whether there can be a failure.
+    let told = (flow.is_none() && captured.is_empty()).then(|| local("kind"));
+    let judged = judged(&output, &value, &captured, &end, told.as_ref(), hooks);
+    let of = flow.map_or(value_of, |flow| flow.item).map(inferable).map(|of| quote!(: &#of));
     quote!(|#output #of, #end| { #judged })
 }
 
-/// Captures the error, or does with the value what `taken` says.
-fn judged(output: &Ident, value: &Ident, taken: &TokenStream, end: &Ident, hooks: &TokenStream) -> TokenStream {
+/// Captures the error, or does with the value what `taken` says. Ends in the kind of the result, if that is to be told.
+fn judged(
+    output: &Ident,
+    value: &Ident,
+    taken: &TokenStream,
+    end: &Ident,
+    told: Option<&Ident>,
+    hooks: &TokenStream,
+) -> TokenStream {
     let error = local("error");
     let success = if taken.is_empty() { quote!(_) } else { quote!(#value) };
     let failed = capture_error(&error, end, hooks);
     let rungs = rungs(hooks);
+    let kind = quote!((&&#hooks::Wrap(#output)).parea_outcome());
+    let (bound, kind) = match told {
+        Some(told) => (quote!(let #told = #kind;), told.to_token_stream()),
+        None => (TokenStream::new(), kind),
+    };
     quote! {
         #rungs
-        match (&&#hooks::Wrap(#output)).parea_outcome().split(#output) {
+        #bound
+        match #kind.split(#output) {
             ::core::result::Result::Ok(#success) => { #taken }
             ::core::result::Result::Err(#error) => { #failed }
         }
+        #told
     }
 }
 

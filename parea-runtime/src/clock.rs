@@ -208,7 +208,8 @@ impl Moment {
     }
 
     /// [`now`](Self::now), if the counter says it.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a few instructions, twice per span")]
+    #[inline(always)]
     pub(crate) fn quick() -> Option<Self> {
         CLOCK.counted(tsc::ticks).map(Self)
     }

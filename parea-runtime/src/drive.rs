@@ -19,6 +19,7 @@ use crate::{
     clock::Moment,
     context::{self, Context, Entered},
     hooks::{End, panic_error},
+    ladder::Look,
     record::Outcome,
     site::CallSite,
     span::Span,
@@ -31,13 +32,19 @@ type Step<'a> = dyn FnMut(Option<&mut End>) -> bool + 'a;
 
 /// Runs a plain function's body inside a span.
 #[inline]
-pub fn drive_sync<R>(site: &'static CallSite, body: impl FnOnce() -> R, outcome: impl Fn(&R, &mut End)) -> R {
+pub fn drive_sync<R, L: Look>(
+    site: &'static CallSite,
+    body: impl FnOnce() -> R,
+    outcome: impl Fn(&R, &mut End) -> L,
+) -> R {
     let begun = if context::is_listening() { stack::begin(site) } else { Begun::Off };
     // In one place, so that it is compiled once for each function.
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(result) => {
-            if begun != Begun::Off {
-                ended(begun, &mut |end| outcome(&result, end));
+            match begun {
+                Begun::Off => {}
+                _ if L::SEES_NOTHING => ended_bare(begun),
+                _ => ended(begun, &mut |end| _ = outcome(&result, end)),
             }
             result
         }
@@ -80,6 +87,15 @@ fn ended(begun: Begun, outcome: &mut dyn FnMut(&mut End)) {
     // The span stays in force: a value's `Serialize` may call annotated functions too.
     end.fill(outcome);
     stack::finish(&mut end.captured, now);
+}
+
+/// The same where there is nothing to look at.
+#[inline(never)]
+fn ended_bare(begun: Begun) {
+    if begun == Begun::Muted {
+        return stack::leave_for_good();
+    }
+    stack::finish_bare(Moment::now());
 }
 
 /// It has panicked.
@@ -295,29 +311,29 @@ fn cancelled() {
 
 /// The future of an annotated function's body. The span starts at the first poll and ends when the body has
 /// returned, panicked, or was dropped half-way.
-pub fn drive<F, O>(site: &'static CallSite, body: F, outcome: O) -> Drive<F, O>
+pub fn drive<F, O, L: Look>(site: &'static CallSite, body: F, outcome: O) -> Drive<F, O>
 where
     F: Future,
-    O: Fn(&F::Output, &mut End),
+    O: Fn(&F::Output, &mut End) -> L,
 {
     Drive { outcome, body, course: Course::new(site) }
 }
 
 /// [`drive`] where the span begins at once: inside an `async fn`, which runs at its first poll.
-pub fn drive_begun<F, O>(site: &'static CallSite, body: F, outcome: O) -> DriveBegun<F, O>
+pub fn drive_begun<F, O, L: Look>(site: &'static CallSite, body: F, outcome: O) -> DriveBegun<F, O>
 where
     F: Future,
-    O: Fn(&F::Output, &mut End),
+    O: Fn(&F::Output, &mut End) -> L,
 {
     DriveBegun { outcome, body, begun: BegunSpan(context::begin(site)) }
 }
 
 /// [`drive`] for a plain function that returns a future: what it does before is part of the span, which starts with
 /// the call.
-pub fn drive_returned<F, O>(site: &'static CallSite, body: impl FnOnce() -> F, outcome: O) -> DriveBegun<F, O>
+pub fn drive_returned<F, O, L: Look>(site: &'static CallSite, body: impl FnOnce() -> F, outcome: O) -> DriveBegun<F, O>
 where
     F: Future,
-    O: Fn(&F::Output, &mut End),
+    O: Fn(&F::Output, &mut End) -> L,
 {
     let span = context::begin(site);
     let body = run(span.as_ref(), body);
@@ -378,10 +394,10 @@ pin_project! {
     }
 }
 
-impl<F, O> Future for DriveBegun<F, O>
+impl<F, O, L> Future for DriveBegun<F, O>
 where
     F: Future,
-    O: Fn(&F::Output, &mut End),
+    O: Fn(&F::Output, &mut End) -> L,
 {
     type Output = F::Output;
 
@@ -440,10 +456,10 @@ pin_project! {
     }
 }
 
-impl<F, O> Future for Drive<F, O>
+impl<F, O, L> Future for Drive<F, O>
 where
     F: Future,
-    O: Fn(&F::Output, &mut End),
+    O: Fn(&F::Output, &mut End) -> L,
 {
     type Output = F::Output;
 
@@ -464,9 +480,9 @@ fn poll_body<F: Future>(body: Pin<&mut F>, task: &mut task::Context<'_>) -> Poll
 
 /// Polls a body as the steps of `poll`, which ends the span with what it is ready with.
 #[inline]
-fn poll_in<F: Future>(
+fn poll_in<F: Future, L>(
     mut body: Pin<&mut F>,
-    outcome: &impl Fn(&F::Output, &mut End),
+    outcome: &impl Fn(&F::Output, &mut End) -> L,
     task: &mut task::Context<'_>,
     poll: impl FnOnce(&mut Step<'_>),
 ) -> Poll<F::Output> {
@@ -474,7 +490,7 @@ fn poll_in<F: Future>(
     poll(&mut |end| {
         match (end, &polled) {
             (None, _) => polled = poll_body(body.as_mut(), task),
-            (Some(end), Poll::Ready(result)) => outcome(result, end),
+            (Some(end), Poll::Ready(result)) => _ = outcome(result, end),
             (Some(_), Poll::Pending) => {}
         }
         polled.is_ready()

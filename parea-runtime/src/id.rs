@@ -25,7 +25,7 @@ pub(crate) fn of(uuid: Uuid) -> Id {
 ///
 /// What is finer than a millisecond stands in the twelve bits behind the version, as RFC 9562 allows; the other 62 bits come
 /// from a generator of the thread that the operating system's randomness seeds.
-#[inline]
+#[inline(always)]
 pub(crate) fn fresh(start: Moment, random: &mut fastrand::Rng) -> Id {
     const VERSION: u64 = 0x7000;
     const VARIANT: u64 = 1 << 63;

@@ -342,6 +342,24 @@ impl ValueTag {
     }
 }
 
+/// What the closure that looks at a function's result answers.
+pub trait Look {
+    /// Whether it is known from the type alone that there is nothing for it to see.
+    const SEES_NOTHING: bool;
+}
+
+impl Look for () {
+    const SEES_NOTHING: bool = false;
+}
+
+impl Look for ResultTag {
+    const SEES_NOTHING: bool = false;
+}
+
+impl Look for ValueTag {
+    const SEES_NOTHING: bool = true;
+}
+
 rungs! { parea_error:
     /// An error with its sources.
     ErrorKind -> ErrorTag for [&&&&&] [Error];

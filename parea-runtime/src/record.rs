@@ -16,17 +16,16 @@ use crate::{
     redact::redact,
     site::CallSite,
     span::{Draft, Identity, Known, Span},
+    thread_log::{Put, Words},
 };
 
 /// Key of the metadata for the rate by which a trace was kept: each stands for 1 / rate of them.
 const SAMPLE_RATE: &str = "sample_rate";
 
 /// Words that are known when a span begins.
-pub(crate) const BEGUN: usize = 8;
-/// Words that are known when it ends.
-pub(crate) const ENDED: usize = 7;
-/// Words of the head.
-const HEAD: usize = BEGUN + ENDED;
+const BEGUN: usize = 8;
+/// Words of the head: those, and what is known when it ends.
+const HEAD: usize = BEGUN + 7;
 
 /// How the body of a span ended.
 #[derive(Debug, Default)]
@@ -75,12 +74,6 @@ impl Begun {
         let Identity { id, parent_id, depth, order, start, .. } = span.identity;
         Self { id: id::of(id), parent: id::of(parent_id), root: id::of(span.trace.root_id), start, depth, order }
     }
-
-    #[inline]
-    pub(crate) fn words(&self) -> [u64; BEGUN] {
-        let Self { id, parent, root, start, depth, order } = *self;
-        [id[0], id[1], parent[0], parent[1], root[0], root[1], start.0, two(depth, order)]
-    }
 }
 
 /// The words behind them: what is known when it ends.
@@ -98,21 +91,42 @@ pub(crate) struct Ended {
     pub(crate) bytes: usize,
 }
 
-impl Ended {
-    #[inline]
-    pub(crate) fn words(&self) -> [u64; ENDED] {
-        let Self { site, latency, sample_rate, children, sections, bytes } = *self;
+/// The first words of a record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head<'a>(pub(crate) &'a Begun, pub(crate) &'a Ended);
+
+impl Head<'_> {
+    /// Has each word put where it belongs.
+    #[expect(clippy::inline_always, reason = "most of them are known at compile time, or lie in registers")]
+    #[inline(always)]
+    fn each(&self, mut put: impl FnMut(usize, u64)) {
+        let Self(Begun { id, parent, root, start, depth, order }, ended) = self;
+        put(0, id[0]);
+        put(1, id[1]);
+        put(2, parent[0]);
+        put(3, parent[1]);
+        put(4, root[0]);
+        put(5, root[1]);
+        put(6, start.0);
+        put(7, two(*depth, *order));
+        let Ended { site, latency, sample_rate, children, sections, bytes } = ended;
         let words = HEAD + 2 * children + bytes.div_ceil(8);
-        [
-            two(words as u32, site),
-            two(children as u32, sections.experiment),
-            latency,
-            two(sections.inputs, sections.output),
-            two(sections.output_for_eval_metrics, sections.error),
-            two(sections.draft, sections.target),
-            // No rate is a rate that is no number.
-            sample_rate.unwrap_or(f64::NAN).to_bits(),
-        ]
+        put(BEGUN, two(words as u32, *site));
+        put(BEGUN + 1, two(*children as u32, sections.experiment));
+        put(BEGUN + 2, *latency);
+        put(BEGUN + 3, two(sections.inputs, sections.output));
+        put(BEGUN + 4, two(sections.output_for_eval_metrics, sections.error));
+        put(BEGUN + 5, two(sections.draft, sections.target));
+        // No rate is a rate that is no number.
+        put(BEGUN + 6, sample_rate.unwrap_or(f64::NAN).to_bits());
+    }
+}
+
+impl Put<HEAD> for Head<'_> {
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    fn put(&self, words: &Words<'_, HEAD>) {
+        self.each(|at, word| words.set(at, word));
     }
 }
 
@@ -131,8 +145,9 @@ pub(crate) fn set_sample_rate(record: &mut [u8], rate: f64) {
 
 /// The whole record as bytes, for those who keep it apart from a log of bytes.
 pub(crate) fn to_bytes(begun: &Begun, ended: &Ended, children: &[Id], sections: &[u8]) -> Vec<u8> {
-    let (begun, ended) = (begun.words(), ended.words());
-    let words = begun.iter().chain(&ended).chain(children.iter().flatten());
+    let mut head = [0; HEAD];
+    Head(begun, ended).each(|at, word| head[at] = word);
+    let words = head.iter().chain(children.iter().flatten());
     let mut bytes: Vec<u8> = words.flat_map(|word| word.to_le_bytes()).collect();
     bytes.extend_from_slice(sections);
     bytes.resize(bytes.len().next_multiple_of(8), 0);

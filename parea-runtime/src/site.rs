@@ -87,6 +87,12 @@ impl CallSite {
         })
     }
 
+    /// Its number, if one of its spans has ended before.
+    #[inline]
+    pub(crate) fn known_number(&self) -> Option<u32> {
+        Some(self.number.load(Ordering::Relaxed)).filter(|number| *number != 0)
+    }
+
     #[inline]
     pub(crate) fn number(&'static self) -> u32 {
         match self.number.load(Ordering::Relaxed) {

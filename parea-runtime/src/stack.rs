@@ -53,6 +53,7 @@ fn new_writer() -> Writer {
 pub(crate) fn after_fork() {
     with(|stack| {
         stack.writer = None;
+        stack.frames.inherited();
         stack.random = id::reseeded(&mut stack.random);
     });
 }
@@ -98,7 +99,8 @@ fn hand_on() {
 
 /// Starts a span at the current place and enters it, if anybody wants it.
 pub(crate) fn begin(site: &'static CallSite) -> Begun {
-    with(|stack| stack.begin(site)).unwrap_or(Begun::Off)
+    let begun = with(|stack| if stack.begin_usual(site) { Begun::Live } else { stack.begin(site) });
+    begun.unwrap_or(Begun::Off)
 }
 
 /// Enters a place, until [`leave`]. Gives it back where there is no stack: on a thread that is about to end.
@@ -168,6 +170,16 @@ pub(crate) fn lend(captured: &mut Captured) {
     with(|stack| stack.lend(captured));
 }
 
+/// Leaves the innermost span, of whose end there is nothing to be captured, and hands its record over.
+#[inline]
+pub(crate) fn finish_bare(now: Moment) {
+    if with(|stack| stack.finish_bare(now) || stack.finish(&mut Captured::default(), now)) == Some(true) {
+        client::write_through();
+    } else {
+        finish_unusual(&mut Captured::default(), now);
+    }
+}
+
 /// Leaves the innermost span, whose body was done at `now`, and hands its record over.
 #[inline]
 pub(crate) fn finish(captured: &mut Captured, now: Moment) {
@@ -234,9 +246,9 @@ fn finish_outcome(stack: &mut Stack, span: &Arc<Span>, outcome: Outcome, latency
 
 /// Leaves a record to the exporter.
 pub(crate) fn append(record: &[u8]) {
-    let appended = with(|stack| stack.writer().append(&[], &[], &[], record));
+    let appended = with(|stack| stack.writer().append(&[], &[], record));
     if appended.is_none() {
-        new_writer().append(&[], &[], &[], record);
+        new_writer().append(&[], &[], record);
     }
     client::write_through();
 }

@@ -154,6 +154,29 @@ impl ThreadLog {
     }
 }
 
+/// Words that are to be written.
+pub(crate) struct Words<'a, const N: usize>(&'a [AtomicU64; N]);
+
+impl<const N: usize> Words<'_, N> {
+    #[expect(clippy::inline_always, reason = "one instruction where the place is known")]
+    #[inline(always)]
+    pub(crate) fn set(&self, at: usize, value: u64) {
+        self.0[at].store(value, Ordering::Relaxed);
+    }
+}
+
+/// What is written as so many words.
+pub(crate) trait Put<const N: usize> {
+    /// Writes all of them.
+    fn put(&self, words: &Words<'_, N>);
+}
+
+impl<const N: usize> Put<N> for [u64; N] {
+    fn put(&self, words: &Words<'_, N>) {
+        (0..N).for_each(|at| words.set(at, self[at]));
+    }
+}
+
 /// Writes the pairs and the bytes into words that have room for them.
 #[inline(never)]
 fn fill(words: &[AtomicU64], pairs: &[[u64; 2]], bytes: &[u8]) {
@@ -255,51 +278,49 @@ impl<R: Deref<Target = Registry>> Writer<R> {
 
     /// Hands one record over: first the words, then the bytes, zeros up to the next word. `false` if there was no room,
     /// which is counted.
-    pub(crate) fn append<const A: usize, const B: usize>(
-        &mut self,
-        words: &[u64; A],
-        further: &[u64; B],
-        pairs: &[[u64; 2]],
-        bytes: &[u8],
-    ) -> bool {
-        self.append_made(|| *words, || *further, pairs, bytes)
-    }
-
-    /// [`append`](Self::append) of words that are made when there is room for them: they go from registers to the log.
-    #[expect(clippy::inline_always, reason = "that is what it is for")]
+    #[expect(clippy::inline_always, reason = "words that are made for it go from registers to the log")]
     #[inline(always)]
-    pub(crate) fn append_made<const A: usize, const B: usize>(
-        &mut self,
-        words: impl FnOnce() -> [u64; A],
-        further: impl FnOnce() -> [u64; B],
-        pairs: &[[u64; 2]],
-        bytes: &[u8],
-    ) -> bool {
-        let needed = A + B + pairs.len() * 2 + bytes.len().div_ceil(8);
+    pub(crate) fn append<const N: usize>(&mut self, head: &impl Put<N>, pairs: &[[u64; 2]], bytes: &[u8]) -> bool {
+        let needed = N + pairs.len() * 2 + bytes.len().div_ceil(8);
         self.count(Count::Ended, 1);
         let room = self.segment.as_ref().map_or(0, |segment| segment.words.len() - self.written.words());
         if room < needed && !self.next_segment(needed) {
             return false;
         }
         let Some(segment) = &self.segment else { return false };
-        let free = segment.words.get(self.written.words()..).and_then(<[_]>::split_first_chunk::<A>);
+        let free = segment.words.get(self.written.words()..).and_then(<[_]>::split_first_chunk::<N>);
         let Some((first, rest)) = free else { return false };
-        let Some((second, rest)) = rest.split_first_chunk::<B>() else { return false };
-        for (word, value) in first.iter().zip(words()) {
-            word.store(value, Ordering::Relaxed);
-        }
-        for (word, value) in second.iter().zip(further()) {
-            word.store(value, Ordering::Relaxed);
-        }
-        if needed > A + B {
+        head.put(&Words(first));
+        if needed > N {
             fill(rest, pairs, bytes);
         }
-        self.written = self.written.and_a_record_of(needed);
+        self.publish(needed);
+        true
+    }
+
+    /// Hands a record of nothing but words over, if there is room in the segment; else nothing has happened.
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    pub(crate) fn append_words<const N: usize>(&mut self, record: &impl Put<N>) -> bool {
+        let Some(segment) = &self.segment else { return false };
+        let at = self.written.words();
+        let Some(Ok(free)) = segment.words.get(at..at + N).map(<&[_; N]>::try_from) else { return false };
+        record.put(&Words(free));
+        self.count(Count::Ended, 1);
+        self.publish(N);
+        true
+    }
+
+    /// So many words more are a whole record.
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    fn publish(&mut self, words: usize) {
+        let Some(segment) = &self.segment else { return };
+        self.written = self.written.and_a_record_of(words);
         segment.published.store(self.written.0, Ordering::Release);
         if self.registry.idle.load(Ordering::Relaxed) {
             self.registry.hear();
         }
-        true
     }
 
     #[cold]
@@ -511,18 +532,18 @@ mod tests {
         // 64 segments of 64 words, all but one with threads that rest.
         logs.set_cap(64 * 64 * 8);
         let mut resting: Vec<Writer> = (0..63).map(|_| Writer::new(logs)).collect();
-        assert!(resting.iter_mut().all(|writer| writer.append(&[0], &[], &[], &[])));
+        assert!(resting.iter_mut().all(|writer| writer.append(&[0], &[], &[])));
         logs.drain(|piece| logs.drop(piece));
         let mut writer = Writer::new(logs);
         let mut seen = 0;
         for round in 0..10_u64 {
             for n in 0..16 {
-                assert!(writer.append(&[round, n], &[], &[], &[1; 16]), "round {round}, record {n}");
+                assert!(writer.append(&[round, n], &[], &[1; 16]), "round {round}, record {n}");
             }
-            assert!(!writer.append(&[round, 16], &[], &[], &[1; 16]), "there is no room before it is read");
+            assert!(!writer.append(&[round, 16], &[], &[1; 16]), "there is no room before it is read");
             let mut pieces = Vec::new();
             logs.drain(|piece| pieces.push(piece));
-            assert!(!writer.append(&[round, 16], &[], &[], &[1; 16]), "nor before it is copied");
+            assert!(!writer.append(&[round, 16], &[], &[1; 16]), "nor before it is copied");
             for piece in pieces {
                 seen += piece.records;
                 let copy = piece.copy();

@@ -4,8 +4,8 @@ mod frame;
 
 use std::{mem, sync::Arc, time::Duration};
 
+use frame::{Children, Open, TraceKind};
 pub(super) use frame::{Frames, Rest, What};
-use frame::{Open, TraceKind};
 
 use super::{Begun, Place, new_writer};
 use crate::{
@@ -14,9 +14,9 @@ use crate::{
     evaluation,
     exit::fork,
     hooks::{Captured, Recorder},
-    id::{self, Id},
+    id,
     json::Buffer,
-    record::{self, Ended, Finished, Sections},
+    record::{self, Ended, Finished, Head, Sections},
     sampling,
     scope::{Scope, Sink},
     site::CallSite,
@@ -35,7 +35,7 @@ pub(super) struct Stack {
     /// what captures.
     buffer: Option<Box<Buffer>>,
     /// Children of the open spans, likewise.
-    children: Vec<Id>,
+    children: Children,
     pub(super) random: fastrand::Rng,
     pub(super) writer: Option<Writer>,
     pub(super) waiting: Vec<Waiting>,
@@ -65,18 +65,44 @@ impl Waiting {
 }
 
 impl Stack {
+    /// Starts a span right below one that this thread alone knows, if all is there that it takes; else nothing has happened.
     #[inline]
-    pub(super) fn begin(&mut self, site: &'static CallSite) -> Begun {
-        if let Some((_, What::Span)) = self.frames.last() {
-            self.begin_below(site, None);
-            return Begun::Live;
+    pub(super) fn begin_usual(&mut self, site: &'static CallSite) -> bool {
+        let Self { frames, buffer, children, random, writer: Some(writer), .. } = self else { return false };
+        let Some((below, next)) = frames.split() else { return false };
+        let [.., (parent, What::Span)] = below else { return false };
+        if parent.trace != TraceKind::Plain {
+            return false;
         }
-        self.begin_elsewhere(site)
+        // Field by field, each as soon as it is known: there are fewer registers than fields.
+        let open = &mut next.0;
+        (open.begun.parent, open.begun.root) = (parent.begun.id, parent.begun.root);
+        open.begun.depth = parent.begun.depth + 1;
+        open.base = parent.base;
+        let Some((first, What::Span)) = below.get_mut(open.base as usize) else { return false };
+        let Some(start) = Moment::quick() else { return false };
+        let id = id::fresh(start, random);
+        if !children.add(id) {
+            return false;
+        }
+        (open.begun.id, open.begun.start) = (id, start);
+        open.begun.order = first.next_order;
+        first.next_order += 1;
+        open.children_start = children.len() as u32;
+        open.buffer_start = buffer.as_ref().map_or(0, |buffer| buffer.len() as u32);
+        open.site = site;
+        open.inputs = 0;
+        open.next_order = 1;
+        open.awaits_inputs = true;
+        open.trace = TraceKind::Plain;
+        writer.count(Count::Started, 1);
+        frames.enter_next();
+        true
     }
 
-    /// Anywhere but right below a span of which there is nothing to say.
+    /// Starts a span wherever this is.
     #[inline(never)]
-    fn begin_elsewhere(&mut self, site: &'static CallSite) -> Begun {
+    pub(super) fn begin(&mut self, site: &'static CallSite) -> Begun {
         match self.frames.last() {
             Some((_, What::Span)) => self.begin_below(site, None),
             Some((_, What::SpanWith(rest))) => {
@@ -121,8 +147,6 @@ impl Stack {
     }
 
     /// Inside a span that is on this thread alone.
-    #[expect(clippy::inline_always, reason = "out of line for its rare callers alone, it is slower for every call")]
-    #[inline(always)]
     fn begin_below(&mut self, site: &'static CallSite, rest: Option<Box<Rest>>) {
         self.get_ready();
         let start = Moment::now();
@@ -271,7 +295,8 @@ impl Stack {
             }
             _ => Vec::new(),
         };
-        let children = self.children.split_off(open.children_start as usize);
+        let children = self.children.since(open.children_start).to_vec();
+        self.children.truncate(open.children_start);
         let known = Known { children, inputs, draft: rest.draft };
         *what = What::Shared(Span::new(open.identity(), trace, known, rest.target));
     }
@@ -367,31 +392,36 @@ impl Stack {
         self.buffer = Some(buffer);
     }
 
-    /// Ends the innermost span, if it has nothing but what was captured; whether it was one.
+    /// Ends the innermost span, if it has nothing at all but itself; else nothing has happened.
     #[inline]
-    pub(super) fn finish(&mut self, captured: &mut Captured, now: Moment) -> bool {
+    pub(super) fn finish_bare(&mut self, now: Moment) -> bool {
         let Self { frames, children, writer: Some(writer), .. } = self else { return false };
-        let Some((open, What::Span)) = frames.last() else { return false };
-        if open.trace != TraceKind::Plain || fork::is_inherited(open.begun.start) {
+        let Some(((open, What::Span), depth)) = frames.last_and_depth() else { return false };
+        if open.trace != TraceKind::Plain || open.inputs > 0 || children.len() != open.children_start as usize {
             return false;
         }
-        if captured.buffer.is_some() || open.inputs > 0 {
-            self.finish_captured(captured, now);
-            return true;
-        }
-        // Nothing was: much of what follows is known at compile time.
-        let site = open.site.number();
-        let own = children.get(open.children_start as usize..).unwrap_or_default();
+        let Some(site) = open.site.known_number() else { return false };
+        // Much of what follows is known at compile time.
         let latency = now.nanos_since(open.begun.start);
         let sections = Sections::default();
-        let ended = Ended { site, latency, sample_rate: None, children: own.len(), sections, bytes: 0 };
-        writer.append_made(|| open.begun.words(), || ended.words(), own, &[]);
-        children.truncate(open.children_start as usize);
-        frames.pop_plain();
-        true
+        let ended = Ended { site, latency, sample_rate: None, children: 0, sections, bytes: 0 };
+        let written = writer.append_words(&Head(&open.begun, &ended));
+        *depth -= usize::from(written);
+        written
     }
 
+    /// Ends the innermost span, if it has nothing but what was captured; whether it was one.
     #[inline(never)]
+    pub(super) fn finish(&mut self, captured: &mut Captured, now: Moment) -> bool {
+        match self.frames.last() {
+            Some((open, What::Span)) if open.trace == TraceKind::Plain && self.writer.is_some() => {
+                self.finish_captured(captured, now);
+                true
+            }
+            _ => false,
+        }
+    }
+
     fn finish_captured(&mut self, captured: &mut Captured, now: Moment) {
         let Self { frames, buffer, children, writer: Some(writer), .. } = self else { return };
         let Some((open, _)) = frames.last() else { return };
@@ -404,15 +434,15 @@ impl Stack {
             buffer.get_or_insert_default()
         };
         let bytes = buffer.since(start);
-        let own = children.get(open.children_start as usize..).unwrap_or_default();
+        let own = children.since(open.children_start);
         let latency = now.nanos_since(open.begun.start);
         let ended = Ended { site, latency, sample_rate: None, children: own.len(), sections, bytes: bytes.len() };
-        writer.append_made(|| open.begun.words(), || ended.words(), own, bytes);
+        writer.append(&Head(&open.begun, &ended), own, bytes);
         buffer.bytes.truncate(start);
         if buffer.redacted > 0 {
             writer.count(Count::Redacted, u64::from(mem::take(&mut buffer.redacted)));
         }
-        children.truncate(open.children_start as usize);
+        children.truncate(open.children_start);
         frames.pop_plain();
     }
 
@@ -454,7 +484,7 @@ impl Stack {
     /// Leaves a span of the process that this one was forked from: that one ends it.
     fn drop_open(&mut self) {
         if let Some((open, _)) = self.frames.last() {
-            let (children, bytes) = (open.children_start as usize, open.buffer_start as usize);
+            let (children, bytes) = (open.children_start, open.buffer_start as usize);
             self.children.truncate(children);
             self.buffer().bytes.truncate(bytes);
             self.frames.pop();
@@ -476,21 +506,21 @@ impl Stack {
         let buffer = buffer.get_or_insert_default();
         record::push_rest(buffer, &mut sections, draft, target, experiment);
         let bytes = buffer.since(start);
-        let own = children.get(open.children_start as usize..).unwrap_or_default();
+        let own = children.since(open.children_start);
         let Open { site, begun, .. } = open;
         let site = site.number();
         let latency = now.nanos_since(begun.start);
         let ended = Ended { site, latency, sample_rate, children: own.len(), sections, bytes: bytes.len() };
         let writer = writer.get_or_insert_with(new_writer);
         match scope.map(|scope| &scope.sink) {
-            None | Some(Sink::Exporter) => _ = writer.append(&begun.words(), &ended.words(), own, bytes),
+            None | Some(Sink::Exporter) => _ = writer.append(&Head(begun, &ended), own, bytes),
             Some(sink) => waiting.push(Waiting::Aside(sink.clone(), record::to_bytes(begun, &ended, own, bytes))),
         }
         let redacted = mem::take(&mut buffer.redacted);
         if redacted > 0 {
             writer.count(Count::Redacted, u64::from(redacted));
         }
-        children.truncate(open.children_start as usize);
+        children.truncate(open.children_start);
         frames.pop();
     }
 
@@ -522,7 +552,7 @@ impl Stack {
         let ended = Ended { site, latency, sample_rate, children: own.len(), sections, bytes: bytes.len() };
         match span.trace.sink() {
             Sink::Exporter => {
-                writer.get_or_insert_with(new_writer).append(&begun.words(), &ended.words(), own, bytes);
+                writer.get_or_insert_with(new_writer).append(&Head(&begun, &ended), own, bytes);
             }
             sink => waiting.push(Waiting::Aside(sink.clone(), record::to_bytes(&begun, &ended, own, bytes))),
         }

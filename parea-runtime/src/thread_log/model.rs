@@ -16,7 +16,7 @@ fn model(body: impl Fn() + Send + Sync + 'static) {
 
 fn append(writer: &mut Writer<Arc<Registry>>, number: u64) -> bool {
     // Both words, so that half a record would show.
-    writer.append(&[number], &[!number], &[], &[])
+    writer.append(&[number, !number], &[], &[])
 }
 
 /// The numbers of the records in a piece, which is given back.

@@ -3,7 +3,7 @@
 use std::{mem, sync::Arc};
 
 use crate::{
-    id,
+    id::{self, Id},
     record::Begun,
     scope::{Scope, Sink},
     site::CallSite,
@@ -32,7 +32,7 @@ pub(in crate::stack) struct Open {
 /// What is asked of a trace with each of its spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TraceKind {
-    /// It goes to the exporter, and there is nothing to be looked up when a span ends.
+    /// It goes to the exporter, and there is nothing to be looked up when a span ends. Of this process.
     Plain,
     /// Its records go to the exporter, by whatever way.
     Exported,
@@ -139,11 +139,54 @@ impl Rest {
     }
 }
 
+type Frame = (Open, What);
+
+/// Ids of the children of all open spans, one behind the other. Those that were left stay, as frames do.
+#[derive(Debug, Default)]
+pub(super) struct Children {
+    all: Vec<Id>,
+    len: usize,
+}
+
+impl Children {
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Adds one, if there is room for it.
+    #[inline]
+    pub(super) fn add(&mut self, id: Id) -> bool {
+        let Some(room) = self.all.get_mut(self.len) else { return false };
+        *room = id;
+        self.len += 1;
+        true
+    }
+
+    pub(super) fn push(&mut self, id: Id) {
+        self.all.truncate(self.len);
+        self.all.push(id);
+        self.len += 1;
+        self.all.resize(self.all.capacity(), Id::default());
+    }
+
+    /// Those from there on.
+    #[inline]
+    pub(super) fn since(&self, start: u32) -> &[Id] {
+        self.all.get(start as usize..self.len).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(super) fn truncate(&mut self, len: u32) {
+        self.len = self.len.min(len as usize);
+    }
+}
+
 /// The frames. Those that were left stay where they are and are written again, which is cheaper than to make and to drop
 /// one with each call; nothing is held by them meanwhile.
 #[derive(Debug, Default)]
 pub(in crate::stack) struct Frames {
-    all: Vec<(Open, What)>,
+    all: Vec<Frame>,
     depth: usize,
 }
 
@@ -154,22 +197,22 @@ impl Frames {
     }
 
     #[inline]
-    pub(super) fn get(&self, at: u32) -> Option<&(Open, What)> {
+    pub(super) fn get(&self, at: u32) -> Option<&Frame> {
         self.all.get(at as usize)
     }
 
     #[inline]
-    pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut (Open, What)> {
+    pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut Frame> {
         self.all.get_mut(at as usize)
     }
 
     #[inline]
-    pub(in crate::stack) fn last(&self) -> Option<&(Open, What)> {
+    pub(in crate::stack) fn last(&self) -> Option<&Frame> {
         self.all.get(self.depth.wrapping_sub(1))
     }
 
     #[inline]
-    pub(in crate::stack) fn last_mut(&mut self) -> Option<&mut (Open, What)> {
+    pub(in crate::stack) fn last_mut(&mut self) -> Option<&mut Frame> {
         self.all.get_mut(self.depth.wrapping_sub(1))
     }
 
@@ -178,6 +221,27 @@ impl Frames {
     pub(super) fn ready(&mut self) {
         if self.depth == self.all.len() {
             self.grow();
+        }
+    }
+
+    /// What was entered, and the frame for what is entered next if there is one.
+    #[inline]
+    pub(super) fn split(&mut self) -> Option<(&mut [Frame], &mut Frame)> {
+        let (entered, free) = self.all.split_at_mut_checked(self.depth)?;
+        Some((entered, free.first_mut()?))
+    }
+
+    /// Enters the frame behind those that were: that of [`split`](Self::split), which is a [`What::Span`].
+    #[inline]
+    pub(super) fn enter_next(&mut self) {
+        self.depth += 1;
+    }
+
+    /// In a forked child: spans that are open are not its own, which is looked at when they end.
+    #[cfg(unix)]
+    pub(in crate::stack) fn inherited(&mut self) {
+        for (open, _) in self.all.iter_mut().take(self.depth).filter(|(open, _)| open.trace == TraceKind::Plain) {
+            open.trace = TraceKind::Exported;
         }
     }
 
@@ -232,5 +296,11 @@ impl Frames {
     #[inline]
     pub(super) fn pop_plain(&mut self) {
         self.depth = self.depth.saturating_sub(1);
+    }
+
+    /// What was entered last, and the depth: one less leaves it, if it is a [`What::Span`].
+    #[inline]
+    pub(super) fn last_and_depth(&mut self) -> Option<(&Frame, &mut usize)> {
+        Some((self.all.get(self.depth.wrapping_sub(1))?, &mut self.depth))
     }
 }
