@@ -26,10 +26,6 @@ use crate::{
     stack::{self, Begun, Place},
 };
 
-/// The steps of a function: with nothing, it runs its body, or a part of it, and says whether the body is done; with
-/// an end, it captures there what the body has returned.
-type Step<'a> = dyn FnMut(Option<&mut End>) -> bool + 'a;
-
 /// Runs a plain function's body inside a span.
 #[inline]
 pub fn drive_sync<R, L: Look>(
@@ -118,28 +114,26 @@ fn fail(error: &str) -> bool {
     stack::finish_unusual(&mut end.captured, now)
 }
 
-/// Leaves what was entered, also when a panic comes along.
-struct Left;
-
-impl Drop for Left {
-    fn drop(&mut self) {
-        stack::leave_for_good();
-    }
+/// What was entered for a poll of a future's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inside {
+    /// Nothing: it is not recorded.
+    Off,
+    Live,
+    /// A trace that is not in the sample.
+    Muted,
+    /// Nothing, on a thread that is about to end: the span cannot be entered there, but it can end.
+    Apart,
 }
 
-/// The span of a future. As its last field it outlives the body: what a body that is cancelled drops is inside the
-/// span, which ends after that.
+/// How far the span of a future is.
 #[derive(Debug)]
-struct Course(Progress);
-
-/// How far it is.
-#[derive(Debug)]
-enum Progress {
+enum Stage {
     New(&'static CallSite),
     Live(Arc<Span>),
     /// Of a trace that is not in the sample.
     Muted,
-    /// Entered, while what is left of the body is dropped.
+    /// Inside, while what is left of the body is dropped.
     Dropping,
     /// The same where it cannot be entered.
     DroppingApart(Arc<Span>),
@@ -147,161 +141,272 @@ enum Progress {
     Off,
 }
 
-/// What is to become of the span when the body is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
-    End,
-    GoOn,
-}
+/// How far the span of a future is, for the hooks alone.
+#[derive(Debug)]
+pub struct Progress(Stage);
 
-impl Course {
-    fn new(site: &'static CallSite) -> Self {
-        Self(Progress::New(site))
-    }
-
-    /// For a span that began before.
-    fn begun(span: Option<Arc<Span>>) -> Self {
-        Self(span.map_or(Progress::Off, Progress::Live))
-    }
-
+/// The span of a future, between two polls. As its last field it outlives the body: what a body that is cancelled drops is
+/// inside the span, which ends after that.
+pub trait Course: Sized {
     /// Whether the body runs without. One that has begun without goes on without.
-    #[inline]
-    fn is_off(&mut self) -> bool {
-        if let Progress::New(_) = self.0
-            && !context::is_listening()
-        {
-            self.0 = Progress::Off;
-        }
-        matches!(self.0, Progress::Off)
-    }
+    fn is_off(&mut self) -> bool;
 
-    /// Takes a step of a body inside the span. When that is done the span ends, or is live for whoever goes on.
-    fn poll(&mut self, step: &mut Step<'_>, then: Then) {
-        if self.is_off() {
-            step(None);
-        } else {
-            self.poll_live(step, then);
-        }
-    }
+    /// Takes it out, for as long as the body runs.
+    fn take(&mut self) -> Progress;
 
-    #[inline(never)]
-    fn poll_live(&mut self, step: &mut Step<'_>, then: Then) {
-        let begun = match mem::replace(&mut self.0, Progress::Off) {
-            Progress::New(site) => stack::begin(site),
-            Progress::Live(span) => match stack::enter_span(span) {
-                Err(span) => return self.poll_apart(span, step, then),
-                Ok(()) => Begun::Live,
-            },
-            Progress::Muted => {
-                let _ = stack::enter(Place::Muted);
-                Begun::Muted
-            }
-            _ => Begun::Off,
-        };
-        match begun {
-            Begun::Live => {}
-            Begun::Off => {
-                step(None);
-                return;
-            }
-            Begun::Muted => {
-                let _left = Left;
-                self.0 = Progress::Muted;
-                step(None);
-                return;
-            }
-        }
-        match catch_unwind(AssertUnwindSafe(|| step(None))) {
-            Ok(done) if done && then == Then::End => ended(Begun::Live, &mut |end| _ = step(Some(end))),
-            Ok(_) => self.0 = suspended(),
-            // The body stays where it is; when it is dropped, its span has ended already.
-            Err(payload) => unwound(Begun::Live, payload),
-        }
-    }
-
-    /// [`poll`](Self::poll) on a thread that is about to end: the span cannot be entered, but it can end.
-    #[cold]
-    fn poll_apart(&mut self, span: Arc<Span>, step: &mut Step<'_>, then: Then) {
-        match catch_unwind(AssertUnwindSafe(|| step(None))) {
-            Ok(done) if done && then == Then::End => {
-                let mut end = End::default();
-                end.fill(&mut |end| _ = step(Some(end)));
-                span.finish(end.outcome());
-            }
-            Ok(_) => self.0 = Progress::Live(span),
-            Err(payload) => {
-                span.finish(Outcome { error: Some(panic_error(&*payload)), ..Outcome::default() });
-                resume_unwind(payload);
-            }
-        }
-    }
+    /// Puts it back.
+    fn put(&mut self, progress: Progress);
 
     /// The future is dropped, and its body is next.
+    fn begin_drop(&mut self);
+
+    /// Enters the span, if there is one, for a poll of the body.
     #[inline]
-    fn begin_drop(&mut self) {
-        if !matches!(self.0, Progress::Off | Progress::New(_)) {
-            self.enter_to_drop();
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn enter_to_drop(&mut self) {
-        let place = match mem::replace(&mut self.0, Progress::Off) {
-            Progress::Live(span) => Place::Inside(span),
-            Progress::Muted => Place::Muted,
-            _ => return,
-        };
-        self.0 = match stack::enter(place) {
-            Ok(()) => Progress::Dropping,
-            Err(Place::Inside(span)) => Progress::DroppingApart(span),
-            Err(_) => Progress::Off,
-        };
-    }
-
-    /// The span for whoever goes on.
-    fn take_live(&mut self) -> Option<Live> {
-        match mem::replace(&mut self.0, Progress::Off) {
-            Progress::Live(span) => Some(Live(span)),
-            Progress::Muted => Some(Live(Span::muted())),
-            _ => None,
-        }
+    fn enter(&mut self) -> Inside {
+        if self.is_off() { Inside::Off } else { enter(self) }
     }
 }
 
-impl Drop for Course {
-    #[inline]
-    fn drop(&mut self) {
-        match &self.0 {
-            Progress::Dropping => cancelled(),
-            Progress::DroppingApart(span) => {
-                span.finish(Outcome { error: Some(CANCELLED.to_owned()), ..Outcome::default() });
+/// [`Course::enter`] where something is entered.
+#[inline(never)]
+fn enter(course: &mut impl Course) -> Inside {
+    match course.take().0 {
+        Stage::New(site) => match stack::begin(site) {
+            Begun::Live => Inside::Live,
+            Begun::Muted => Inside::Muted,
+            Begun::Off => Inside::Off,
+        },
+        Stage::Live(span) => match stack::enter_span(span) {
+            Ok(()) => Inside::Live,
+            Err(span) => {
+                course.put(Progress(Stage::Live(span)));
+                Inside::Apart
             }
-            _ => {}
+        },
+        Stage::Muted => {
+            let _ = stack::enter(Place::Muted);
+            Inside::Muted
         }
+        Stage::Dropping | Stage::DroppingApart(_) | Stage::Off => Inside::Off,
+    }
+}
+
+/// The body waits, or has returned what the span goes on in.
+#[inline(never)]
+fn suspend(course: &mut impl Course, entered: Inside) {
+    match entered {
+        Inside::Live => course.put(Progress(suspended())),
+        Inside::Muted => {
+            stack::leave_for_good();
+            course.put(Progress(Stage::Muted));
+        }
+        Inside::Apart | Inside::Off => {}
+    }
+}
+
+/// The body has returned.
+#[inline(never)]
+fn end(course: &mut impl Course, entered: Inside, outcome: &mut dyn FnMut(&mut End)) {
+    match entered {
+        Inside::Live => ended(Begun::Live, outcome),
+        Inside::Muted => stack::leave_for_good(),
+        Inside::Apart => {
+            let mut end = End::default();
+            end.fill(outcome);
+            end_apart(course, end.outcome());
+        }
+        Inside::Off => {}
+    }
+}
+
+/// The body has panicked. It stays where it is; when it is dropped, its span has ended already.
+#[cold]
+#[inline(never)]
+fn end_unwound(course: &mut impl Course, entered: Inside, payload: Box<dyn Any + Send>) -> ! {
+    match entered {
+        Inside::Live => unwound(Begun::Live, payload),
+        Inside::Muted => unwound(Begun::Muted, payload),
+        Inside::Apart => {
+            end_apart(course, Outcome { error: Some(panic_error(&*payload)), ..Outcome::default() });
+            resume_unwind(payload)
+        }
+        Inside::Off => resume_unwind(payload),
+    }
+}
+
+#[cold]
+fn end_apart(course: &mut impl Course, outcome: Outcome) {
+    if let Stage::Live(span) = course.take().0 {
+        span.finish(outcome);
     }
 }
 
 /// Leaves the innermost span, which others may enter from now on.
 #[inline]
-fn suspended() -> Progress {
-    stack::leave_span().map_or_else(suspended_first, Progress::Live)
+fn suspended() -> Stage {
+    stack::leave_span().map_or_else(suspended_first, Stage::Live)
 }
 
 /// The same of one that may be on this thread alone.
 #[inline(never)]
-fn suspended_first() -> Progress {
+fn suspended_first() -> Stage {
     match stack::leave() {
-        Place::Inside(span) => Progress::Live(span),
-        Place::Muted => Progress::Muted,
-        Place::Outside | Place::Scope(_) => Progress::Off,
+        Place::Inside(span) => Stage::Live(span),
+        Place::Muted => Stage::Muted,
+        Place::Outside | Place::Scope(_) => Stage::Off,
     }
+}
+
+/// A span that begins with the first poll.
+#[derive(Debug)]
+pub struct Beginning(Stage);
+
+impl Course for Beginning {
+    #[inline]
+    fn is_off(&mut self) -> bool {
+        if let Stage::New(_) = self.0
+            && !context::is_listening()
+        {
+            self.0 = Stage::Off;
+        }
+        matches!(self.0, Stage::Off)
+    }
+
+    #[inline]
+    fn take(&mut self) -> Progress {
+        Progress(mem::replace(&mut self.0, Stage::Off))
+    }
+
+    #[inline]
+    fn put(&mut self, progress: Progress) {
+        self.0 = progress.0;
+    }
+
+    #[inline]
+    fn begin_drop(&mut self) {
+        if !matches!(self.0, Stage::Off | Stage::New(_)) {
+            self.enter_to_drop();
+        }
+    }
+}
+
+impl Beginning {
+    /// For one that began before.
+    fn begun(span: Option<Arc<Span>>) -> Self {
+        Self(span.map_or(Stage::Off, Stage::Live))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_to_drop(&mut self) {
+        let place = match self.take().0 {
+            Stage::Live(span) => Place::Inside(span),
+            Stage::Muted => Place::Muted,
+            _ => return,
+        };
+        self.0 = match stack::enter(place) {
+            Ok(()) => Stage::Dropping,
+            Err(Place::Inside(span)) => Stage::DroppingApart(span),
+            Err(_) => Stage::Off,
+        };
+    }
+
+    /// The span for whoever goes on.
+    fn take_live(&mut self) -> Option<Live> {
+        match self.take().0 {
+            Stage::Live(span) => Some(Live(span)),
+            Stage::Muted => Some(Live(Span::muted())),
+            _ => None,
+        }
+    }
+}
+
+impl Drop for Beginning {
+    #[inline]
+    fn drop(&mut self) {
+        if !matches!(self.0, Stage::Off | Stage::New(_)) {
+            dropped(self.take().0);
+        }
+    }
+}
+
+/// The body of a future that was dropped half-way is gone.
+#[cold]
+#[inline(never)]
+fn dropped(stage: Stage) {
+    match stage {
+        Stage::Dropping => cancelled(),
+        Stage::DroppingApart(span) => {
+            span.finish(Outcome { error: Some(CANCELLED.to_owned()), ..Outcome::default() });
+        }
+        _ => {}
+    }
+}
+
+/// A span that began before its future. Nothing but the span: half of a [`Beginning`].
+#[derive(Debug)]
+pub struct BegunSpan(Option<Arc<Span>>);
+
+impl Course for BegunSpan {
+    #[inline]
+    fn is_off(&mut self) -> bool {
+        self.0.is_none()
+    }
+
+    #[inline]
+    fn take(&mut self) -> Progress {
+        Progress(match self.0.take() {
+            Some(span) if span.is_muted() => Stage::Muted,
+            Some(span) => Stage::Live(span),
+            None => Stage::Off,
+        })
+    }
+
+    #[inline]
+    fn put(&mut self, progress: Progress) {
+        self.0 = match progress.0 {
+            Stage::Live(span) => Some(span),
+            Stage::Muted => Some(Span::muted()),
+            _ => None,
+        };
+    }
+
+    #[inline]
+    fn begin_drop(&mut self) {
+        if let Some(span) = &self.0 {
+            enter_to_drop(span);
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn enter_to_drop(span: &Arc<Span>) {
+    // Where it cannot be entered, it ends all the same.
+    let _ = stack::enter(Place::Inside(Arc::clone(span)));
+}
+
+impl Drop for BegunSpan {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(span) = &self.0 {
+            dropped_begun(span);
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn dropped_begun(span: &Arc<Span>) {
+    cancelled();
+    // For a thread without a stack; elsewhere it has ended by now.
+    span.finish(Outcome { error: Some(CANCELLED.to_owned()), ..Outcome::default() });
 }
 
 /// Error of a span whose future was dropped half-way.
 const CANCELLED: &str = "cancelled: the future was dropped before it completed";
 
-/// The body of a future that was dropped half-way is gone.
+/// The body of a future that was dropped half-way is gone, inside its span.
 #[cold]
 fn cancelled() {
     if !fail(CANCELLED) {
@@ -311,102 +416,81 @@ fn cancelled() {
 
 /// The future of an annotated function's body. The span starts at the first poll and ends when the body has
 /// returned, panicked, or was dropped half-way.
-pub fn drive<F, O, L: Look>(site: &'static CallSite, body: F, outcome: O) -> Drive<F, O>
+pub fn drive<F, O, L: Look>(site: &'static CallSite, body: F, outcome: O) -> Drive<F, O, Beginning>
 where
     F: Future,
     O: Fn(&F::Output, &mut End) -> L,
 {
-    Drive { outcome, body, course: Course::new(site) }
+    Drive { outcome, body, course: Beginning(Stage::New(site)) }
 }
 
 /// [`drive`] where the span begins at once: inside an `async fn`, which runs at its first poll.
-pub fn drive_begun<F, O, L: Look>(site: &'static CallSite, body: F, outcome: O) -> DriveBegun<F, O>
+pub fn drive_begun<F, O, L: Look>(site: &'static CallSite, body: F, outcome: O) -> Drive<F, O, BegunSpan>
 where
     F: Future,
     O: Fn(&F::Output, &mut End) -> L,
 {
-    DriveBegun { outcome, body, begun: BegunSpan(context::begin(site)) }
+    Drive { outcome, body, course: BegunSpan(context::begin(site)) }
 }
 
 /// [`drive`] for a plain function that returns a future: what it does before is part of the span, which starts with
 /// the call.
-pub fn drive_returned<F, O, L: Look>(site: &'static CallSite, body: impl FnOnce() -> F, outcome: O) -> DriveBegun<F, O>
+pub fn drive_returned<F, O, L: Look>(
+    site: &'static CallSite,
+    body: impl FnOnce() -> F,
+    outcome: O,
+) -> Drive<F, O, BegunSpan>
 where
     F: Future,
     O: Fn(&F::Output, &mut End) -> L,
 {
     let span = context::begin(site);
     let body = run(span.as_ref(), body);
-    DriveBegun { outcome, body, begun: BegunSpan(span) }
-}
-
-/// The span of a future that began before it. Nothing but the span: half of a [`Course`].
-#[derive(Debug)]
-struct BegunSpan(Option<Arc<Span>>);
-
-impl BegunSpan {
-    fn poll(&mut self, step: &mut Step<'_>) {
-        let mut course = Course(match self.0.take() {
-            Some(span) if span.is_muted() => Progress::Muted,
-            Some(span) => Progress::Live(span),
-            None => Progress::Off,
-        });
-        course.poll(step, Then::End);
-        self.0 = course.take_live().map(|Live(span)| span);
-    }
-
-    /// The future is dropped, and its body is next.
-    #[inline(never)]
-    fn begin_drop(&mut self) {
-        if let Some(span) = &self.0 {
-            // Where it cannot be entered, it ends all the same.
-            let _ = stack::enter(Place::Inside(Arc::clone(span)));
-        }
-    }
-}
-
-impl Drop for BegunSpan {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(span) = &self.0 {
-            cancelled();
-            // For a thread without a stack; elsewhere it has ended by now.
-            span.finish(Outcome { error: Some(CANCELLED.to_owned()), ..Outcome::default() });
-        }
-    }
+    Drive { outcome, body, course: BegunSpan(span) }
 }
 
 pin_project! {
-    /// See [`drive_begun`].
+    /// See [`drive`].
     #[must_use = "futures do nothing unless you `.await` or poll them"]
-    pub struct DriveBegun<F, O> {
+    pub struct Drive<F, O, C: Course> {
         outcome: O,
         #[pin]
         body: F,
         // Last: fields are dropped in order.
-        begun: BegunSpan,
+        course: C,
     }
 
-    impl<F, O> PinnedDrop for DriveBegun<F, O> {
+    impl<F, O, C: Course> PinnedDrop for Drive<F, O, C> {
         fn drop(this: Pin<&mut Self>) {
-            this.project().begun.begin_drop();
+            this.project().course.begin_drop();
         }
     }
 }
 
-impl<F, O, L> Future for DriveBegun<F, O>
+impl<F, O, L, C> Future for Drive<F, O, C>
 where
     F: Future,
     O: Fn(&F::Output, &mut End) -> L,
+    L: Look,
+    C: Course,
 {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        if this.begun.0.is_none() {
-            return poll_body(this.body, task);
+        let entered = this.course.enter();
+        // In one place, so that it is compiled once for each function.
+        match catch_unwind(AssertUnwindSafe(|| this.body.poll(task))) {
+            Ok(polled) => {
+                match &polled {
+                    _ if entered == Inside::Off => {}
+                    Poll::Pending => suspend(this.course, entered),
+                    Poll::Ready(result) => end(this.course, entered, &mut |end| _ = (this.outcome)(result, end)),
+                }
+                polled
+            }
+            Err(payload) => end_unwound(this.course, entered, payload),
         }
-        poll_in(this.body, this.outcome, task, |step| this.begun.poll(step))
     }
 }
 
@@ -416,7 +500,7 @@ where
     F: Future,
     C: FnOnce(F::Output, Option<Live>) -> T,
 {
-    DriveOn { complete: Some(complete), body, course: Course::new(site) }
+    DriveOn { complete: Some(complete), body, course: Beginning(Stage::New(site)) }
 }
 
 /// [`drive_on`] for a plain function that returns a future.
@@ -431,72 +515,12 @@ where
 {
     let span = context::begin(site);
     let future = run(span.as_ref(), body);
-    DriveOn { complete: Some(complete), body: future, course: Course::begun(span) }
+    DriveOn { complete: Some(complete), body: future, course: Beginning::begun(span) }
 }
 
 /// A span whose body has returned and that has not ended yet.
 #[derive(Debug)]
 pub struct Live(pub(crate) Arc<Span>);
-
-pin_project! {
-    /// See [`drive`].
-    #[must_use = "futures do nothing unless you `.await` or poll them"]
-    pub struct Drive<F, O> {
-        outcome: O,
-        #[pin]
-        body: F,
-        // Last: fields are dropped in order.
-        course: Course,
-    }
-
-    impl<F, O> PinnedDrop for Drive<F, O> {
-        fn drop(this: Pin<&mut Self>) {
-            this.project().course.begin_drop();
-        }
-    }
-}
-
-impl<F, O, L> Future for Drive<F, O>
-where
-    F: Future,
-    O: Fn(&F::Output, &mut End) -> L,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        if this.course.is_off() {
-            return poll_body(this.body, task);
-        }
-        poll_in(this.body, this.outcome, task, |step| this.course.poll_live(step, Then::End))
-    }
-}
-
-/// Polls a body. Called from two places, and compiled once.
-#[inline(never)]
-fn poll_body<F: Future>(body: Pin<&mut F>, task: &mut task::Context<'_>) -> Poll<F::Output> {
-    body.poll(task)
-}
-
-/// Polls a body as the steps of `poll`, which ends the span with what it is ready with.
-#[inline]
-fn poll_in<F: Future, L>(
-    mut body: Pin<&mut F>,
-    outcome: &impl Fn(&F::Output, &mut End) -> L,
-    task: &mut task::Context<'_>,
-    poll: impl FnOnce(&mut Step<'_>),
-) -> Poll<F::Output> {
-    let mut polled = Poll::Pending;
-    poll(&mut |end| {
-        match (end, &polled) {
-            (None, _) => polled = poll_body(body.as_mut(), task),
-            (Some(end), Poll::Ready(result)) => _ = outcome(result, end),
-            (Some(_), Poll::Pending) => {}
-        }
-        polled.is_ready()
-    });
-    polled
-}
 
 pin_project! {
     /// See [`drive_on`].
@@ -506,7 +530,7 @@ pin_project! {
         #[pin]
         body: F,
         // Last: fields are dropped in order.
-        course: Course,
+        course: Beginning,
     }
 
     impl<F, C> PinnedDrop for DriveOn<F, C> {
@@ -524,13 +548,13 @@ where
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<T> {
-        let mut this = self.project();
-        let mut polled = Poll::Pending;
-        let step = &mut |_: Option<&mut End>| {
-            polled = this.body.as_mut().poll(task);
-            polled.is_ready()
+        let this = self.project();
+        let entered = this.course.enter();
+        let polled = match catch_unwind(AssertUnwindSafe(|| this.body.poll(task))) {
+            Ok(polled) => polled,
+            Err(payload) => end_unwound(this.course, entered, payload),
         };
-        this.course.poll(step, Then::GoOn);
+        suspend(this.course, entered);
         polled.map(|result| {
             let span = this.course.take_live();
             let Some(complete) = this.complete.take() else { unreachable!("a body completes once") };
