@@ -98,14 +98,12 @@ pub struct End {
     mark: usize,
     writing: Writing,
     failed: bool,
-    /// It goes behind the inputs of the innermost span.
-    of_stack: bool,
 }
 
 /// What was captured of a span that ends: bytes of the sections, from `start` to the end of the buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Captured {
-    /// There is none before there is something to capture.
+    /// That of the thread, while it is lent.
     pub(crate) buffer: Option<Box<Buffer>>,
     pub(crate) start: usize,
     pub(crate) sections: Sections,
@@ -121,10 +119,13 @@ enum Writing {
 }
 
 impl End {
-    /// For the innermost span of this thread.
+    /// For the innermost span of this thread: it goes behind the inputs of that.
     #[inline]
     pub(crate) fn of_stack() -> Self {
-        Self { of_stack: true, ..Self::default() }
+        let mut end = Self::default();
+        stack::lend(&mut end.captured);
+        end.mark = end.captured.buffer.as_ref().map_or(0, |buffer| buffer.len());
+        end
     }
 
     /// For the value, or the `Ok` of a `Result`.
@@ -145,14 +146,7 @@ impl End {
 
     #[inline(never)]
     fn next(&mut self, writing: Writing) -> Slot<'_> {
-        if self.captured.buffer.is_some() {
-            self.settle();
-        } else {
-            if self.of_stack {
-                stack::lend(&mut self.captured);
-            }
-            self.mark = self.captured.buffer.get_or_insert_default().len();
-        }
+        self.settle();
         self.writing = writing;
         Slot::new(self.captured.buffer.get_or_insert_default())
     }
@@ -269,41 +263,32 @@ pub fn record(site: &'static CallSite, capture: &mut dyn FnMut(&mut Recorder)) {
 #[inline(never)]
 fn record_live(site: &'static CallSite, capture: &mut dyn FnMut(&mut Recorder)) {
     let Some(buffer) = stack::lend_for_inputs(site) else { return };
-    let mut recorder = Recorder { start: buffer.len(), buffer: Some(buffer), draft: None, target: None };
+    let mut recorder = Recorder { start: buffer.len(), buffer, draft: None, target: None };
     // The stack is free meanwhile: the user's `Serialize` may start spans or score the current one.
     if let Err(payload) = capturing(|| capture(&mut recorder)) {
         recorder.failed(payload);
     }
-    stack::keep_inputs(&mut recorder);
+    stack::keep_inputs(recorder);
 }
 
 /// The inputs and options of one call, as they are being captured.
 #[derive(Debug)]
 pub struct Recorder {
-    /// `Some` as long as values are captured.
-    buffer: Option<Box<Buffer>>,
+    pub(crate) buffer: Box<Buffer>,
     /// Where the inputs begin: a JSON object that lacks its closing brace.
-    start: usize,
+    pub(crate) start: usize,
     pub(crate) draft: Option<Box<Draft>>,
     pub(crate) target: Option<Arc<str>>,
 }
 
 impl Recorder {
-    /// Gives the buffer back with the inputs at its end; where they begin.
+    /// Closes the object.
     #[inline]
-    pub(crate) fn close(&mut self) -> Option<(usize, Box<Buffer>)> {
-        let mut buffer = self.buffer.take()?;
-        if buffer.len() == self.start {
-            buffer.bytes.push(b'{');
+    pub(crate) fn close(&mut self) {
+        if self.buffer.len() == self.start {
+            self.buffer.bytes.push(b'{');
         }
-        buffer.bytes.push(b'}');
-        Some((self.start, buffer))
-    }
-
-    /// Whether there is nothing but inputs.
-    #[inline]
-    pub(crate) fn says_no_more(&self) -> bool {
-        self.draft.is_none() && self.target.is_none()
+        self.buffer.bytes.push(b'}');
     }
 
     #[cold]
@@ -320,7 +305,7 @@ impl Recorder {
     /// Room for the input of that name.
     #[inline(never)]
     pub fn input(&mut self, key: &'static Key) -> Slot<'_> {
-        let buffer = self.buffer.get_or_insert_default();
+        let buffer = &mut *self.buffer;
         let lead = if buffer.len() == self.start { b'{' } else { b',' };
         let secret = key.push(&mut buffer.bytes, lead);
         Slot::of(buffer, secret)

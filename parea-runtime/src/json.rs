@@ -43,6 +43,14 @@ impl Buffer {
         self.bytes.get(start..).unwrap_or_default()
     }
 
+    /// The same, with zeros behind it up to a whole word.
+    #[inline]
+    pub(crate) fn words_since(&mut self, start: usize) -> &[[u8; 8]] {
+        let words = self.bytes.len().saturating_sub(start).div_ceil(8);
+        self.bytes.extend_from_slice(&[0; 8]);
+        self.bytes.get(start..start + words * 8).unwrap_or_default().as_chunks().0
+    }
+
     /// Appends the key of a member, behind `lead`: a comma or an opening brace. Whether its value is a secret.
     #[inline]
     pub(crate) fn push_key(&mut self, lead: u8, key: &'static str) -> bool {

@@ -87,8 +87,8 @@ pub(crate) struct Ended {
     /// How many there are.
     pub(crate) children: usize,
     pub(crate) sections: Sections,
-    /// Of all sections.
-    pub(crate) bytes: usize,
+    /// Words of all sections.
+    pub(crate) body: usize,
 }
 
 /// The first words of a record.
@@ -109,8 +109,8 @@ impl Head<'_> {
         put(5, root[1]);
         put(6, start.0);
         put(7, two(*depth, *order));
-        let Ended { site, latency, sample_rate, children, sections, bytes } = ended;
-        let words = HEAD + 2 * children + bytes.div_ceil(8);
+        let Ended { site, latency, sample_rate, children, sections, body } = ended;
+        let words = HEAD + 2 * children + body;
         put(BEGUN, two(words as u32, *site));
         put(BEGUN + 1, two(*children as u32, sections.experiment));
         put(BEGUN + 2, *latency);
@@ -144,13 +144,12 @@ pub(crate) fn set_sample_rate(record: &mut [u8], rate: f64) {
 }
 
 /// The whole record as bytes, for those who keep it apart from a log of bytes.
-pub(crate) fn to_bytes(begun: &Begun, ended: &Ended, children: &[Id], sections: &[u8]) -> Vec<u8> {
+pub(crate) fn to_bytes(begun: &Begun, ended: &Ended, children: &[Id], body: &[[u8; 8]]) -> Vec<u8> {
     let mut head = [0; HEAD];
     Head(begun, ended).each(|at, word| head[at] = word);
     let words = head.iter().chain(children.iter().flatten());
     let mut bytes: Vec<u8> = words.flat_map(|word| word.to_le_bytes()).collect();
-    bytes.extend_from_slice(sections);
-    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    bytes.extend_from_slice(body.as_flattened());
     bytes
 }
 
@@ -205,9 +204,9 @@ impl Finished {
         push_rest(&mut buffer, &mut sections, known.draft.as_deref(), self.target.as_deref(), experiment);
         let (site, latency, sample_rate) =
             (span.identity.site.number(), self.latency.as_nanos() as u64, span.trace.sample_rate);
-        let (children, bytes) = (known.children.len(), buffer.len());
-        let ended = Ended { site, latency, sample_rate, children, sections, bytes };
-        to_bytes(&Begun::of_span(span), &ended, &known.children, &buffer.bytes)
+        let (children, body) = (known.children.len(), buffer.words_since(0));
+        let ended = Ended { site, latency, sample_rate, children, sections, body: body.len() };
+        to_bytes(&Begun::of_span(span), &ended, &known.children, body)
     }
 }
 

@@ -161,11 +161,12 @@ pub(crate) fn lend_for_inputs(site: &'static CallSite) -> Option<Box<Buffer>> {
 
 /// Keeps what was captured since [`lend_for_inputs`].
 #[inline]
-pub(crate) fn keep_inputs(recorder: &mut Recorder) {
+pub(crate) fn keep_inputs(recorder: Recorder) {
     with(|stack| stack.keep_inputs(recorder));
 }
 
 /// Lends the buffer to what captures what the innermost span returned.
+#[inline]
 pub(crate) fn lend(captured: &mut Captured) {
     with(|stack| stack.lend(captured));
 }
@@ -246,9 +247,9 @@ fn finish_outcome(stack: &mut Stack, span: &Arc<Span>, outcome: Outcome, latency
 
 /// Leaves a record to the exporter.
 pub(crate) fn append(record: &[u8]) {
-    let appended = with(|stack| stack.writer().append(&[], &[], record));
+    let appended = with(|stack| stack.writer().append(&[], &[], record.as_chunks().0));
     if appended.is_none() {
-        new_writer().append(&[], &[], record);
+        new_writer().append(&[], &[], record.as_chunks().0);
     }
     client::write_through();
 }

@@ -177,31 +177,16 @@ impl<const N: usize> Put<N> for [u64; N] {
     }
 }
 
-/// Writes the pairs and the bytes into words that have room for them.
+/// Writes the pairs and the body into words that have room for them.
 #[inline(never)]
-fn fill(words: &[AtomicU64], pairs: &[[u64; 2]], bytes: &[u8]) {
+fn fill(words: &[AtomicU64], pairs: &[[u64; 2]], body: &[[u8; 8]]) {
     // Slice by slice, which the compiler unrolls.
     let Some((paired, rest)) = words.split_at_checked(pairs.len() * 2) else { return };
     for (word, value) in paired.iter().zip(pairs.as_flattened()) {
         word.store(*value, Ordering::Relaxed);
     }
-    let (whole, tail) = bytes.as_chunks::<8>();
-    let Some((filled, rest)) = rest.split_at_checked(whole.len()) else { return };
-    for (word, chunk) in filled.iter().zip(whole) {
-        word.store(u64::from_le_bytes(*chunk), Ordering::Relaxed);
-    }
-    if let (false, Some(word)) = (tail.is_empty(), rest.first()) {
-        word.store(padded(bytes, tail), Ordering::Relaxed);
-    }
-}
-
-/// The last bytes as a word, zeros behind them.
-#[inline]
-fn padded(bytes: &[u8], tail: &[u8]) -> u64 {
-    match bytes.last_chunk::<8>() {
-        // What comes before them is shifted out.
-        Some(last) => u64::from_le_bytes(*last) >> (8 * (8 - tail.len())),
-        None => tail.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    for (word, bytes) in rest.iter().zip(body) {
+        word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
     }
 }
 
@@ -276,12 +261,11 @@ impl<R: Deref<Target = Registry>> Writer<R> {
         self.log.count(what, by);
     }
 
-    /// Hands one record over: first the words, then the bytes, zeros up to the next word. `false` if there was no room,
-    /// which is counted.
+    /// Hands one record over. `false` if there was no room, which is counted.
     #[expect(clippy::inline_always, reason = "words that are made for it go from registers to the log")]
     #[inline(always)]
-    pub(crate) fn append<const N: usize>(&mut self, head: &impl Put<N>, pairs: &[[u64; 2]], bytes: &[u8]) -> bool {
-        let needed = N + pairs.len() * 2 + bytes.len().div_ceil(8);
+    pub(crate) fn append<const N: usize>(&mut self, head: &impl Put<N>, pairs: &[[u64; 2]], body: &[[u8; 8]]) -> bool {
+        let needed = N + pairs.len() * 2 + body.len();
         self.count(Count::Ended, 1);
         let room = self.segment.as_ref().map_or(0, |segment| segment.words.len() - self.written.words());
         if room < needed && !self.next_segment(needed) {
@@ -292,7 +276,7 @@ impl<R: Deref<Target = Registry>> Writer<R> {
         let Some((first, rest)) = free else { return false };
         head.put(&Words(first));
         if needed > N {
-            fill(rest, pairs, bytes);
+            fill(rest, pairs, body);
         }
         self.publish(needed);
         true
@@ -538,12 +522,12 @@ mod tests {
         let mut seen = 0;
         for round in 0..10_u64 {
             for n in 0..16 {
-                assert!(writer.append(&[round, n], &[], &[1; 16]), "round {round}, record {n}");
+                assert!(writer.append(&[round, n], &[], &[[1; 8]; 2]), "round {round}, record {n}");
             }
-            assert!(!writer.append(&[round, 16], &[], &[1; 16]), "there is no room before it is read");
+            assert!(!writer.append(&[round, 16], &[], &[[1; 8]; 2]), "there is no room before it is read");
             let mut pieces = Vec::new();
             logs.drain(|piece| pieces.push(piece));
-            assert!(!writer.append(&[round, 16], &[], &[1; 16]), "nor before it is copied");
+            assert!(!writer.append(&[round, 16], &[], &[[1; 8]; 2]), "nor before it is copied");
             for piece in pieces {
                 seen += piece.records;
                 let copy = piece.copy();

@@ -7,13 +7,7 @@ use super::MOST_BYTES;
 /// Appends a text as a JSON string. One that is longer than a value may be keeps its head and its tail.
 #[inline]
 pub(crate) fn push_text(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    if text.len() <= MOST_BYTES {
-        push_text_body(out, text);
-    } else {
-        push_cut(out, text);
-    }
-    out.push(b'"');
+    push_between(out, text, true);
 }
 
 #[cold]
@@ -46,44 +40,124 @@ const SHORT: usize = 512;
 /// Appends a text as it stands between the quotes.
 #[inline]
 pub(crate) fn push_text_body(out: &mut Vec<u8>, text: &str) {
+    push_between(out, text, false);
+}
+
+/// Appends a text, with quotes around it or without.
+#[inline(never)]
+fn push_between(out: &mut Vec<u8>, text: &str, quoted: bool) {
     let bytes = text.as_bytes();
     // Most texts need no escape. Short ones are looked at and copied by their first and their last bytes, which may
     // overlap: that is a few instructions where a loop over what is left would be many.
     if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
-        let (chunks, _) = bytes.as_chunks::<16>();
-        let marks = chunks.iter().fold(marks(last), |all, chunk| either(all, marks(chunk)));
-        if bytes.len() > SHORT || u128::from_ne_bytes(marks) != 0 {
-            return push_escaped(out, bytes);
-        }
         if bytes.len() > 32 {
-            return out.extend_from_slice(bytes);
+            return push_long(out, text, quoted);
         }
-        push_ends(out, bytes.len(), *first, *last);
+        if u128::from_ne_bytes(marks(first, last)) != 0 {
+            return push_other(out, text, quoted);
+        }
+        push_ends(out, bytes.len(), first, last, quoted);
     } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
         if has_special(u64::from_ne_bytes(*first)) | has_special(u64::from_ne_bytes(*last)) {
-            return push_escaped(out, bytes);
+            return push_other(out, text, quoted);
         }
-        push_ends(out, bytes.len(), *first, *last);
+        push_ends(out, bytes.len(), first, last, quoted);
     } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         let (high, low) = (u32::from_ne_bytes(*first), u32::from_ne_bytes(*last));
         if has_special(u64::from(high) << 32 | u64::from(low)) {
-            return push_escaped(out, bytes);
+            return push_other(out, text, quoted);
         }
-        push_ends(out, bytes.len(), *first, *last);
-    } else if bytes.iter().any(|byte| is_special(*byte)) {
-        push_escaped(out, bytes);
+        push_ends(out, bytes.len(), first, last, quoted);
     } else {
-        out.extend(bytes);
+        push_tiny(out, text, quoted);
     }
 }
 
-/// Appends so many bytes, of which these are the first and the last.
-#[inline]
-fn push_ends<const N: usize>(out: &mut Vec<u8>, length: usize, first: [u8; N], last: [u8; N]) {
+/// Appends so many bytes, of which these are the first and the last, none of them special.
+#[expect(clippy::inline_always, reason = "a few stores")]
+#[inline(always)]
+fn push_ends<const N: usize>(out: &mut Vec<u8>, length: usize, first: &[u8; N], last: &[u8; N], quoted: bool) {
+    if quoted {
+        out.push(b'"');
+    }
     let end = out.len() + length;
-    out.extend_from_slice(&first);
+    out.extend_from_slice(first);
     out.truncate(end - N);
-    out.extend_from_slice(&last);
+    out.extend_from_slice(last);
+    if quoted {
+        out.push(b'"');
+    }
+}
+
+/// A text of up to three bytes.
+#[inline]
+fn push_tiny(out: &mut Vec<u8>, text: &str, quoted: bool) {
+    let bytes = text.as_bytes();
+    let (Some(first), Some(middle), Some(last)) = (bytes.first(), bytes.get(bytes.len() / 2), bytes.last()) else {
+        return push_other(out, text, quoted);
+    };
+    if is_special(*first) || is_special(*middle) || is_special(*last) {
+        return push_other(out, text, quoted);
+    }
+    if quoted {
+        out.push(b'"');
+    }
+    let end = out.len() + bytes.len();
+    // Of less than three bytes some are the same.
+    out.extend_from_slice(&[*first, *middle, *last]);
+    out.truncate(end);
+    if quoted {
+        out.push(b'"');
+    }
+}
+
+/// A text of more than 32 bytes.
+#[inline(never)]
+fn push_long(out: &mut Vec<u8>, text: &str, quoted: bool) {
+    let bytes = text.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first_chunk::<32>(), bytes.last_chunk::<32>()) else { return };
+    if bytes.len() > SHORT {
+        return push_other(out, text, quoted);
+    }
+    let (chunks, _) = bytes.as_chunks::<32>();
+    let marked = chunks.iter().fold(marks_of(last), |all, chunk| all | marks_of(chunk));
+    if marked != 0 {
+        return push_other(out, text, quoted);
+    }
+    if bytes.len() <= 64 {
+        return push_ends(out, bytes.len(), first, last, quoted);
+    }
+    if quoted {
+        out.push(b'"');
+    }
+    out.extend_from_slice(bytes);
+    if quoted {
+        out.push(b'"');
+    }
+}
+
+/// Not 0 if one of them needs an escape.
+#[inline]
+fn marks_of(chunk: &[u8; 32]) -> u128 {
+    let (halves, _) = chunk.as_chunks::<16>();
+    let [first, last] = halves else { return 0 };
+    u128::from_ne_bytes(marks(first, last))
+}
+
+/// A text that has something to escape, is long, or is empty.
+#[inline(never)]
+fn push_other(out: &mut Vec<u8>, text: &str, quoted: bool) {
+    if quoted {
+        out.push(b'"');
+    }
+    if quoted && text.len() > MOST_BYTES {
+        push_cut(out, text);
+    } else {
+        push_escaped(out, text.as_bytes());
+    }
+    if quoted {
+        out.push(b'"');
+    }
 }
 
 #[inline(never)]
@@ -100,25 +174,21 @@ fn push_escaped(out: &mut Vec<u8>, mut rest: &[u8]) {
 /// How many bytes from the front need no escape: all but quotes, backslashes and control characters.
 #[inline]
 fn plain_prefix(bytes: &[u8]) -> usize {
-    let (chunks, rest) = bytes.as_chunks::<16>();
-    let whole = chunks.iter().take_while(|chunk| u128::from_ne_bytes(marks(chunk)) == 0).count();
+    let (chunks, rest) = bytes.as_chunks::<32>();
+    let whole = chunks.iter().take_while(|chunk| marks_of(chunk) == 0).count();
     let rest = chunks.get(whole).map_or(rest, |chunk| chunk);
-    whole * 16 + rest.iter().take_while(|byte| !is_special(**byte)).count()
+    whole * 32 + rest.iter().take_while(|byte| !is_special(**byte)).count()
 }
 
-/// Which bytes need an escape. The compiler makes vector instructions of it.
-#[inline]
-fn marks(chunk: &[u8; 16]) -> [u8; 16] {
+/// Which bytes of one or the other need an escape. The compiler makes vector instructions of it, as long as it does not see
+/// that the caller only asks for whether there are any: then it would look at one after the other.
+#[inline(never)]
+fn marks(one: &[u8; 16], other: &[u8; 16]) -> [u8; 16] {
     let mut marks = [0; 16];
-    for (mark, byte) in marks.iter_mut().zip(chunk) {
-        *mark = if is_special(*byte) { 0xff } else { 0 };
+    for ((mark, one), other) in marks.iter_mut().zip(one).zip(other) {
+        *mark = if is_special(*one) | is_special(*other) { 0xff } else { 0 };
     }
     marks
-}
-
-#[inline]
-fn either(one: [u8; 16], other: [u8; 16]) -> [u8; 16] {
-    (u128::from_ne_bytes(one) | u128::from_ne_bytes(other)).to_ne_bytes()
 }
 
 /// Whether one of eight bytes needs an escape.

@@ -3,7 +3,7 @@
 use super::{escape::is_special, push_text};
 use crate::redact::is_secret_name;
 
-/// As many keys as a thread remembers; two that fall in one place take turns.
+/// As many keys as a thread remembers.
 const KEYS: usize = 128;
 
 /// Longest member that is kept written. All of it is copied, whatever its length: that is a few instructions.
@@ -79,12 +79,18 @@ impl Keys {
         self.look(at, name).push(bytes, lead)
     }
 
-    #[cold]
+    /// The key in the second of its places, else made anew. What stood in the first one moves on to the second, so that two
+    /// that fall in one place are both remembered.
     #[inline(never)]
     fn look(&mut self, at: usize, name: &'static str) -> &Key {
-        let known = &mut self.0.get_or_insert_with(|| Box::new([Key::new(""); KEYS]))[at];
-        *known = Key::new(name);
-        known
+        let known = &mut **self.0.get_or_insert_with(|| Box::new([Key::new(""); KEYS]));
+        let second = at ^ 1;
+        if std::ptr::eq(known[second].name, name) {
+            return &known[second];
+        }
+        known[second] = known[at];
+        known[at] = Key::new(name);
+        &known[at]
     }
 }
 

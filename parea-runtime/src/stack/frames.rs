@@ -20,7 +20,7 @@ use crate::{
     sampling,
     scope::{Scope, Sink},
     site::CallSite,
-    span::{Known, Span, Trace},
+    span::{Draft, Known, Span, Trace},
     thread_log::{Count, Writer},
 };
 
@@ -302,10 +302,10 @@ impl Stack {
     }
 
     /// Lends the buffer to what captures, behind the inputs of the innermost span. Without a span it stays as it is.
+    #[inline]
     pub(super) fn lend(&mut self, captured: &mut Captured) {
-        let Some((open, what)) = self.frames.last_mut() else { return };
-        match what {
-            What::Span | What::SpanWith(_) => {
+        match self.frames.last_mut() {
+            Some((open, What::Span | What::SpanWith(_))) => {
                 let mut buffer = self.buffer.take().unwrap_or_default();
                 captured.start = open.buffer_start as usize;
                 captured.sections.inputs = mem::take(&mut open.inputs);
@@ -313,19 +313,25 @@ impl Stack {
                 buffer.bytes.truncate(captured.start + captured.sections.inputs as usize);
                 captured.buffer = Some(buffer);
             }
-            What::Shared(span) => {
-                let mut buffer = self.buffer.take().unwrap_or_default();
-                captured.start = buffer.len();
-                let mut inputs = span.take_inputs();
-                buffer.bytes.extend_from_slice(&inputs);
-                captured.sections.inputs = inputs.len() as u32;
-                captured.buffer = Some(buffer);
-                if inputs.capacity() <= LARGEST_SPARE && self.spare.len() < SPARE {
-                    inputs.clear();
-                    self.spare.push(inputs);
-                }
+            Some((_, What::Shared(span))) => {
+                let span = Arc::clone(span);
+                self.lend_for_shared(&span, captured);
             }
-            What::Scope(_) | What::Muted => {}
+            Some((_, What::Scope(_) | What::Muted)) | None => {}
+        }
+    }
+
+    #[inline(never)]
+    fn lend_for_shared(&mut self, span: &Span, captured: &mut Captured) {
+        let mut buffer = self.buffer.take().unwrap_or_default();
+        captured.start = buffer.len();
+        let mut inputs = span.take_inputs();
+        buffer.bytes.extend_from_slice(&inputs);
+        captured.sections.inputs = inputs.len() as u32;
+        captured.buffer = Some(buffer);
+        if inputs.capacity() <= LARGEST_SPARE && self.spare.len() < SPARE {
+            inputs.clear();
+            self.spare.push(inputs);
         }
     }
 
@@ -344,19 +350,19 @@ impl Stack {
 
     /// Takes the buffer back, with the inputs of the innermost span at its end.
     #[inline]
-    pub(super) fn keep_inputs(&mut self, recorder: &mut Recorder) {
-        let Some((start, buffer)) = recorder.close() else { return };
+    pub(super) fn keep_inputs(&mut self, mut recorder: Recorder) {
+        recorder.close();
+        let Recorder { buffer, start, draft, target } = recorder;
         let inputs = (buffer.len() - start) as u32;
         self.put_back(buffer);
         match self.frames.last_mut() {
-            Some((open, What::Span)) if recorder.says_no_more() => open.inputs = inputs,
-            _ => self.keep_all(recorder, start, inputs),
+            Some((open, What::Span)) if draft.is_none() && target.is_none() => open.inputs = inputs,
+            _ => self.keep_all(draft, target, start, inputs),
         }
     }
 
     #[inline(never)]
-    fn keep_all(&mut self, recorder: &mut Recorder, start: usize, inputs: u32) {
-        let (draft, target) = (recorder.draft.take(), recorder.target.take());
+    fn keep_all(&mut self, draft: Option<Box<Draft>>, target: Option<Arc<str>>, start: usize, inputs: u32) {
         match self.frames.last_mut() {
             Some((open, what @ (What::Span | What::SpanWith(_)))) => {
                 open.inputs = inputs;
@@ -404,7 +410,7 @@ impl Stack {
         // Much of what follows is known at compile time.
         let latency = now.nanos_since(open.begun.start);
         let sections = Sections::default();
-        let ended = Ended { site, latency, sample_rate: None, children: 0, sections, bytes: 0 };
+        let ended = Ended { site, latency, sample_rate: None, children: 0, sections, body: 0 };
         let written = writer.append_words(&Head(&open.begun, &ended));
         *depth -= usize::from(written);
         written
@@ -422,6 +428,7 @@ impl Stack {
         }
     }
 
+    #[inline]
     fn finish_captured(&mut self, captured: &mut Captured, now: Moment) {
         let Self { frames, buffer, children, writer: Some(writer), .. } = self else { return };
         let Some((open, _)) = frames.last() else { return };
@@ -433,11 +440,10 @@ impl Stack {
             (start, sections.inputs) = (open.buffer_start as usize, open.inputs);
             buffer.get_or_insert_default()
         };
-        let bytes = buffer.since(start);
-        let own = children.since(open.children_start);
+        let (body, own) = (buffer.words_since(start), children.since(open.children_start));
         let latency = now.nanos_since(open.begun.start);
-        let ended = Ended { site, latency, sample_rate: None, children: own.len(), sections, bytes: bytes.len() };
-        writer.append(&Head(&open.begun, &ended), own, bytes);
+        let ended = Ended { site, latency, sample_rate: None, children: own.len(), sections, body: body.len() };
+        writer.append(&Head(&open.begun, &ended), own, body);
         buffer.bytes.truncate(start);
         if buffer.redacted > 0 {
             writer.count(Count::Redacted, u64::from(mem::take(&mut buffer.redacted)));
@@ -505,16 +511,16 @@ impl Stack {
         };
         let buffer = buffer.get_or_insert_default();
         record::push_rest(buffer, &mut sections, draft, target, experiment);
-        let bytes = buffer.since(start);
+        let body = buffer.words_since(start);
         let own = children.since(open.children_start);
         let Open { site, begun, .. } = open;
         let site = site.number();
         let latency = now.nanos_since(begun.start);
-        let ended = Ended { site, latency, sample_rate, children: own.len(), sections, bytes: bytes.len() };
+        let ended = Ended { site, latency, sample_rate, children: own.len(), sections, body: body.len() };
         let writer = writer.get_or_insert_with(new_writer);
         match scope.map(|scope| &scope.sink) {
-            None | Some(Sink::Exporter) => _ = writer.append(&Head(begun, &ended), own, bytes),
-            Some(sink) => waiting.push(Waiting::Aside(sink.clone(), record::to_bytes(begun, &ended, own, bytes))),
+            None | Some(Sink::Exporter) => _ = writer.append(&Head(begun, &ended), own, body),
+            Some(sink) => waiting.push(Waiting::Aside(sink.clone(), record::to_bytes(begun, &ended, own, body))),
         }
         let redacted = mem::take(&mut buffer.redacted);
         if redacted > 0 {
@@ -545,16 +551,16 @@ impl Stack {
         let scope = span.trace.scope.as_ref();
         let experiment = scope.and_then(|scope| scope.experiment.as_deref());
         record::push_rest(buffer, &mut sections, known.draft.as_deref(), target.as_deref(), experiment);
-        let bytes = buffer.since(start);
+        let body = buffer.words_since(start);
         let (begun, own) = (record::Begun::of_span(span), &known.children);
         let (site, latency, sample_rate) =
             (span.identity.site.number(), latency.as_nanos() as u64, span.trace.sample_rate);
-        let ended = Ended { site, latency, sample_rate, children: own.len(), sections, bytes: bytes.len() };
+        let ended = Ended { site, latency, sample_rate, children: own.len(), sections, body: body.len() };
         match span.trace.sink() {
             Sink::Exporter => {
-                writer.get_or_insert_with(new_writer).append(&Head(&begun, &ended), own, bytes);
+                writer.get_or_insert_with(new_writer).append(&Head(&begun, &ended), own, body);
             }
-            sink => waiting.push(Waiting::Aside(sink.clone(), record::to_bytes(&begun, &ended, own, bytes))),
+            sink => waiting.push(Waiting::Aside(sink.clone(), record::to_bytes(&begun, &ended, own, body))),
         }
     }
 
