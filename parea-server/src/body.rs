@@ -8,28 +8,25 @@ mod fuzz;
 mod integer;
 mod parse;
 mod surrogate;
+mod unread;
 
 use std::time::Duration;
 
 use axum::{
     body::{Body, HttpBody},
-    http::{HeaderMap, header},
+    http::HeaderMap,
 };
 use bytes::Bytes;
 use http_body_util::BodyExt;
 
 pub(crate) use elements::{Element, MOST, elements};
 pub(crate) use parse::{Checked, at, fault, missing, parse};
+pub(crate) use unread::read_out;
 
 use crate::{body::compression::Compression, error::ApiError, state::AppState};
 
 /// How long a body may pause.
 const PAUSE: Duration = Duration::from_secs(30);
-
-/// How much of a refused body is still read, and for how long. Closing the connection with bytes unread would reset
-/// it, and the client would lose the answer that tells it why.
-const DRAIN_BYTES: usize = 256 << 20;
-const DRAIN_TIME: Duration = Duration::from_secs(20);
 
 /// From here on a body is worth a thread of its own, so that parsing does not hold up other connections.
 const LARGE: usize = 64 << 10;
@@ -50,10 +47,6 @@ pub(crate) async fn receive(state: &AppState, headers: &HeaderMap, body: Body) -
     let compression = Compression::of(headers)?;
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > limit {
-        // A client that asks first has sent nothing yet, and sends nothing after this answer.
-        if !headers.contains_key(header::EXPECT) {
-            drain(body);
-        }
         return Err(ApiError::TooLarge(limit));
     }
     let raw = collect(body, announced, limit).await?;
@@ -77,25 +70,12 @@ async fn collect(mut body: Body, announced: usize, limit: usize) -> Result<Vec<u
             Some(Ok(frame)) => {
                 let Ok(data) = frame.into_data() else { continue };
                 if raw.len() + data.len() > limit {
-                    drain(body);
                     return Err(ApiError::TooLarge(limit));
                 }
                 raw.extend_from_slice(&data);
             }
         }
     }
-}
-
-/// Reads on beside the answer and forgets what comes.
-fn drain(mut body: Body) {
-    tokio::spawn(tokio::time::timeout(DRAIN_TIME, async move {
-        let mut left = DRAIN_BYTES;
-        while let Some(Ok(frame)) = body.frame().await {
-            let length = frame.data_ref().map_or(0, Bytes::len);
-            let Some(rest) = left.checked_sub(length) else { break };
-            left = rest;
-        }
-    }));
 }
 
 /// Runs what takes time in proportion to `size`: at once when it is small, else on a thread for such work.

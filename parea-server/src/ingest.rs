@@ -34,7 +34,7 @@ impl Rules {
 pub(crate) fn log(json: &[u8], above: &[Location], rules: Rules) -> Result<TraceLog, Vec<ValidationError>> {
     let mut log: TraceLog = body::parse(json, above, rules.json_depth)?;
     for id in [&mut log.parent_trace_id, &mut log.root_trace_id] {
-        id.take_if(|id| is_zero(id));
+        id.take_if(|id| is_zero(id) && *id != log.trace_id);
     }
     bounds::cut(&mut log, json.len(), rules.text_limit);
     bounds::mend_times(&mut log);
@@ -95,17 +95,13 @@ fn trace_id(json: &[u8]) -> Option<String> {
 /// Longest id, in bytes.
 const LONGEST_ID: usize = 255;
 
-/// Whether an id was never made: logs of such ids would all become one.
+/// Whether an id was never made, which is how some say that there is no parent.
 fn is_zero(id: &str) -> bool {
     id.len() >= 16 && id.bytes().all(|byte| matches!(byte, b'0' | b'-'))
 }
 
 /// What is wrong with the id of a log.
 pub(crate) fn id_faults(id: &str, loc: Vec<Location>) -> Option<ValidationError> {
-    if is_zero(id) {
-        let msg = "An id of zeros alone is none: give each log an id of its own";
-        return Some(fault(loc, "value_error", msg));
-    }
     match id.len() {
         0 => Some(fault(loc, "string_too_short", "String should have at least 1 character")),
         length if length > LONGEST_ID => {
@@ -121,8 +117,8 @@ impl Checked for TraceLog {
         let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
         let mut faults = Vec::from_iter(id_faults(&self.trace_id, at(above, "trace_id")));
         for (name, id) in [("root_trace_id", &self.root_trace_id), ("parent_trace_id", &self.parent_trace_id)] {
-            // An empty one means the log itself, and so does one of zeros.
-            if let Some(id) = id.as_deref().filter(|id| !id.is_empty() && !is_zero(id)) {
+            // An empty one means the log itself.
+            if let Some(id) = id.as_deref().filter(|id| !id.is_empty()) {
                 faults.extend(id_faults(id, at(above, name)));
             }
         }

@@ -19,7 +19,7 @@ use axum::{
 use crate::{
     api::{self, Operation},
     auth::{self, Access},
-    health, limits, openapi, pages, site,
+    body, health, limits, openapi, pages, site,
     state::AppState,
 };
 
@@ -35,6 +35,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .method_not_allowed_fallback(api::method)
         .layer(middleware::from_fn_with_state(state.clone(), limits::bounded))
         .layer(middleware::from_fn_with_state(state.clone(), site::own))
+        .layer(middleware::from_fn(body::read_out))
         .layer(middleware::from_fn_with_state(state.clone(), note))
         .with_state(state)
 }

@@ -103,6 +103,8 @@ struct Shared {
     watcher: Arc<Watcher>,
     /// `None` once closed.
     writer: Mutex<Option<Thread>>,
+    /// Held by whoever takes out what logs left behind.
+    tidying: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -133,7 +135,8 @@ impl SqliteStore {
             })
             .map_err(|error| OpenError::Engine { path, reason: error.to_string() })?;
         let writer = Mutex::new(Some(Thread { jobs, thread }));
-        Ok(Self { shared: Arc::new(Shared { readers, transactions, watcher, writer }) })
+        let tidying = tokio::sync::Mutex::default();
+        Ok(Self { shared: Arc::new(Shared { readers, transactions, watcher, writer, tidying }) })
     }
 
     /// Writes what was handed over, folds the write-ahead log into the file and gives the folder free. Every later

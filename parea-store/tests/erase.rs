@@ -177,6 +177,45 @@ async fn others_write_and_read_while_a_user_is_erased() {
     assert_sound(folder.path());
 }
 
+/// Words that go with some logs and come again with others, while several erasures look at what is left: each log that
+/// stays is found by all of its words.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn erasures_beside_one_another_forget_no_word_that_is_used() {
+    const TASKS: usize = 6;
+    const ROUNDS: usize = 5;
+    const WORDS: usize = TASKS * ROUNDS * 16;
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path()).unwrap();
+    let batch = |root: &str, name: &str, words: std::ops::Range<usize>| {
+        let logs = words.map(|word| {
+            post(&json!({ "trace_id": format!("{root}-{word}"), "root_trace_id": root, "project_name": "p",
+                "start_timestamp": "2024-05-30 13:48:34", "output": format!("{name}{word}") }))
+        });
+        logs.collect::<Vec<Patch>>()
+    };
+    let tasks = (0..TASKS).map(|task| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for round in 0..ROUNDS {
+                // All words come with what goes, a few at a time, and each comes once with what stays.
+                let goes = format!("goes-{task}-{round}");
+                for words in (0..WORDS).step_by(16) {
+                    store.commit(batch(&goes, "word", words..words + 16)).await.unwrap();
+                }
+                assert_eq!(store.erase(&Erasure::Trace(goes)).await.unwrap(), WORDS as u64);
+                let own = (task * ROUNDS + round) * 16;
+                store.commit(batch(&format!("stays-{task}-{round}"), "word", own..own + 16)).await.unwrap();
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    assert_eq!(count(&store).await, Count::Exact(WORDS as u64));
+    assert_sound(folder.path());
+    store.close().await;
+}
+
 #[tokio::test]
 async fn a_trace_goes_as_a_whole_and_a_project_with_all_it_has() {
     let folder = tempfile::tempdir().unwrap();

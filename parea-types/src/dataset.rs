@@ -14,8 +14,8 @@ pub struct TestCase {
     /// Texts by column. A value that is no text is read as its JSON text.
     #[serde(deserialize_with = "null::texts")]
     pub inputs: BTreeMap<String, String>,
-    /// The expected output.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The expected output. What is no text is read as its JSON text.
+    #[serde(default, deserialize_with = "null::optional_text", skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// Free labels. Always written: the Python SDK fails on null.
     #[serde(default, deserialize_with = "null::as_default")]
@@ -189,8 +189,8 @@ pub struct UpdateTestCasePublicRequest {
     /// New texts by column. A value that is no text is read as its JSON text.
     #[serde(default, deserialize_with = "null::optional_texts", skip_serializing_if = "Option::is_none")]
     pub inputs: Option<BTreeMap<String, String>>,
-    /// New expected output.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// New expected output. What is no text is read as its JSON text: the Python SDK sends numbers and booleans as they are.
+    #[serde(default, deserialize_with = "null::optional_text", skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// New labels, in place of all old ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -84,6 +84,14 @@ pub(crate) fn optional_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Re
     deserializer.deserialize_any(Visitor)
 }
 
+/// Reads a text; what is none becomes its JSON text, and null is nothing.
+pub(crate) fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<Value>::deserialize(deserializer)?.map(|value| match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }))
+}
+
 /// Reads a map of texts. A value that is no text becomes its JSON text, as both SDKs do before they send; one that
 /// is null is left out.
 pub(crate) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {

@@ -1,7 +1,9 @@
-//! `cargo xtask crash`: kills, power cuts and failing disks at full size.
+//! `cargo xtask crash`: kills, power cuts and failing disks at full size, as a table.
+
+use std::time::Instant;
 
 use crate::{
-    Chore,
+    Chore, section,
     step::{self, Failure},
 };
 
@@ -18,14 +20,39 @@ const STEPS: &[(&str, &str)] = &[
     ("The same without a mount", "-p parea-store --test power -- weather::"),
 ];
 
+/// What a test says to the table: `row: WHAT | TIMES | ACKNOWLEDGED`. It asserts the rest.
+const ROW: &str = "row: ";
+
 fn run(arguments: &[String]) -> Result<(), Failure> {
     if let Some(unknown) = arguments.first() {
         return Err(Failure::Usage(format!(
             "`crash` takes no arguments, such as `{unknown}`; PAREA_CRASH_SEED repeats what a failure told"
         )));
     }
-    for (title, arguments) in STEPS {
-        step::run(title, &mut step::cargo(&format!("test --release {arguments} --nocapture")))?;
+    for package in ["parea-server --test server", "parea-store --test power"] {
+        step::run("Build", &mut step::cargo(&format!("test --release -p {package} --no-run")))?;
     }
-    Ok(())
+    let begun = Instant::now();
+    let head = "| what happens | times | acknowledged by then | lost | took |\n|---|---|---|---|---|";
+    let mut lines = vec![head.to_owned()];
+    for (title, arguments) in STEPS {
+        let begun = Instant::now();
+        let mut rows = Vec::new();
+        let mut test = step::cargo(&format!("test --release {arguments} --nocapture"));
+        step::run_heard(title, &mut test, |line| {
+            // Behind what the runner says of a test on the same line.
+            rows.extend(line.split_once(ROW).map(|(_, row)| row.trim_end().to_owned()));
+        })?;
+        if rows.is_empty() {
+            return Err(Failure::Empty(format!("{title}: no test has run")));
+        }
+        let took = step::duration(begun.elapsed());
+        lines.extend(rows.into_iter().map(|row| {
+            let lost = if row.contains("skipped") { "–" } else { "0" };
+            format!("| {row} | {lost} | {took} |")
+        }));
+    }
+    let took = step::duration(begun.elapsed());
+    lines.push(format!("\nIn all {took}, each file sound by `parea doctor`'s checks.\n"));
+    section::write("crash", &lines.join("\n"))
 }

@@ -9,8 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::tally::Tally;
-
 /// Why a chore ended early.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -53,25 +51,25 @@ pub(crate) fn run(title: &str, command: &mut Command) -> Result<(), Failure> {
     announced(title, command, Command::status)
 }
 
-/// Runs the command under a heading and counts the results that test runners print.
-pub(crate) fn run_tests(title: &str, command: &mut Command, tally: &mut Tally) -> Result<(), Failure> {
+/// Runs the command under a heading and has each line that it prints heard.
+pub(crate) fn run_heard(title: &str, command: &mut Command, mut hear: impl FnMut(&str)) -> Result<(), Failure> {
     announced(title, command, |command| {
         let mut child = command.stdout(Stdio::piped()).spawn()?;
-        let echoed = child.stdout.take().map_or(Ok(()), |output| echo(BufReader::new(output), tally));
+        let echoed = child.stdout.take().map_or(Ok(()), |output| echo(BufReader::new(output), &mut hear));
         // The child has ended or cannot be heard any more; either way it is waited for.
         let status = child.wait()?;
         echoed.map(|()| status)
     })
 }
 
-/// Passes on what a test runner says, line by line.
-fn echo(mut output: impl BufRead, tally: &mut Tally) -> io::Result<()> {
+/// Passes on what a program says, line by line.
+fn echo(mut output: impl BufRead, hear: &mut impl FnMut(&str)) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     let mut line = Vec::new();
     while output.read_until(b'\n', &mut line)? > 0 {
         stdout.write_all(&line)?;
         stdout.flush()?;
-        tally.read(&String::from_utf8_lossy(&line));
+        hear(&String::from_utf8_lossy(&line));
         line.clear();
     }
     Ok(())

@@ -32,7 +32,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
     let mut tally = Tally::default();
     // One failure does not hide the others.
     let mut tests = cargo("test --workspace --no-fail-fast");
-    let ended = step::run_tests("tests", in_calm(&mut tests), &mut tally);
+    let ended = step::run_heard("tests", in_calm(&mut tests), |line| tally.read(line));
     println!("\n{tally} in {}", step::duration(begun.elapsed()));
     ended?;
     if tally.passed == 0 {

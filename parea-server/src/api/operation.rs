@@ -97,8 +97,9 @@ operations! {
     Write put "/trace_log" update_trace_log(UpdateLog) -> Stored = trace_log::update;
     /// Stores a run of LangChain, and those below it, as logs.
     Write post "/trace_log/langchain" record_langchain_run(Run) -> Stored = trace_log::create_langchain;
+    // Ids and names may hold a slash, which the SDKs send as it is.
     /// A log with all that lies below it; null when there is none.
-    Read get "/trace_log/{trace_id}" get_trace_log() -> Option<TraceLogTree> = trace_log::read;
+    Read get "/trace_log/{*trace_id}" get_trace_log() -> Option<TraceLogTree> = trace_log::read;
     /// Logs of a project, newest start first, page by page.
     Read post "/get_trace_logs" get_trace_logs(QueryParamsPagination) -> PaginatedTraceLogs = trace_logs::list;
     /// Puts a user's verdict to a log, which need not be stored yet.
@@ -121,7 +122,6 @@ operations! {
     /// Makes a dataset.
     Write post "/collection" create_collection(CreateTestCaseCollectionRequest) -> CreateTestCaseCollectionResponse =
         dataset::create;
-    // Names may hold a slash, which the SDKs send as it is.
     /// A dataset with all its rows, by id or name; null when there is none.
     Read get "/collection/{*test_collection_identifier}" get_collection() -> Option<GetTestCaseCollectionResponse> =
         dataset::read;

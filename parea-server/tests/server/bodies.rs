@@ -27,6 +27,50 @@ fn exchange(local: &Local, head: &str, body: impl Iterator<Item = Vec<u8>>) -> (
     (head.to_owned(), serde_json::from_str(body).unwrap())
 }
 
+/// What refuses a request by its head says so before the body is read, and the connection goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_refused_with_a_large_body_reads_why() {
+    const SIZE: usize = 8 << 20;
+    let local = Local::with(Config { api_key: Some("k".to_owned()), ..Config::default() }).await;
+    let open = Local::start().await;
+    let body = vec![b' '; SIZE];
+    for (local, head, status) in [
+        (&local, "POST /api/parea/v1/trace_log HTTP/1.1\r\nhost: x", 401),
+        (&local, "POST /api/parea/v1/nowhere HTTP/1.1\r\nhost: x\r\nx-api-key: k", 404),
+        (&local, "DELETE /api/parea/v1/trace_log HTTP/1.1\r\nhost: x\r\nx-api-key: k", 405),
+        (&local, "POST /api/parea/v1/completion HTTP/1.1\r\nhost: x\r\nx-api-key: k", 501),
+        (&open, "POST /api/parea/v1/trace_log HTTP/1.1\r\nhost: evil.example", 403),
+        (&open, "POST /api/parea/v1/trace_log HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain", 415),
+    ] {
+        let mut stream = TcpStream::connect(local.handle.local_addr()).unwrap();
+        for _ in 0..2 {
+            stream.write_all(format!("{head}\r\ncontent-length: {SIZE}\r\n\r\n").as_bytes()).unwrap();
+            stream.write_all(&body).unwrap();
+            let answer = answer(&mut stream);
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains("detail"),
+                "{head}: {answer}"
+            );
+        }
+    }
+}
+
+/// One answer on a connection that stays.
+fn answer(stream: &mut TcpStream) -> String {
+    let mut read = Vec::new();
+    let mut byte = [0];
+    while !read.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        read.push(byte[0]);
+    }
+    let head = String::from_utf8(read).unwrap();
+    let length = head.to_lowercase();
+    let length = length.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()).unwrap();
+    let mut body = vec![0; length.parse().unwrap()];
+    stream.read_exact(&mut body).unwrap();
+    head + &String::from_utf8(body).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_megabytes_are_refused_and_the_client_reads_why() {
     const PIECES: usize = 50;

@@ -116,8 +116,9 @@ async fn kill_often(kills: usize, connections: usize, moments: std::ops::Range<u
     check(folder.path(), &acknowledged);
     server.signal("TERM");
     assert!(server.wait().0.success());
-    let count = acknowledged.len();
-    eprintln!(
-        "{kills} kills: all {count} acknowledged logs, updates and verdicts are there, the file is sound (seed {seed})"
+    // A row of the chore's table.
+    println!(
+        "row: `kill -9` under the load of {connections} connections (seed {seed}) | {kills} | {} logs, updates, verdicts",
+        acknowledged.len()
     );
 }

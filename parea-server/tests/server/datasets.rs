@@ -141,6 +141,10 @@ async fn only_what_is_set_of_a_row_changes() {
     expected["inputs"]["language"] = "fr".into();
     expected["tags"] = json!([]);
     assert_eq!(row().await, expected);
+    for (sent, read) in [(json!(5), "5"), (json!(true), "true"), (json!({ "a": [1] }), "{\"a\":[1]}")] {
+        post(&local, &operation, json!({ "target": sent })).await;
+        assert_eq!(row().await["target"], read);
+    }
     post(&local, &operation, json!({ "target": "" })).await;
     expected["target"] = "".into();
     assert_eq!(row().await, expected);

@@ -1,7 +1,13 @@
 //! Disks that are full or read-only, on real file systems of a few megabytes. Mounting takes root; where that is not
 //! allowed these tests say so and pass, and `parea-store/tests/power` has the same below a file system of its own.
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    sync::Arc,
+};
 
 use serde_json::json;
 
@@ -25,7 +31,7 @@ impl Mount {
         if mounted.as_ref().is_ok_and(|output| output.status.success()) {
             return Some(Self { folder });
         }
-        eprintln!("skipped: mounting is not allowed here: {mounted:?}");
+        println!("row: A mounted disk, full or read-only | – | skipped: mounting is not allowed here");
         None
     }
 
@@ -94,6 +100,7 @@ async fn a_full_disk_is_told_and_nothing_acknowledged_is_lost() {
     server.signal("TERM");
     assert!(server.wait().0.success());
     check(mount.path(), &acknowledged);
+    println!("row: A mounted disk is full, with `kill -9` at the end | 4 | {} logs", acknowledged.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -117,4 +124,47 @@ async fn a_read_only_disk_is_told_and_read() {
     check(mount.path(), &acknowledged);
     drop(server);
     fs::read(mount.path().join("parea.db")).unwrap();
+    println!("row: A mounted disk is read-only at the start, after `kill -9` | 1 | {} logs", acknowledged.len());
+}
+
+/// As in a container whose root is read-only: what SQLite cannot hold in memory goes into the folder too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_needs_no_place_to_write_but_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    // With mounts of its own, of which the folder alone can be written.
+    let alone = |program: &Command| {
+        let script = "mount --bind \"$0\" \"$0\" && mount -o remount,ro,bind / || exit 9
+            for place in /tmp /var/tmp; do
+                if mountpoint -q $place; then mount -o remount,ro,bind $place || exit 9; fi
+            done
+            cd / && exec \"$@\"";
+        let mut alone = Command::new("unshare");
+        alone.args(["--mount", "sh", "-c", script, data]).arg(program.get_program()).args(program.get_args());
+        alone.env_remove("TMPDIR").env_remove("SQLITE_TMPDIR").stdout(Stdio::piped()).stderr(Stdio::piped());
+        alone
+    };
+    if !alone(&Command::new("true")).output().is_ok_and(|output| output.status.success()) {
+        println!("row: A server whose folder alone can be written | – | skipped: mounting is not allowed here");
+        return;
+    }
+    let alone = alone(&command(&["serve", "--listen", "127.0.0.1:0", "--data", data]));
+    let server = Process::started(alone, folder.path());
+    let client = server.client();
+    for round in 0..8 {
+        let batch: Vec<_> = (0..1000)
+            .map(|number| {
+                let mut log = log(&format!("{round}-{number}"));
+                log["output"] = (0..4000).map(|_| fastrand::alphanumeric()).collect::<String>().into();
+                log
+            })
+            .collect();
+        let (status, answer) = client.post("/trace_logs", &json!(batch)).await;
+        assert_eq!((status, &answer["accepted"]), (200, &json!(1000)), "{answer}");
+    }
+    let erased = command(&["erase", "--data", data, "--trace", "0-0"]).output().unwrap();
+    assert!(erased.status.success(), "{erased:?}");
+    server.signal("TERM");
+    assert!(server.wait().0.success());
+    println!("row: A server whose folder alone can be written | 1 | 7999 logs");
 }

@@ -31,7 +31,7 @@ fn described(method: &str, path: &str, status: u16) -> Option<Validator> {
 pub(crate) fn check(method: &str, operation: &str, (status, body): &Answer) -> bool {
     let steps: Vec<&str> = operation.split('/').skip(1).collect();
     let path = match *steps {
-        ["trace_log", id] if id != "langchain" => "/trace_log/{trace_id}".to_owned(),
+        ["trace_log", id, ..] if id != "langchain" => "/trace_log/{trace_id}".to_owned(),
         ["experiment", _, last] => format!("/experiment/{{experiment_uuid}}/{last}"),
         ["collection", _] => "/collection/{test_collection_identifier}".to_owned(),
         ["update_test_case", _, _] => "/update_test_case/{dataset_id}/{test_case_id}".to_owned(),

@@ -1,6 +1,7 @@
 //! The server over real sockets, and the binary as a real process.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::print_stdout, reason = "rows of the table of `cargo xtask crash`")]
 
 mod access;
 mod bad_input;

@@ -31,7 +31,12 @@ impl Process {
     /// The same with more arguments.
     pub(crate) fn serve_with(data: &Path, arguments: &[&str]) -> Self {
         let usual = ["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
-        let mut child = command(&[&usual[..], arguments].concat()).spawn().unwrap();
+        Self::started(command(&[&usual[..], arguments].concat()), data)
+    }
+
+    /// By a command that becomes `parea serve` on this folder.
+    pub(crate) fn started(mut serve: Command, data: &Path) -> Self {
+        let mut child = serve.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.strip_prefix("listening on ").and_then(|rest| rest.split_once(", data in "));

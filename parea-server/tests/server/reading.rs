@@ -101,6 +101,32 @@ async fn a_chain_of_thousands_is_read_back_whole() {
     assert_eq!((page.total, page.results.len()), (DEPTH as i64, 5));
 }
 
+/// The SDKs put an id into the path as it is.
+#[tokio::test]
+async fn a_log_of_any_id_is_read_back() {
+    let local = Local::start().await;
+    for id in ["a/b", "https://x.y/z", "%2F", "a b", "日本/é", "0", "stats"] {
+        let child = format!("{id}/child");
+        for (id, parent) in [(child.as_str(), id), (id, id)] {
+            let mut log = log(id);
+            log["parent_trace_id"] = parent.into();
+            log["root_trace_id"] = parent.into();
+            assert_eq!(local.client.post("/trace_log", &log).await.0, 200, "{id}");
+        }
+        let encoded = id.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
+        let spelled = id.replace('%', "%25");
+        for path in [encoded, spelled] {
+            let tree = local.client.log(&path).await;
+            assert_eq!(
+                (&tree["trace_id"], &tree["children_logs"][0]["trace_id"]),
+                (&json!(id), &json!(child)),
+                "{path}"
+            );
+        }
+    }
+    assert!(local.client.log("a/b/c/d").await.is_null());
+}
+
 #[tokio::test]
 async fn logs_are_found_by_the_words_in_them() {
     let local = Local::start().await;

@@ -6,7 +6,7 @@ use parea_types::{
     CreateTestCaseCollectionRequest, CreateTestCaseCollectionResponse, CreateTestCases, GetTestCaseCollectionResponse,
     GetTestCaseResponse, TestCase, Timestamp, UpdateTestCasePublicRequest,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Rows, params};
 
 use super::{ingest::damaged, scope::Within, versions};
 use crate::{DatasetKey, StoreError, row};
@@ -142,19 +142,9 @@ pub(super) fn read(
     key: &DatasetKey,
 ) -> rusqlite::Result<Option<GetTestCaseCollectionResponse>> {
     let Some(dataset) = find(conn, within, key)? else { return Ok(None) };
-    let mut test_cases = BTreeMap::new();
     let mut find =
         conn.prepare_cached("SELECT id, inputs, target, tags FROM test_case WHERE dataset = ?1 ORDER BY id")?;
-    let mut rows = find.query([dataset.id])?;
-    while let Some(row) = rows.next()? {
-        let id = row.get(0)?;
-        let test_case = TestCase {
-            inputs: serde_json::from_str(row.get_ref(1)?.as_str()?).map_err(damaged)?,
-            target: row.get(2)?,
-            tags: serde_json::from_str(row.get_ref(3)?.as_str()?).map_err(damaged)?,
-        };
-        test_cases.insert(id, GetTestCaseResponse { test_case, id, test_case_collection_id: dataset.id });
-    }
+    let test_cases = rows(find.query([dataset.id])?, dataset.id)?;
     Ok(Some(GetTestCaseCollectionResponse {
         id: dataset.id,
         column_names: dataset.columns()?,
@@ -163,6 +153,21 @@ pub(super) fn read(
         last_updated_at: dataset.updated,
         test_cases,
     }))
+}
+
+/// Rows of a dataset by their ids, out of columns `id, inputs, target, tags`.
+pub(super) fn rows(mut found: Rows<'_>, dataset: i64) -> rusqlite::Result<BTreeMap<i64, GetTestCaseResponse>> {
+    let mut test_cases = BTreeMap::new();
+    while let Some(row) = found.next()? {
+        let id = row.get(0)?;
+        let test_case = TestCase {
+            inputs: serde_json::from_str(row.get_ref(1)?.as_str()?).map_err(damaged)?,
+            target: row.get(2)?,
+            tags: serde_json::from_str(row.get_ref(3)?.as_str()?).map_err(damaged)?,
+        };
+        test_cases.insert(id, GetTestCaseResponse { test_case, id, test_case_collection_id: dataset });
+    }
+    Ok(test_cases)
 }
 
 pub(super) struct Dataset {

@@ -127,6 +127,10 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     if (tables > 0 || version > 0) && owner != schema::APPLICATION {
         return Err(OpenError::NotADatabase { path: path.to_owned() });
     }
+    // What does not fit into memory goes where the rest is, for the system's own place may be small, or not ours to write.
+    if let Some(folder) = path.parent().and_then(Path::to_str).filter(|folder| !folder.is_empty()) {
+        conn.pragma_update(None, "temp_store_directory", folder).map_err(fail)?;
+    }
     prepare(&conn).map_err(fail)?;
     schema::migrate(&mut conn, version).map_err(fail)?;
     Ok(conn)

@@ -21,7 +21,11 @@ impl SqliteStore {
     /// Takes words out of the index and from among the spelled that no log has any more. In small steps; reads the
     /// whole index beside the writer. Of words that share their place in the index with others, only `suspects` are looked
     /// for in the logs themselves.
+    ///
+    /// One after the other: of a word that stands in two rows of the spelled each keeps one, and what one of them reads
+    /// another may have judged before the word came again.
     pub(super) async fn tidy(&self, suspects: HashSet<String>) -> Result<(), StoreError> {
+        let _alone = self.shared.tidying.lock().await;
         for (slab, places) in self.read(stale).await? {
             self.order(move |ingest| index::forget(ingest.conn, slab, places).map(Ok)).await?;
         }

@@ -1,11 +1,6 @@
 //! Versions of datasets. A version is a number and a digest; its rows are those that came no later and had not changed yet.
 
-use std::collections::BTreeMap;
-
-use parea_types::{
-    DatasetSummary, DatasetVersion, GetTestCaseCollectionResponse, GetTestCaseResponse, TestCase, Timestamp,
-    VersionedDataset,
-};
+use parea_types::{DatasetSummary, DatasetVersion, GetTestCaseCollectionResponse, Timestamp, VersionedDataset};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{datasets, ingest::damaged, scope::Within};
@@ -162,17 +157,7 @@ pub(super) fn at(
          UNION ALL
          SELECT id, inputs, target, tags FROM test_case_past WHERE dataset = ?1 AND since <= ?2 AND until > ?2",
     )?;
-    let mut test_cases = BTreeMap::new();
-    let mut rows = find.query(params![dataset.id, version.version as i64])?;
-    while let Some(row) = rows.next()? {
-        let id = row.get(0)?;
-        let test_case = TestCase {
-            inputs: serde_json::from_str(row.get_ref(1)?.as_str()?).map_err(damaged)?,
-            target: row.get(2)?,
-            tags: serde_json::from_str(row.get_ref(3)?.as_str()?).map_err(damaged)?,
-        };
-        test_cases.insert(id, GetTestCaseResponse { test_case, id, test_case_collection_id: dataset.id });
-    }
+    let test_cases = datasets::rows(find.query(params![dataset.id, version.version as i64])?, dataset.id)?;
     let dataset = GetTestCaseCollectionResponse {
         id: dataset.id,
         name: dataset.name,

@@ -1,7 +1,6 @@
 //! Power cuts and disks that fail, below a store at work: what was acknowledged stays, and the file is sound.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stdout, reason = "figures of the full size")]
 
 mod disk;
 mod vfs;
@@ -9,9 +8,11 @@ mod weather;
 mod work;
 
 use std::{
+    collections::VecDeque,
     env,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
+    thread,
 };
 
 use disk::Disk;
@@ -32,25 +33,57 @@ fn seed() -> u64 {
     env::var("PAREA_CRASH_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..))
 }
 
+/// Checks under way beside one another.
+const BESIDE: usize = 2;
+
 #[test]
 fn a_power_cut_loses_nothing_that_was_acknowledged() {
     cut_often(seed(), 8, 10 << 20);
 }
 
+/// Many short histories and some long ones: what a cut costs to look at grows with what was written before it.
 #[test]
 #[ignore = "takes minutes: `cargo xtask crash`"]
 fn full_size() {
-    cut_often(seed(), 200, 400 << 20);
+    let seed = seed();
+    let mut all = Cuts::default();
+    for (round, megabytes) in (0..).zip([25, 25, 25, 25, 100, 25, 25, 25, 25, 100]) {
+        let some = cut_often(seed.wrapping_add(round), 20, megabytes << 20);
+        all = Cuts {
+            times: all.times + some.times,
+            syncs: all.syncs + some.syncs,
+            bytes: all.bytes + some.bytes,
+            most: all.most.max(some.most),
+        };
+    }
+    let Cuts { times, syncs, bytes, most } = all;
+    // A row of the chore's table.
+    println!(
+        "row: The power goes at a sync, {} MB written (seed {seed}) | {times} of {syncs} syncs | up to {most} logs",
+        bytes >> 20
+    );
+}
+
+/// What was cut.
+#[derive(Default)]
+struct Cuts {
+    times: usize,
+    /// Among so many syncs.
+    syncs: usize,
+    /// That were written in all.
+    bytes: usize,
+    /// Logs that were there after a cut, at most.
+    most: usize,
 }
 
 /// Has a store work until so many bytes are written, and cuts the power at so many of its syncs.
-fn cut_often(seed: u64, cuts: usize, bytes: usize) {
+fn cut_often(seed: u64, cuts: usize, bytes: usize) -> Cuts {
     let _alone = alone();
     let mut random = Rng::with_seed(seed);
     let folder = tempfile::tempdir().unwrap();
     vfs::record(folder.path());
-    let mut work = Work::new(random.fork());
-    work.run(folder.path(), bytes);
+    let mut work = Work::default();
+    work.run(folder.path(), bytes, &mut random);
     let recording = vfs::stop();
     let syncs: Vec<usize> =
         (0..recording.ops.len()).filter(|place| matches!(recording.ops[*place], Op::Sync(_))).collect();
@@ -59,25 +92,29 @@ fn cut_often(seed: u64, cuts: usize, bytes: usize) {
     places.sort_unstable();
     let mut disk = Disk::default();
     let (mut at, mut acknowledged, mut most) = (0, 0, 0);
-    for place in places {
-        for op in &recording.ops[at..place] {
-            if let Op::Mark(number) = op {
-                acknowledged = *number;
+    thread::scope(|scope| {
+        let work = &work;
+        let mut under_way = VecDeque::new();
+        for place in places {
+            for op in &recording.ops[at..place] {
+                if let Op::Mark(number) = op {
+                    acknowledged = *number;
+                }
+                disk.apply(op);
             }
-            disk.apply(op);
+            at = place;
+            let after = tempfile::tempdir().unwrap();
+            disk.cut(&recording, after.path(), &mut random);
+            under_way.push_back(scope.spawn(move || {
+                check(work, acknowledged, after.path(), &format!("seed {seed}, cut before sync at {place}"))
+            }));
+            if under_way.len() == BESIDE {
+                most = under_way.pop_front().map_or(0, |check| check.join().unwrap()).max(most);
+            }
         }
-        at = place;
-        let after = tempfile::tempdir().unwrap();
-        disk.cut(&recording, after.path(), &mut random);
-        let found = check(&work, acknowledged, after.path(), &format!("seed {seed}, cut before sync at {place}"));
-        most = most.max(found);
-    }
-    println!(
-        "{cuts} power cuts among {} syncs of {} MB written: everything acknowledged was there each time, of up to {most} \
-         logs, and every file sound (seed {seed})",
-        syncs.len(),
-        recording.bytes >> 20,
-    );
+        most = under_way.into_iter().map(|check| check.join().unwrap()).max().unwrap_or_default().max(most);
+    });
+    Cuts { times: cuts, syncs: syncs.len(), bytes: recording.bytes, most }
 }
 
 /// How many logs there are, with all that was acknowledged among them.
@@ -101,8 +138,8 @@ fn the_recorder_sees_what_is_written() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     vfs::record(folder.path());
-    let mut work = Work::new(Rng::with_seed(1));
-    work.run(folder.path(), 2 << 20);
+    let mut work = Work::default();
+    work.run(folder.path(), 2 << 20, &mut Rng::with_seed(1));
     let recording: Recording = vfs::stop();
     let mut disk = Disk::default();
     recording.ops.iter().for_each(|op| disk.apply(op));

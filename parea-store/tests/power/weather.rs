@@ -13,14 +13,14 @@ use super::{
 #[test]
 fn a_store_outlives_a_disk_that_cannot_be_written() {
     let _alone = alone();
-    for (weather, is_expected) in [
-        (Weather::Full, (|error| matches!(error, StoreError::Full(_))) as fn(&StoreError) -> bool),
-        (Weather::ReadOnly, |error| matches!(error, StoreError::Disk(_))),
+    for (weather, name, is_expected) in [
+        (Weather::Full, "full", (|error| matches!(error, StoreError::Full(_))) as fn(&StoreError) -> bool),
+        (Weather::ReadOnly, "read-only", |error| matches!(error, StoreError::Disk(_))),
     ] {
         let folder = tempfile::tempdir().unwrap();
         vfs::record(folder.path());
-        let mut work = Work::new(fastrand::Rng::with_seed(3));
-        work.run(folder.path(), 4 << 20);
+        let mut work = Work::default();
+        work.run(folder.path(), 4 << 20, &mut fastrand::Rng::with_seed(3));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let store = SqliteStore::open(folder.path()).unwrap();
@@ -49,7 +49,8 @@ fn a_store_outlives_a_disk_that_cannot_be_written() {
         let marks = work.acknowledged();
         let file = StoreFile::open(folder.path()).unwrap();
         assert_eq!(file.check(10).unwrap(), [""; 0]);
-        work.check(&file, marks, "after the storm");
+        let found = work.check(&file, marks, "after the storm");
+        println!("row: The disk is {name} below a store, and again good | 1 | {found} logs");
         vfs::stop();
     }
 }

@@ -26,18 +26,14 @@ const GONE: u64 = u64::MAX;
 const TASKS: usize = 6;
 
 /// Work that is done, and what was acknowledged in which order.
+#[derive(Default)]
 pub(crate) struct Work {
-    random: Rng,
     said: Arc<Mutex<Vec<Vec<Said>>>>,
 }
 
 impl Work {
-    pub(crate) fn new(random: Rng) -> Self {
-        Self { random, said: Arc::default() }
-    }
-
     /// Works in a folder, opening and closing it at times, until so many bytes have been recorded.
-    pub(crate) fn run(&mut self, folder: &Path, bytes: usize) {
+    pub(crate) fn run(&mut self, folder: &Path, bytes: usize, random: &mut Rng) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let mut life = 0;
         loop {
@@ -48,7 +44,7 @@ impl Work {
                 let store = SqliteStore::open(folder).unwrap();
                 let tasks: Vec<_> = (0..TASKS)
                     .map(|task| {
-                        let (store, said, random) = (store.clone(), Arc::clone(&self.said), self.random.fork());
+                        let (store, said, random) = (store.clone(), Arc::clone(&self.said), random.fork());
                         tokio::spawn(write(store, said, random, format!("{life}-{task}"), enough))
                     })
                     .collect();
@@ -66,8 +62,7 @@ impl Work {
     /// How many logs a file has, among them all that was acknowledged up to a mark.
     pub(crate) fn check(&self, file: &StoreFile, mark: usize, context: &str) -> usize {
         let mut expected: BTreeMap<String, u64> = BTreeMap::new();
-        let said = self.said.lock().unwrap();
-        for said in said[..mark].iter().flatten() {
+        for said in self.said.lock().unwrap()[..mark].iter().flatten() {
             let version = expected.entry(said.id.clone()).or_default();
             *version = said.version.max(*version);
         }
