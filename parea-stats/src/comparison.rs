@@ -297,7 +297,9 @@ fn compare_score(pairs: &Pairs<'_>, name: &str, settings: &Settings) -> Option<S
         (Method::PairedProportions, interval, test::mcnemar(worse, better), needed)
     } else {
         let differences: Vec<f64> = scored.iter().map(|row| row.after - row.before).collect();
-        let needed = summary::standard_deviation(&differences).and_then(|deviation| {
+        // Of differences that are all the same it is not known how much others would vary.
+        let deviation = summary::standard_deviation(&differences).filter(|deviation| *deviation > 1e-12);
+        let needed = deviation.and_then(|deviation| {
             power::rows_for_mean(settings.minimal_effect, deviation, settings.confidence, settings.power)
         });
         let interval = interval::bca(&clusters, settings.confidence);
@@ -329,6 +331,18 @@ fn verdict(score: &ScoreComparison, level: f64) -> Verdict {
     }
 }
 
+impl ScoreComparison {
+    /// Whether the candidate is worse by more than `margin`: surely, if the verdict is that it is worse and the whole interval
+    /// lies below `-margin`; surely not, if none of it does. `None` where the rows tell neither.
+    pub fn regressed(&self, margin: f64) -> Option<bool> {
+        let (interval, bar) = (self.interval?, -margin.abs());
+        if interval.low >= bar {
+            return Some(false);
+        }
+        (interval.high < bar && self.verdict == Verdict::Worse).then_some(true)
+    }
+}
+
 impl Comparison {
     /// Worse if any score is, else better if any score is, else no evidence.
     pub fn verdict(&self) -> Verdict {
@@ -341,11 +355,8 @@ impl Comparison {
         self.scores.iter().find(|score| score.name == name)
     }
 
-    /// Scores whose whole interval lies below `-margin`: losses that are surely larger than one is willing to take.
+    /// Scores that are surely worse by more than `margin`: [`regressed`](ScoreComparison::regressed).
     pub fn regressions(&self, margin: f64) -> Vec<&ScoreComparison> {
-        let beyond = |score: &&ScoreComparison| {
-            score.verdict == Verdict::Worse && score.interval.is_some_and(|interval| interval.high < -margin.abs())
-        };
-        self.scores.iter().filter(beyond).collect()
+        self.scores.iter().filter(|score| score.regressed(margin) == Some(true)).collect()
     }
 }

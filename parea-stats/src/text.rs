@@ -111,6 +111,7 @@ impl Comparison {
                     score.rows,
                     number(self.minimal_effect)
                 ),
+                None if score.flips.is_empty() => "no evidence of a difference: no row changed".to_owned(),
                 None => "no evidence of a difference".to_owned(),
             },
         };

@@ -40,10 +40,28 @@ fn a_clear_gain_a_clear_loss_and_neither() {
     assert_eq!(back.regressions(0.05).len(), 1);
     assert!(back.regressions(0.9).is_empty(), "the interval reaches above that margin");
 
+    // Four of four flips leave zero out of the interval, and may be chance by the exact test: no failure yet.
+    let four = run("three", (0..40).map(|n| f64::from(n >= 4)));
+    let doubtful = compare(&run("all", [1.0; 40]), &four, &Settings::default()).unwrap();
+    let score = doubtful.score("accuracy").unwrap();
+    assert!(score.interval.unwrap().high < 0.0 && score.p_value > 0.05 && score.verdict == Verdict::NoEvidence);
+    assert_eq!((score.regressed(0.0), score.regressed(0.5)), (None, Some(false)));
+
     let same = compare(&baseline, &baseline, &Settings::default()).unwrap();
     assert_eq!(same.verdict(), Verdict::NoEvidence);
     let text = same.to_string();
     assert!(text.contains("no evidence of a difference; a difference of 0.05 would take about"), "{text}");
+}
+
+#[test]
+fn rows_that_did_not_change_tell_nothing_of_how_many_it_takes() {
+    let runs = ["one", "two"].map(|name| run(name, [0.25, 0.5]));
+    let comparison = compare(&runs[0], &runs[1], &Settings::default()).unwrap();
+    assert_eq!(comparison.score("accuracy").unwrap().rows_needed, None);
+    assert!(
+        comparison.to_string().contains("accuracy: no evidence of a difference: no row changed (BCa"),
+        "{comparison}"
+    );
 }
 
 #[test]

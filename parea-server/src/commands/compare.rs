@@ -58,11 +58,10 @@ impl Compare {
     }
 }
 
-/// 1 if a whole interval lies below the margin, 3 if one reaches over it, else 0.
+/// 1 if a score is surely worse by more than the margin, 3 if the rows do not tell it of one, else 0.
 fn exit_code(comparison: &Comparison, margin: f64) -> u8 {
     if !comparison.regressions(margin).is_empty() {
         return 1;
     }
-    let surely_kept = |score: &parea_stats::ScoreComparison| score.interval.is_some_and(|it| it.low >= -margin);
-    if comparison.scores.iter().all(surely_kept) { 0 } else { 3 }
+    if comparison.scores.iter().all(|score| score.regressed(margin) == Some(false)) { 0 } else { 3 }
 }
