@@ -7,6 +7,7 @@ mod experiments;
 mod folder;
 mod keys;
 mod refused;
+mod row_file;
 mod serve;
 mod table;
 

@@ -24,6 +24,8 @@ mod filter;
 mod kept_losses;
 mod kept_run;
 mod null;
+#[cfg(feature = "parquet")]
+mod parquet_rows;
 mod project;
 #[cfg(feature = "schema")]
 mod schema;
@@ -53,6 +55,8 @@ pub use feedback::FeedbackRequest;
 pub use filter::{Condition, FilterBase, FilterOperator, PaginatedTraceLogs, QueryParamsPagination, TimeRange};
 pub use kept_losses::{KeptLosses, ProjectLosses};
 pub use kept_run::KeptRun;
+#[cfg(feature = "parquet")]
+pub use parquet_rows::parquet_rows;
 pub use project::{CreateGetProjectRequest, CreateGetProjectResponse};
 pub use score::{EvaluationScore, NonFiniteScore};
 pub use time::{ParseTimestampError, Timestamp};

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -12,17 +11,15 @@ use parea_types::{
     CreateTestCases, DatasetName, DatasetSummary, DatasetVersion, GetTestCaseCollectionResponse, TestCase,
     TraceLogTree, VersionedDataset,
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     CommandError,
     api::{Api, Remote, segment},
     experiments::pretty,
+    row_file::{self, case, line, text},
     table::table,
 };
-
-/// Rows that are sent at once.
-const CHUNK: usize = 1_000;
 
 /// What to do.
 #[derive(Subcommand)]
@@ -44,8 +41,9 @@ pub(crate) enum Dataset {
     },
     /// Adds the rows of a file to a dataset, which is made when there is none of that name
     ///
-    /// The file is CSV with a header line, or one JSON object a line (`.jsonl`). `target` is the expected output, `tags` a list
-    /// of labels; all other columns are inputs. Rows that the dataset has already are left out.
+    /// The file is CSV with a header line, one JSON object a line (`.jsonl`), or Parquet. `target` is the expected output,
+    /// `tags` a list of labels; all other columns are inputs. Rows that the dataset has already are left out; the others
+    /// make one version.
     Push {
         /// The file
         file: PathBuf,
@@ -55,7 +53,7 @@ pub(crate) enum Dataset {
         #[command(flatten)]
         remote: Remote,
     },
-    /// Writes a dataset's rows, one JSON object a line
+    /// Writes a dataset's rows, one JSON object a line; as CSV or Parquet where the file's ending says so
     Pull {
         /// The dataset's name or number, as for `show`
         dataset: String,
@@ -103,16 +101,14 @@ impl Dataset {
             Self::Push { file, name, remote } => {
                 let stem = || file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
                 let name = name.or_else(stem).unwrap_or_default();
-                push(&remote.connect()?, &name, read(&file)?).await.map(|text| (text, 0))
+                push(&remote.connect()?, &name, row_file::read(&file)?).await.map(|text| (text, 0))
             }
             Self::Pull { dataset, output, remote } => {
                 let (found, _) = fetch(&remote.connect()?, &dataset).await?;
-                let lines: String = rows(&found).map(|case| line(&case) + "\n").collect();
                 match output {
-                    None => Ok((lines, 0)),
+                    None => Ok((rows(&found).map(|case| line(&case) + "\n").collect(), 0)),
                     Some(path) => {
-                        let written = fs::write(&path, lines);
-                        written.map_err(|error| CommandError::new(format!("{}: {error}", path.display())))?;
+                        row_file::write(&path, &found.column_names, &rows(&found).collect::<Vec<_>>())?;
                         Ok((format!("{} rows written to {}\n", found.test_cases.len(), path.display()), 0))
                     }
                 }
@@ -121,9 +117,8 @@ impl Dataset {
                 let api = remote.connect()?;
                 let (there, _) = fetch(&api, &dataset).await?;
                 let file = Path::new(&other);
-                let is_file =
-                    file.exists() || file.extension().is_some_and(|ending| ending == "csv" || ending == "jsonl");
-                let other = if is_file { read(file)? } else { rows(&fetch(&api, &other).await?.0).collect() };
+                let is_file = file.exists() || row_file::is_named_as_one(file);
+                let other = if is_file { row_file::read(file)? } else { rows(&fetch(&api, &other).await?.0).collect() };
                 Ok(diff(&rows(&there).collect::<Vec<_>>(), &other))
             }
             Self::AddTrace { dataset, trace_id, remote } => {
@@ -178,95 +173,19 @@ async fn push(api: &Api, name: &str, cases: Vec<TestCase>) -> Result<String, Com
             _ => true,
         })
         .collect();
-    for chunk in fresh.chunks(CHUNK) {
-        let request = CreateTestCases { id: None, name: Some(name.to_owned()), test_cases: chunk.to_vec() };
-        let _: Value = api.post("/testcases", &request).await?;
+    let added = fresh.len();
+    if added > 0 {
+        // All at once, since each request makes a version.
+        let _: Vec<i64> = api.post("/testcases", &CreateTestCases::to_name(name, fresh)).await?;
     }
     let before = there.map_or("a new dataset".to_owned(), |there| format!("{} rows", there.test_cases.len()));
-    Ok(format!(
-        "{} rows added to `{name}`, which was {before}; {} were there already\n",
-        fresh.len(),
-        total - fresh.len()
-    ))
+    Ok(format!("{added} rows added to `{name}`, which was {before}; {} were there already\n", total - added))
 }
 
 /// A trace as a row: what went in, and what should come out.
 fn case_of(tree: &TraceLogTree) -> TestCase {
     let inputs = tree.log.inputs.iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect();
     TestCase { inputs, target: tree.log.target.clone().or_else(|| tree.log.output.clone()), tags: Vec::new() }
-}
-
-/// A row as one JSON object: inputs beside `target` and `tags`, keys in order.
-fn line(case: &TestCase) -> String {
-    let mut members: Map<String, Value> =
-        case.inputs.iter().map(|(column, text)| (column.clone(), Value::String(text.clone()))).collect();
-    if let Some(target) = &case.target {
-        members.insert("target".to_owned(), target.clone().into());
-    }
-    if !case.tags.is_empty() {
-        members.insert("tags".to_owned(), case.tags.clone().into());
-    }
-    Value::Object(members).to_string()
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// Reads a file as the server keeps rows: every input as text. All rows need the same columns.
-fn read(path: &Path) -> Result<Vec<TestCase>, CommandError> {
-    let bad = |why: String| CommandError::new(format!("{}: {why}", path.display()));
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    let cases = match ending.as_deref() {
-        Some("csv") => {
-            let mut reader = csv::Reader::from_path(path).map_err(|error| bad(error.to_string()))?;
-            let rows = reader.deserialize::<BTreeMap<String, String>>();
-            rows.map(|row| {
-                Ok(case(row.map_err(|error| bad(error.to_string()))?.into_iter().map(|(k, v)| (k, v.into()))))
-            })
-            .collect::<Result<Vec<_>, CommandError>>()?
-        }
-        Some("jsonl" | "ndjson") => {
-            let lines = fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
-            let mut cases = Vec::new();
-            for (number, line) in lines.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-                let row: Map<String, Value> = serde_json::from_str(line)
-                    .map_err(|error| bad(format!("line {} is no JSON object: {error}", number + 1)))?;
-                cases.push(case(row));
-            }
-            cases
-        }
-        _ => return Err(bad("a file of rows ends in `.csv` or `.jsonl`".to_owned())),
-    };
-    let Some(first) = cases.first() else { return Err(bad("it has no rows".to_owned())) };
-    for (number, case) in cases.iter().enumerate() {
-        if !case.inputs.keys().eq(first.inputs.keys()) {
-            let columns = |case: &TestCase| case.inputs.keys().cloned().collect::<Vec<_>>().join(", ");
-            let (own, wanted) = (columns(case), columns(first));
-            return Err(bad(format!("row {} has the columns {own}, the first row {wanted}", number + 1)));
-        }
-    }
-    Ok(cases)
-}
-
-fn case(row: impl IntoIterator<Item = (String, Value)>) -> TestCase {
-    let mut case = TestCase::default();
-    for (column, value) in row {
-        match column.as_str() {
-            "target" => case.target = Some(text(&value)).filter(|target| !value.is_null() && !target.is_empty()),
-            "tags" => {
-                let parsed = value.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(value);
-                case.tags = parsed.as_array().map(|tags| tags.iter().map(text).collect()).unwrap_or_default();
-            }
-            _ => {
-                case.inputs.insert(column, text(&value));
-            }
-        }
-    }
-    case
 }
 
 /// What all texts of a column are.

@@ -153,3 +153,68 @@ async fn datasets_go_to_the_server_and_back() {
     let (_, _, error) = parea(&local, &["dataset", "show", "none"]).await;
     assert!(error.contains("the server has no dataset `none`"), "{error}");
 }
+
+#[tokio::test]
+async fn a_push_of_many_rows_is_one_version_whatever_the_file() {
+    let local = Local::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let many = path("many.csv");
+    let rows: Vec<String> = (0..2_500).map(|n| format!("{n},\"ünï, {n}\",{}", n * 2)).collect();
+    std::fs::write(&many, format!("n,text,target\n{}\n", rows.join("\n"))).unwrap();
+    let (code, text, error) = parea(&local, &["dataset", "push", &many]).await;
+    assert_eq!(
+        (code, &*text),
+        (0, "2500 rows added to `many`, which was a new dataset; 0 were there already\n"),
+        "{error}"
+    );
+    let versions = local.client.get("/dataset_versions/many").await.1;
+    assert_eq!(versions.as_array().unwrap().len(), 1, "{versions}");
+    assert_eq!(versions[0]["rows"], 2_500);
+
+    // Out in each form, and back again without a difference.
+    for name in ["back.csv", "back.jsonl", "back.parquet"] {
+        let back = path(name);
+        let (code, text, error) = parea(&local, &["dataset", "pull", "many", "--output", &back]).await;
+        assert_eq!((code, text), (0, format!("2500 rows written to {back}\n")), "{error}");
+        let (code, text, error) = parea(&local, &["dataset", "diff", "many", &back]).await;
+        assert_eq!((code, &*text), (0, "0 rows only in the dataset, 0 only in the other\n"), "{name}: {error}");
+        let (_, text, _) = parea(&local, &["dataset", "push", "--name", "many", &back]).await;
+        assert_eq!(text, "0 rows added to `many`, which was 2500 rows; 2500 were there already\n", "{name}");
+    }
+    assert_eq!(local.client.get("/dataset_versions/many").await.1, versions);
+
+    // A file that another library wrote, with lists, structs and dates in it.
+    let written = concat!(env!("CARGO_MANIFEST_DIR"), "/../parea-eval/tests/files/questions.parquet");
+    let (code, text, error) = parea(&local, &["dataset", "push", written]).await;
+    assert_eq!(
+        (code, &*text),
+        (0, "3 rows added to `questions`, which was a new dataset; 0 were there already\n"),
+        "{error}"
+    );
+    let (_, text, _) = parea(&local, &["dataset", "pull", "questions"]).await;
+    let first: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!((&first["question"], &first["where"]), (&json!("Wie groß?"), &json!("{\"file\":\"a.md\",\"line\":3}")));
+    assert_eq!(
+        (&first["tags"], &first["day"], &first["target"]),
+        (&json!(["a", "b"]), &json!("2024-05-30"), &json!("1"))
+    );
+    let back = path("questions.parquet");
+    assert_eq!(parea(&local, &["dataset", "pull", "questions", "-o", &back]).await.0, 0);
+    assert_eq!(parea(&local, &["dataset", "diff", "questions", &back]).await.0, 0);
+
+    let nan = concat!(env!("CARGO_MANIFEST_DIR"), "/../parea-eval/tests/files/nan.parquet");
+    let (code, _, error) = parea(&local, &["dataset", "push", nan]).await;
+    assert!(code == 4 && error.contains("nan.parquet: row 2: column `a`: it is no finite number"), "{error}");
+    for (name, text, why) in [
+        ("twice.csv", "a,a\n1,2\n", "two columns are named `a`"),
+        ("nameless.csv", "a,\n1,2\n", "column 2 has no name in the first line"),
+        ("none.csv", "a,b\n", "it has no rows"),
+        ("false.parquet", "no", "it cannot be read as Parquet"),
+        ("rows.txt", "a\n1\n", "a file of rows ends in `.csv`, `.jsonl` or `.parquet`"),
+    ] {
+        std::fs::write(path(name), text).unwrap();
+        let (code, _, error) = parea(&local, &["dataset", "push", &path(name)]).await;
+        assert!(code == 4 && error.contains(&format!("{name}: {why}")), "{error}");
+    }
+}
