@@ -16,8 +16,13 @@ async fn the_demo_serves_pages_full_of_traces() {
     let mut demo = demo.expect("`cargo build -p parea-server --example demo` makes the example");
     let mut url = String::new();
     BufReader::new(demo.stdout.take().unwrap()).read_line(&mut url).unwrap();
-    let page = http::client().get(url.trim()).send().await.unwrap().text().await.unwrap();
+    let page = async |path: &str| {
+        let answer = http::client().get(format!("{}{path}", url.trim())).send().await.unwrap();
+        answer.text().await.unwrap()
+    };
+    let (page, runs) = (page("").await, page("/experiments").await);
     demo.kill().unwrap();
     demo.wait().unwrap();
     assert!(page.contains("handle_ticket"), "{page}");
+    assert!(runs.contains("nightly-eu"), "the run has its name: {runs}");
 }

@@ -45,6 +45,8 @@ struct RunPage<'a> {
     created: Moment,
     metadata: Vec<(String, String)>,
     scores: Vec<Summary>,
+    /// Some score says what it tells.
+    told: bool,
     /// Scores of the whole run.
     whole: Vec<(String, String)>,
     facts: Vec<(&'static str, String)>,
@@ -146,6 +148,7 @@ pub(in crate::pages) async fn show(
     let mut experiments = form_urlencoded::Serializer::new(String::new());
     experiments.append_pair("experiment", &run.experiment.name);
     let custom = run.pinned_stats.iter().filter(|figure| figure.operation == StatisticOperation::Custom);
+    let scores = summaries(&all, &descriptions);
     let html = RunPage {
         assets: &URLS,
         uuid: &uuid,
@@ -156,7 +159,8 @@ pub(in crate::pages) async fn show(
         class: class(run.status),
         created: Moment::new(run.experiment.created_at, moment::now()),
         metadata: run.experiment.metadata.clone().unwrap_or_default().into_iter().collect(),
-        scores: summaries(&all, &descriptions),
+        told: scores.iter().any(|score| score.description.is_some()),
+        scores,
         whole: custom.map(|figure| (figure.var1.clone(), figures::decimal(figure.value))).collect(),
         facts,
         failed,
