@@ -102,4 +102,7 @@ async fn a_run_is_on_the_server_as_in_the_report() {
     let runs = ListExperimentsRequest { project_name: Some("greetings".to_owned()), ..Default::default() };
     assert_eq!(api.experiments(&runs).await.unwrap().len(), 6, "what was refused left no run behind");
     server.shutdown().await;
+    let gone = new("fourth").dataset("doubles").run(|_| async { Ok(0) }).await.unwrap_err().to_string();
+    assert!(gone.starts_with("dataset `doubles`: the server cannot be reached: "), "{gone}");
+    assert!(gone.contains("is it running? `parea serve` starts one"), "{gone}");
 }

@@ -90,13 +90,25 @@ pub(crate) async fn dataset(wanted: &str) -> Result<(Vec<Row>, Option<DatasetVer
         Some((api, _)) => api,
         None => parea_runtime::ApiClient::from_env().map_err(|error| bad(error.to_string()))?,
     };
-    let asked = |error: parea_runtime::ApiError| bad(format!("{error} ({})", api.base_url()));
+    let asked = |error: parea_runtime::ApiError| {
+        let fix = if matches!(error, parea_runtime::ApiError::Unreachable(_)) {
+            "; is it running? `parea serve` starts one, and PAREA_BASE_URL names another"
+        } else {
+            ""
+        };
+        bad(format!("{error} ({}){fix}", api.base_url()))
+    };
+    let none = || {
+        format!(
+            "the server at {} has none of that name or id; `parea dataset list` shows those that it has",
+            api.base_url()
+        )
+    };
     let DatasetName { name, version } = DatasetName::parse(wanted);
     let (dataset, version) = match api.dataset_version(&name, version).await {
         Ok(Some(found)) => (found.dataset, Some(found.version)),
         Ok(None) => {
             let versions = api.dataset_versions(&name).await.map_err(asked)?.unwrap_or_default();
-            let none = || format!("the server at {} has none of that name or id", api.base_url());
             return Err(bad(versions.first().map_or_else(none, |newest| {
                 let newest = newest.version;
                 format!("its newest version is {newest}: pin that as `{name}@{newest}`, or none")
@@ -106,7 +118,7 @@ pub(crate) async fn dataset(wanted: &str) -> Result<(Vec<Row>, Option<DatasetVer
         Err(error) if matches!(error.status(), Some(404 | 405)) && version.is_none() => {
             match api.dataset(&name).await.map_err(asked)? {
                 Some(dataset) => (dataset, None),
-                None => return Err(bad(format!("the server at {} has none of that name or id", api.base_url()))),
+                None => return Err(bad(none())),
             }
         }
         Err(error) => return Err(asked(error)),

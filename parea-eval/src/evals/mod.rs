@@ -36,6 +36,8 @@ mod words;
 
 #[cfg(feature = "json-schema")]
 pub use json::json_schema;
+#[cfg(feature = "http")]
+pub use judge::OpenAiJudge;
 #[cfg(feature = "regex")]
 pub use text::matches;
 pub use {

@@ -112,7 +112,8 @@ fn shared<T: Eq + Hash>(one: &[T], other: &[T], n: usize) -> usize {
 /// The tokens of mteval-v13a, which sacrebleu uses unless told otherwise: punctuation stands alone, but for periods and
 /// commas between digits and dashes after letters.
 fn tokens_13a(text: &str) -> Vec<String> {
-    let text = text.replace("<skipped>", "").replace("-\n", "").replace('\n', " ");
+    // sacrebleu cuts the end off before it joins what was parted at an end of line.
+    let text = text.trim_end().replace("<skipped>", "").replace("-\n", "").replace('\n', " ");
     let text = text.replace("&quot;", "\"").replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">");
     let apart = |letter: char| matches!(letter, '{'..='~' | '['..='`' | ' '..='&' | '('..='+' | ':'..='@' | '/');
     let mut letters = vec![' '];

@@ -116,7 +116,8 @@ async fn texts(judge: &impl Judge, task: &str, key: &str, user: String) -> Resul
     let task = format!("{task}\nAnswer with JSON alone: {{\"{key}\": [\"...\", ...]}}");
     let (value, answer) = json(judge, &task, user).await?;
     let texts = value[key].as_array().or_else(|| value.as_array());
-    let texts = texts.map(|texts| texts.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect());
+    // A list of something else was not asked for; to leave it out would judge an answer by a part of it.
+    let texts = texts.and_then(|texts| texts.iter().map(|text| text.as_str().map(str::to_owned)).collect());
     texts.ok_or_else(|| JudgeError::answer(&answer))
 }
 
