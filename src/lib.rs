@@ -31,9 +31,9 @@ pub mod __private {
 #[cfg(feature = "eval")]
 pub use parea_eval::{
     Baseline, Cassette, CassetteRequest, Check, Eval, EvalFn, Evaluate, Experiment, ExperimentError, Figure, FromRow,
-    HttpAnswer, HttpRequest, IntoScores, Log, LogError, Miss, Outcome, Replay, Report, Requirement, Row, RowError,
-    RowFailure, RowResult, RunStatus, Score, ScoreSummary, evals, experiment, least, mean, most, percentile, row,
-    stats,
+    HttpAnswer, HttpRequest, IntoScores, Log, LogError, Miss, Outcome, Replay, Report, Requirement, Results, Row,
+    RowError, RowFailure, RowResult, RunStatus, Score, ScoreSummary, evals, experiment, least, mean, most, percentile,
+    row, stats,
 };
 pub use parea_macros::trace;
 #[cfg(feature = "eval")]

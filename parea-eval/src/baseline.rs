@@ -60,7 +60,10 @@ impl Baseline {
             return read(Path::new(&name));
         }
         if let Some(finished) = journal::find(folder, experiment, &name) {
-            let mut rows: Vec<_> = finished.cells.values().map(compared).collect();
+            let read = |place: &journal::Place| finished.source.result(place.at, place.length);
+            let rows: Result<Vec<_>, _> =
+                finished.cells.values().map(|place| read(place).map(|row| compared(&row))).collect();
+            let mut rows = rows.map_err(|error| ExperimentError::Baseline(name, format!("its journal: {error}")))?;
             rows.sort_by(|a, b| (&a.key, a.trial).cmp(&(&b.key, b.trial)));
             return Ok(Run { name: finished.header.run_name, rows });
         }

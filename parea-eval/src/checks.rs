@@ -7,6 +7,7 @@ use crate::{
     experiment::Plan,
     render,
     report::{Check, Outcome},
+    results::Cell,
 };
 
 pub(crate) fn make(plan: &Plan, baseline: Option<&Run>, report: &mut Report) -> Result<(), ExperimentError> {
@@ -31,7 +32,7 @@ pub(crate) fn make(plan: &Plan, baseline: Option<&Run>, report: &mut Report) -> 
     Ok(())
 }
 
-/// Fails if the whole interval lies below `-margin`, holds if none of it does, and else cannot tell.
+/// Fails if the score is surely worse by more than the margin, holds if it surely is not, and else cannot tell.
 fn regression(score: &parea_stats::ScoreComparison, margin: f64, baseline: &str) -> Check {
     let name = format!("no regression of {}", score.name);
     let Some(interval) = score.interval else {
@@ -40,12 +41,13 @@ fn regression(score: &parea_stats::ScoreComparison, margin: f64, baseline: &str)
     };
     let shown = |value: f64| (value * 1e4).round() / 1e4;
     let reach = format!("{} to {}", shown(interval.low), shown(interval.high));
-    let (outcome, said) = if interval.high < -margin {
-        (Outcome::Failed, format!("is worse than {baseline} by more than {margin}"))
-    } else if interval.low >= -margin {
-        (Outcome::Passed, format!("is not worse than {baseline} by more than {margin}"))
-    } else {
-        (Outcome::NoEvidence, format!("may or may not be worse than {baseline} by more than {margin}: take more rows"))
+    let (outcome, said) = match score.regressed(margin) {
+        Some(true) => (Outcome::Failed, format!("is worse than {baseline} by more than {margin}")),
+        Some(false) => (Outcome::Passed, format!("is not worse than {baseline} by more than {margin}")),
+        None => {
+            let said = format!("may or may not be worse than {baseline} by more than {margin}: take more rows");
+            (Outcome::NoEvidence, said)
+        }
     };
     let difference = shown(score.difference);
     Check {
@@ -61,18 +63,17 @@ const WORST: usize = 3;
 
 /// The rows that are farthest from what was asked of a score, as lines.
 fn worst(report: &Report, name: &str, wants_high: bool) -> Vec<String> {
-    let scored = report.rows.iter().filter_map(|row| {
-        let score = row.scores.iter().find(|score| score.name == name)?.score;
-        Some((if wants_high { score } else { -score }, score, row))
+    let mut scored = report.rows.by_score().remove(name).unwrap_or_default();
+    let badness = |score: f64| if wants_high { score } else { -score };
+    scored.sort_by(|(a, one), (b, other)| {
+        badness(*one).total_cmp(&badness(*other)).then_with(|| a.place().cmp(&b.place()))
     });
-    let mut scored: Vec<_> = scored.collect();
-    scored.sort_by(|(one, _, a), (other, _, b)| one.total_cmp(other).then((a.row, a.trial).cmp(&(b.row, b.trial))));
     // Trials of a row tell the same.
-    let mut rows: Vec<_> = Vec::new();
-    for (_, score, row) in scored {
-        if rows.len() < WORST && rows.iter().all(|(_, known): &(f64, &crate::RowResult)| known.key != row.key) {
-            rows.push((score, row));
+    let mut rows: Vec<(&Cell, f64)> = Vec::new();
+    for (cell, score) in scored {
+        if rows.len() < WORST && rows.iter().all(|(known, _)| known.content() != cell.content()) {
+            rows.push((cell, score));
         }
     }
-    rows.into_iter().map(|(score, row)| render::example(score, row)).collect()
+    rows.into_iter().map(|(cell, score)| render::example(score, &report.rows.read(cell))).collect()
 }

@@ -265,8 +265,8 @@ impl Experiment {
     }
 
     /// With [`compare_to`](Self::compare_to): the run fails if a score is worse by more than `margin` for sure, which is to say
-    /// that its whole interval lies below `-margin`. If the interval reaches over `-margin`, there is no evidence either way,
-    /// which has an exit code of its own.
+    /// that its verdict is worse and its whole interval lies below `-margin`. If the interval reaches over `-margin`, or its
+    /// test could be chance, there is no evidence either way, which has an exit code of its own.
     pub fn fail_on_regression(mut self, margin: f64) -> Self {
         self.plan.margin = Some(margin);
         self

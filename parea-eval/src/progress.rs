@@ -27,13 +27,13 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(total: usize, resumed: usize, quiet: bool) -> Self {
+    pub(crate) fn new(total: usize, quiet: bool) -> Self {
         Self {
             shown: !quiet && io::stderr().is_terminal(),
             total,
-            done: resumed,
+            done: 0,
             failed: 0,
-            resumed,
+            resumed: 0,
             cost: 0.0,
             scores: BTreeMap::new(),
             start: Instant::now(),
@@ -41,7 +41,23 @@ impl Progress {
         }
     }
 
+    /// Counts a row that an earlier part of the run has done.
+    pub(crate) fn resumed(&mut self, result: &RowResult) {
+        self.resumed += 1;
+        self.count(result);
+    }
+
+    /// Counts a row, and draws the line.
     pub(crate) fn row(&mut self, result: &RowResult) {
+        self.count(result);
+        if self.shown && self.drawn.is_none_or(|drawn| drawn.elapsed() >= PAUSE) {
+            self.drawn = Some(Instant::now());
+            // `\x1b[2K` empties the line, which may have been longer.
+            let _ = write!(io::stderr(), "\r\x1b[2K{}", self.line());
+        }
+    }
+
+    fn count(&mut self, result: &RowResult) {
         self.done += 1;
         self.failed += usize::from(result.error.is_some());
         self.cost += result.cost.unwrap_or(0.0);
@@ -49,11 +65,6 @@ impl Progress {
             let (sum, count) = self.scores.entry(score.name.clone()).or_default();
             *sum += score.score;
             *count += 1.0;
-        }
-        if self.shown && self.drawn.is_none_or(|drawn| drawn.elapsed() >= PAUSE) {
-            self.drawn = Some(Instant::now());
-            // `\x1b[2K` empties the line, which may have been longer.
-            let _ = write!(io::stderr(), "\r\x1b[2K{}", self.line());
         }
     }
 
@@ -91,7 +102,8 @@ mod tests {
 
     #[test]
     fn the_line_tells_how_far_and_how_good() {
-        let mut progress = Progress::new(4, 1, true);
+        let mut progress = Progress::new(4, true);
+        progress.resumed(&RowResult::default());
         let scores = vec![EvaluationScore::new("exact", 1.0).unwrap()];
         progress.row(&RowResult { scores, cost: Some(0.5), ..RowResult::default() });
         progress.row(&RowResult { error: Some("no".to_owned()), ..RowResult::default() });

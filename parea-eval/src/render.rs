@@ -1,6 +1,9 @@
 //! A report as a table, as Markdown, and as JUnit's XML.
 
-use std::fmt::{self, Write as _};
+use std::{
+    fmt::{self, Write as _},
+    io,
+};
 
 use crate::report::{Outcome, Report, RowResult, RunStatus};
 
@@ -20,19 +23,18 @@ impl fmt::Display for Report {
             writeln!(f, "  {:<width$}  {:>8}  (whole run)", score.name, number(score.score))?;
         }
         writeln!(f, "  {}", self.figures())?;
-        let failed: Vec<&RowResult> = self.failures().collect();
-        for row in failed.iter().take(SHOWN) {
+        for row in self.failures().take(SHOWN) {
             writeln!(
                 f,
                 "  ✗ row {}{} {}: {}",
                 row.row,
-                trial(row),
+                trial(&row),
                 cut(&row.label(), 60),
                 cut(row.error.as_deref().unwrap_or(""), 200)
             )?;
         }
-        if failed.len() > SHOWN {
-            writeln!(f, "  … and {} more failed rows", failed.len() - SHOWN)?;
+        if self.failed() > SHOWN {
+            writeln!(f, "  … and {} more failed rows", self.failed() - SHOWN)?;
         }
         for line in self.evaluation_errors() {
             writeln!(f, "  ! {line}")?;
@@ -99,28 +101,28 @@ impl Report {
         if let (Some(middle), Some(most)) = (self.latency(0.5), self.latency(0.95)) {
             parts.push(format!("latency p50 {}, p95 {}", seconds(middle), seconds(most)));
         }
-        let tokens: i64 = self.rows.iter().map(|row| row.total_tokens).sum();
+        let tokens: i64 = self.rows.cells().iter().map(|cell| cell.total_tokens).sum();
         if tokens > 0 {
             parts.push(format!("{tokens} tokens"));
         }
         if let Some(cost) = self.cost() {
             parts.push(format!("${cost:.4}"));
         }
-        parts.push(format!("{} failed", self.failures().count()));
+        parts.push(format!("{} failed", self.failed()));
         parts.join(" · ")
     }
 
     /// Each error of an evaluation once, with how often it came.
     fn evaluation_errors(&self) -> Vec<String> {
-        let mut counts: Vec<(&str, usize)> = Vec::new();
-        for error in self.rows.iter().flat_map(|row| &row.evaluation_errors) {
-            match counts.iter().position(|(known, _)| known == error) {
+        let mut counts: Vec<(String, usize)> = Vec::new();
+        for error in self.rows.those(|cell| cell.complains).flat_map(|row| row.evaluation_errors) {
+            match counts.iter().position(|(known, _)| *known == error) {
                 Some(place) => counts[place].1 += 1,
                 None if counts.len() < SHOWN => counts.push((error, 1)),
                 None => {}
             }
         }
-        counts.into_iter().map(|(error, count)| format!("evaluation {} ({count}×)", cut(error, 200))).collect()
+        counts.into_iter().map(|(error, count)| format!("evaluation {} ({count}×)", cut(&error, 200))).collect()
     }
 
     /// The report as Markdown, for a pull request or a job's summary.
@@ -137,12 +139,11 @@ impl Report {
             let _ = writeln!(text, "\n`{}`: {}", plain(name), plain(told));
         }
         let _ = writeln!(text, "\n{}", self.figures());
-        let failed: Vec<&RowResult> = self.failures().collect();
-        if !failed.is_empty() {
-            let _ = write!(text, "\n<details><summary>{} rows failed</summary>\n\n", failed.len());
-            for row in failed.iter().take(50) {
+        if self.failed() > 0 {
+            let _ = write!(text, "\n<details><summary>{} rows failed</summary>\n\n", self.failed());
+            for row in self.failures().take(50) {
                 let error = row.error.as_deref().unwrap_or("");
-                let _ = writeln!(text, "- row {}{}: `{}`", row.row, trial(row), cut(error, 300).replace('`', "ˋ"));
+                let _ = writeln!(text, "- row {}{}: `{}`", row.row, trial(&row), cut(error, 300).replace('`', "ˋ"));
             }
             text.push_str("\n</details>\n");
         }
@@ -169,46 +170,47 @@ impl Report {
 
     /// The report as JUnit's XML, which CI systems show: a test case for each row, and one for each thing that was asked.
     pub fn junit(&self) -> String {
+        let mut text = Vec::new();
+        // Memory takes all that is written.
+        let _ = self.junit_to(&mut text);
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    pub(crate) fn junit_to(&self, out: &mut impl io::Write) -> io::Result<()> {
         let missed = |outcome| self.checks.iter().filter(|check| check.outcome == outcome).count();
-        let (tests, errors) = (self.rows.len() + self.checks.len(), self.failures().count());
-        let mut text = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"{}\" tests=\"{tests}\" failures=\"{}\" \
+        let (tests, errors) = (self.rows.len() + self.checks.len(), self.failed());
+        let suite = xml(&self.experiment);
+        write!(
+            out,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"{suite}\" tests=\"{tests}\" failures=\"{}\" \
              errors=\"{errors}\" skipped=\"{}\" time=\"{:.3}\">\n",
-            xml(&self.experiment),
             missed(Outcome::Failed),
             missed(Outcome::NoEvidence),
             self.seconds
-        );
-        for row in &self.rows {
-            let name = format!("row {}{} {}", row.row, trial(row), cut(&row.label(), 100));
-            let _ = write!(
-                text,
-                "  <testcase classname=\"{}\" name=\"{}\" time=\"{:.3}\">",
-                xml(&self.experiment),
-                xml(&name),
-                row.latency
-            );
+        )?;
+        for row in self.rows.iter() {
+            let name = xml(&format!("row {}{} {}", row.row, trial(&row), cut(&row.label(), 100)));
+            write!(out, "  <testcase classname=\"{suite}\" name=\"{name}\" time=\"{:.3}\">", row.latency)?;
             if let Some(error) = &row.error {
-                let _ = write!(text, "<error message=\"{}\">{}</error>", xml(&cut(error, 200)), xml(error));
+                write!(out, "<error message=\"{}\">{}</error>", xml(&cut(error, 200)), xml(error))?;
             }
             let scores: Vec<String> =
                 row.scores.iter().map(|score| format!("{} = {}", score.name, number(score.score))).collect();
-            let _ = writeln!(text, "<system-out>{}</system-out></testcase>", xml(&scores.join("\n")));
+            writeln!(out, "<system-out>{}</system-out></testcase>", xml(&scores.join("\n")))?;
         }
         for check in &self.checks {
-            let _ = write!(text, "  <testcase classname=\"{}\" name=\"{}\">", xml(&self.experiment), xml(&check.name));
+            write!(out, "  <testcase classname=\"{suite}\" name=\"{}\">", xml(&check.name))?;
             let message = xml(&check.message);
-            let _ = match check.outcome {
-                Outcome::Passed => writeln!(text, "</testcase>"),
-                Outcome::NoEvidence => writeln!(text, "<skipped message=\"{message}\"/></testcase>"),
+            match check.outcome {
+                Outcome::Passed => writeln!(out, "</testcase>")?,
+                Outcome::NoEvidence => writeln!(out, "<skipped message=\"{message}\"/></testcase>")?,
                 Outcome::Failed => {
                     let examples = xml(&check.examples.join("\n"));
-                    writeln!(text, "<failure message=\"{message}\">{examples}</failure></testcase>")
+                    writeln!(out, "<failure message=\"{message}\">{examples}</failure></testcase>")?;
                 }
-            };
+            }
         }
-        text.push_str("</testsuite>\n");
-        text
+        out.write_all(b"</testsuite>\n")
     }
 }
 

@@ -1,13 +1,23 @@
 //! What came of a run.
 
-use std::{collections::BTreeMap, fs, io, path::Path, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, BufWriter, Write as _},
+    path::Path,
+    process::ExitCode,
+};
 
 use parea_runtime::types::{EvaluationScore, TraceLog};
 use parea_stats::{Comparison, Interval, Run, interval, summary};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Log, log::text_of};
+use crate::{
+    Log,
+    log::text_of,
+    results::{Cell, Results},
+};
 
 /// One row in one trial.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -138,7 +148,7 @@ pub struct Report {
     /// What is known of it, the git commit included.
     pub metadata: BTreeMap<String, String>,
     /// What was done, in the order of rows and trials.
-    pub rows: Vec<RowResult>,
+    pub rows: Results,
     /// How many rows times trials there were to do.
     pub planned: usize,
     /// How many of them an earlier part of the run had done.
@@ -164,7 +174,6 @@ pub struct Report {
 impl Report {
     /// Prints the table on stdout, and the comparison and checks below it.
     pub fn print(&self) -> &Self {
-        use io::Write as _;
         // Whoever closed stdout does not want to read it.
         let _ = write!(io::stdout(), "{self}");
         self
@@ -172,13 +181,7 @@ impl Report {
 
     /// Each score, in the order of their names.
     pub fn scores(&self) -> Vec<ScoreSummary> {
-        let mut by_name: BTreeMap<&str, Vec<(&RowResult, f64)>> = BTreeMap::new();
-        for row in &self.rows {
-            for score in &row.scores {
-                by_name.entry(&score.name).or_default().push((row, score.score));
-            }
-        }
-        by_name.into_iter().map(|(name, values)| summarise(name, &values)).collect()
+        self.rows.by_score().into_iter().map(|(name, values)| summarise(name, &values)).collect()
     }
 
     /// One score.
@@ -187,8 +190,13 @@ impl Report {
     }
 
     /// Rows that failed.
-    pub fn failures(&self) -> impl Iterator<Item = &RowResult> {
-        self.rows.iter().filter(|row| row.error.is_some())
+    pub fn failures(&self) -> impl Iterator<Item = RowResult> + '_ {
+        self.rows.those(|cell| cell.failed)
+    }
+
+    /// How many rows failed.
+    pub(crate) fn failed(&self) -> usize {
+        self.rows.cells().iter().filter(|cell| cell.failed).count()
     }
 
     /// Seconds per row at that share of the rows, 0 to 1: `latency(0.95)`. Failed rows aside.
@@ -198,7 +206,7 @@ impl Report {
 
     /// US dollars of all rows; nothing when no log has a cost.
     pub fn cost(&self) -> Option<f64> {
-        self.rows.iter().filter_map(|row| row.cost).reduce(|sum, cost| sum + cost)
+        self.rows.cells().iter().filter_map(|cell| cell.cost).reduce(|sum, cost| sum + cost)
     }
 
     /// The worst outcome of all checks. Failed rows alone fail nothing: require `succeeded` for that.
@@ -237,7 +245,9 @@ impl Report {
 
     /// Writes [`json`](Self::json) to a file.
     pub fn write_json(&self, path: impl AsRef<Path>) -> io::Result<&Self> {
-        fs::write(path, self.json()).map(|()| self)
+        let mut file = BufWriter::new(File::create(path)?);
+        serde_json::to_writer_pretty(&mut file, self)?;
+        file.flush().map(|()| self)
     }
 
     /// Writes [`markdown`](Self::markdown) to a file.
@@ -247,7 +257,9 @@ impl Report {
 
     /// Writes [`junit`](Self::junit) to a file.
     pub fn write_junit(&self, path: impl AsRef<Path>) -> io::Result<&Self> {
-        fs::write(path, self.junit()).map(|()| self)
+        let mut file = BufWriter::new(File::create(path)?);
+        self.junit_to(&mut file)?;
+        file.flush().map(|()| self)
     }
 
     /// Reads a report that was written as JSON.
@@ -257,20 +269,21 @@ impl Report {
 
     /// The run for a comparison.
     pub fn to_run(&self) -> Run {
-        Run { name: self.run_name.clone(), rows: self.rows.iter().map(compared).collect() }
+        Run { name: self.run_name.clone(), rows: self.rows.iter().map(|row| compared(&row)).collect() }
     }
 
     /// All values of a score, or of `latency`, `cost`, `total_tokens`, `succeeded`.
     pub(crate) fn values(&self, name: &str) -> Vec<f64> {
-        let scores = self.rows.iter().flat_map(|row| &row.scores).filter(|score| score.name == name);
-        let scores: Vec<f64> = scores.map(|score| score.score).collect();
-        let done = self.rows.iter().filter(|row| row.error.is_none());
+        let scores = self.rows.by_score().remove(name).unwrap_or_default();
+        let scores: Vec<f64> = scores.into_iter().map(|(_, score)| score).collect();
+        let cells = self.rows.cells().iter();
+        let done = cells.clone().filter(|cell| !cell.failed);
         match name {
             _ if !scores.is_empty() => scores,
             "latency" => done.map(|row| row.latency).collect(),
-            "cost" => self.rows.iter().filter_map(|row| row.cost).collect(),
+            "cost" => cells.filter_map(|cell| cell.cost).collect(),
             "total_tokens" => done.map(|row| row.total_tokens as f64).collect(),
-            "succeeded" => self.rows.iter().map(|row| f64::from(row.error.is_none())).collect(),
+            "succeeded" => cells.map(|cell| f64::from(!cell.failed)).collect(),
             _ => self.dataset_scores.iter().filter(|score| score.name == name).map(|score| score.score).collect(),
         }
     }
@@ -289,11 +302,11 @@ pub(crate) fn compared(row: &RowResult) -> parea_stats::Row {
 }
 
 /// Trials of a row, and rows of the same content, are one draw of the interval.
-fn summarise(name: &str, values: &[(&RowResult, f64)]) -> ScoreSummary {
+fn summarise(name: &str, values: &[(&Cell, f64)]) -> ScoreSummary {
     let plain: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
-    let mut clusters: BTreeMap<&str, interval::Cluster> = BTreeMap::new();
-    for (row, value) in values {
-        let cluster = clusters.entry(&row.key).or_insert(interval::Cluster { sum: 0.0, weight: 0.0 });
+    let mut clusters: BTreeMap<u64, interval::Cluster> = BTreeMap::new();
+    for (cell, value) in values {
+        let cluster = clusters.entry(cell.content()).or_insert(interval::Cluster { sum: 0.0, weight: 0.0 });
         cluster.sum += value;
         cluster.weight += 1.0;
     }

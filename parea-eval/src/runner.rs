@@ -32,9 +32,10 @@ use crate::{
     ExperimentError, Log, Report, Row, checks,
     experiment::{Plan, RowFailure},
     git,
-    journal::{self, Header, Journal},
+    journal::{self, Header, Journal, Place},
     progress::Progress,
     report::{RowResult, RunStatus},
+    results::Results,
     run_name,
 };
 
@@ -52,8 +53,18 @@ const EVALUATED_AT_ONCE: usize = 64;
 /// How long rows under way may go on after Ctrl-C. A second one ends them at once.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// A row that is to be run.
+struct Wanted {
+    /// From 1.
+    number: usize,
+    /// Which of the rows of the same content it is, from 1.
+    twin: usize,
+    key: String,
+    /// Until its last trial has begun.
+    values: Option<Arc<Row>>,
+}
+
 /// One row in one trial.
-#[derive(Clone)]
 struct Job {
     row: usize,
     trial: u32,
@@ -90,31 +101,21 @@ pub(crate) async fn run(mut plan: Plan, rows: Vec<Row>, work: Work) -> Result<Re
         None => None,
     };
     let mut opened = open(&plan, folder).await?;
-    let jobs = jobs(&plan, rows, &version);
-    let planned = jobs.len();
-
-    let mut done: Vec<RowResult> = Vec::with_capacity(planned);
-    let mut todo = Vec::new();
-    for job in jobs {
-        // A row that failed is not finished: its cause may be gone.
-        match opened.finished.remove(&job.cell).filter(|result| result.error.is_none()) {
-            Some(result) => done.push(RowResult { row: job.row, ..result }),
-            None => todo.push(job),
-        }
-    }
-    let resumed = done.len();
+    let planned = rows.len() * plan.trials as usize;
     let places = Semaphore::new(plan.concurrency);
     let shared =
         Arc::new(Shared { plan, places, stopped: AtomicBool::new(false), uuid: opened.header.uuid.clone(), work });
-    let ended = run_jobs(&shared, todo, planned, &mut opened, &mut done).await;
     let plan = &shared.plan;
-    done.sort_by_key(|result| (result.row, result.trial));
+    let mut done = Results::of(opened.journal.source());
+    let ended = run_jobs(&shared, jobs(plan, rows, version), planned, &mut opened, &mut done).await;
+    let resumed = opened.resumed;
+    done.sort();
 
     let mut report = Report {
         experiment: plan.name.clone(),
         run_name: opened.header.run_name.clone(),
         uuid: shared.uuid.clone(),
-        status: match done.iter().any(|row| row.error.is_some()) {
+        status: match done.cells().iter().any(|cell| cell.failed) {
             _ if ended == Ended::Interrupted => RunStatus::Interrupted,
             _ if ended == Ended::Stopped => RunStatus::Stopped,
             true => RunStatus::Failed,
@@ -202,12 +203,26 @@ fn version(plan: &Plan, git: &git::State) -> Result<String, ExperimentError> {
 struct Opened {
     header: Header,
     journal: Journal,
-    finished: HashMap<String, RowResult>,
+    /// What an earlier part of the run has done, until it is taken over.
+    finished: HashMap<String, Place>,
+    /// How much of it was taken over.
+    resumed: usize,
     #[cfg(feature = "http")]
     server: Option<parea_runtime::ApiClient>,
     notes: Vec<String>,
     #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "what is kept for servers lies there"))]
     folder: PathBuf,
+}
+
+impl Opened {
+    /// What an earlier part of the run has made of that job, and the line of the journal that has it.
+    fn finished(&mut self, job: &Job) -> Option<(RowResult, (u64, usize))> {
+        // A row that failed is not finished: its cause may be gone.
+        let Place { at, length, .. } = self.finished.remove(&job.cell).filter(|place| !place.failed)?;
+        let result = self.journal.source().result(at, length).ok()?;
+        self.resumed += 1;
+        Some((RowResult { row: job.row, ..result }, (at, length)))
+    }
 }
 
 async fn open(plan: &Plan, folder: PathBuf) -> Result<Opened, ExperimentError> {
@@ -219,7 +234,6 @@ async fn open(plan: &Plan, folder: PathBuf) -> Result<Opened, ExperimentError> {
         let run_name = plan.run_name.clone().unwrap_or_else(run_name::made_up);
         (Header { experiment: plan.name.clone(), run_name, uuid: String::new(), registered: false }, None)
     };
-    #[cfg_attr(not(feature = "http"), expect(unused_mut, reason = "only a server has something to say"))]
     let mut notes = Vec::new();
     #[cfg(feature = "http")]
     let mut server = None;
@@ -248,6 +262,18 @@ async fn open(plan: &Plan, folder: PathBuf) -> Result<Opened, ExperimentError> {
             ));
         }
     }
+    // A server refuses a name that is taken. Without one the run is not worth less than its name.
+    if let (false, Some(name)) = (header.registered || plan.resume.is_some(), &plan.run_name)
+        && let Some(other) = journal::named(&folder, &plan.name, name)
+    {
+        notes.push(format!(
+            "run name `{name}` is taken in experiment `{}` by run {} in {}: comparisons by that name take the newest, and a \
+             server will rename this one; give it another with `.run_name(..)`, or leave it out",
+            plan.name,
+            other.uuid,
+            folder.display()
+        ));
+    }
     if header.uuid.is_empty() {
         header.uuid = fresh_uuid();
     }
@@ -267,6 +293,7 @@ async fn open(plan: &Plan, folder: PathBuf) -> Result<Opened, ExperimentError> {
         header,
         journal,
         finished: earlier.unwrap_or_default(),
+        resumed: 0,
         #[cfg(feature = "http")]
         server,
         notes,
@@ -294,26 +321,31 @@ fn fresh_uuid() -> String {
 }
 
 /// Every row in every trial; the first trial of all rows comes first, so that an interrupted run has seen most rows.
-fn jobs(plan: &Plan, rows: Vec<Row>, version: &str) -> Vec<Job> {
+fn jobs(plan: &Plan, rows: Vec<Row>, version: String) -> impl Iterator<Item = Job> + use<> {
     let mut seen: HashMap<String, usize> = HashMap::new();
-    let keyed: Vec<_> = rows
-        .into_iter()
-        .enumerate()
-        .map(|(index, row)| {
-            let key = row_key(&row.inputs(), row.target().as_deref());
-            let twin = seen.entry(key.clone()).or_default();
-            *twin += 1;
-            (index + 1, *twin, key, Arc::new(row))
-        })
-        .collect();
-    let job = |trial: u32, (row, twin, key, values): &(usize, usize, String, Arc<Row>)| Job {
-        row: *row,
-        trial,
-        key: key.clone(),
-        cell: format!("{key} {twin} {trial} {version} {}", plan.parameters),
-        values: Arc::clone(values),
+    let number = |(index, row): (usize, Row)| {
+        let key = row_key(&row.inputs(), row.target().as_deref());
+        let twin = seen.entry(key.clone()).or_default();
+        *twin += 1;
+        Wanted { number: index + 1, twin: *twin, key, values: Some(Arc::new(row)) }
     };
-    (0..plan.trials).flat_map(|trial| keyed.iter().map(move |row| job(trial, row)).collect::<Vec<_>>()).collect()
+    let mut rows: Vec<Wanted> = rows.into_iter().enumerate().map(number).collect();
+    let (trials, parameters) = (plan.trials, plan.parameters.clone());
+    let places = (0..trials).flat_map({
+        let rows = rows.len();
+        move |trial| (0..rows).map(move |row| (trial, row))
+    });
+    places.filter_map(move |(trial, row)| {
+        let Wanted { number, twin, key, values } = &mut rows[row];
+        let values = if trial + 1 == trials { values.take() } else { values.clone() };
+        Some(Job {
+            row: *number,
+            trial,
+            key: key.clone(),
+            cell: format!("{key} {twin} {trial} {version} {parameters}"),
+            values: values?,
+        })
+    })
 }
 
 /// A cell that is done, unless the run was stopped before it began.
@@ -335,24 +367,28 @@ enum Ended {
     Interrupted,
 }
 
-/// Runs what is to do.
+/// Takes over what an earlier part of the run has done, and runs the rest.
 async fn run_jobs(
     shared: &Arc<Shared>,
-    todo: Vec<Job>,
+    mut jobs: impl Iterator<Item = Job>,
     planned: usize,
     opened: &mut Opened,
-    done: &mut Vec<RowResult>,
+    done: &mut Results,
 ) -> Ended {
     let plan = &shared.plan;
-    let mut progress = Progress::new(planned, done.len(), plan.quiet);
-    let mut waiting = todo.into_iter();
+    let mut progress = Progress::new(planned, plan.quiet);
     let mut under_way: JoinSet<Done> = JoinSet::new();
     let mut journalled = true;
     let mut interrupted = false;
     let mut end: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(ctrl_c(plan.ctrl_c));
     let ended = loop {
         while !shared.stopped.load(Ordering::Relaxed) && under_way.len() < plan.concurrency + EVALUATED_AT_ONCE {
-            let Some(job) = waiting.next() else { break };
+            let Some(job) = jobs.next() else { break };
+            if let Some((result, line)) = opened.finished(&job) {
+                progress.resumed(&result);
+                done.add(result, Some(line));
+                continue;
+            }
             let shared = Arc::clone(shared);
             under_way
                 .spawn(async move { Box::new((job.cell.clone(), run_job(&shared, &job).await)) }.in_current_span());
@@ -381,20 +417,28 @@ async fn run_jobs(
             Next::Finished(Some(Ok(finished))) => {
                 let (cell, Some(result)) = *finished else { continue };
                 // A full disk is no reason to lose what was paid for.
-                if let (true, Err(error)) = (journalled, opened.journal.write(&cell, &result)) {
-                    journalled = false;
-                    opened.notes.push(format!(
-                        "the journal cannot be written any more, so this run cannot be resumed: {error}"
-                    ));
-                }
+                let line =
+                    journalled.then(|| opened.journal.write(&cell, &result)).transpose().unwrap_or_else(|error| {
+                        journalled = false;
+                        opened.notes.push(format!(
+                            "the journal cannot be written any more, so this run cannot be resumed: {error}"
+                        ));
+                        None
+                    });
                 progress.row(&result);
-                done.push(result);
+                done.add(result, line);
             }
             // The runner's own code does not panic, and nobody else can abort these tasks.
             Next::Finished(Some(Err(_))) => {}
         }
     };
     progress.end();
+    // Of a run that was ended early, what an earlier part of it has done is kept all the same.
+    for job in jobs {
+        if let Some((result, line)) = opened.finished(&job) {
+            done.add(result, Some(line));
+        }
+    }
     if ended == Ended::Interrupted {
         opened.notes.push(format!("interrupted: `.resume(\"{}\")` goes on with this run", shared.uuid));
     }
@@ -537,7 +581,7 @@ fn evaluate_run(plan: &Plan, report: &mut Report) {
     if plan.dataset_evals.is_empty() {
         return;
     }
-    let logs: Vec<Log> = report.rows.iter().filter(|row| row.error.is_none()).map(RowResult::log).collect();
+    let logs: Vec<Log> = report.rows.those(|cell| !cell.failed).map(|row| row.log()).collect();
     for (name, evaluation) in &plan.dataset_evals {
         let scores = catch_unwind(AssertUnwindSafe(|| evaluation(&logs)));
         match scores.unwrap_or_else(|panic| Err(panic_text(&*panic))) {

@@ -42,14 +42,39 @@ async fn the_greeting_of_pareas_readme_has_the_scores_of_its_python_sdk() {
         .run(|row| async move { Ok(greeting(row.get("name")?).await) })
         .await
         .unwrap();
-    // levenshtein("Hello Foo", "Hi Foo") and of two equal texts, and their mean, by Parea's Python SDK 0.2.220.
+    // `p.experiment(name="Greeting", data=.., func=greeting).run()` of Parea's Python SDK 0.2.220 against `parea serve`, with
+    // its `levenshtein`: each row's score as the server has it, and the mean over rows.
     let scores: Vec<f64> = report.rows.iter().map(|row| row.scores[0].score).collect();
     assert_eq!(scores, [0.555_555_555_555_555_6, 1.0]);
     let score = report.score("levenshtein").unwrap();
     assert!((score.mean - 0.777_777_777_777_777_8).abs() < 1e-12);
-    assert_eq!((score.count, report.rows[0].output.as_deref()), (2, Some("Hello Foo")));
+    assert_eq!((score.count, report.rows.get(0).unwrap().output.as_deref()), (2, Some("Hello Foo")));
     let text = report.to_string();
     assert!(text.contains("levenshtein    0.7778") && text.contains("n=2") && text.contains("0 failed"), "{text}");
+}
+
+#[tokio::test]
+async fn rows_of_every_kind_have_the_scores_of_pareas_python_sdk() {
+    // The same experiment over these rows, by the same SDK.
+    let rows = [
+        ("Foo", "Hi Foo", 0.555_555_555_555_555_6),
+        ("Bar", "Hello Bar", 1.0),
+        ("", "Hello ", 1.0),
+        ("Zoë", "hello zoë", 0.777_777_777_777_777_8),
+        ("日本", "Hello 日本語", 0.888_888_888_888_888_8),
+        ("a b", "Hello", 0.555_555_555_555_555_6),
+        ("xyz", "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq", 0.0),
+    ];
+    let folder = folder();
+    let report = quiet("Greeting", &folder)
+        .rows(rows.map(|(name, target, _)| row! { name: name, target: target }))
+        .eval(levenshtein)
+        .run(|row| async move { Ok(greeting(row.get("name")?).await) })
+        .await
+        .unwrap();
+    let scores: Vec<f64> = report.rows.iter().map(|row| row.scores[0].score).collect();
+    assert_eq!(scores, rows.map(|(_, _, score)| score));
+    assert!((report.score("levenshtein").unwrap().mean - 0.682_54).abs() < 5e-6);
 }
 
 #[parea::trace]
@@ -79,12 +104,13 @@ async fn each_row_is_a_trace_of_its_own_with_its_evaluations_below() {
     let root = traces.log("Double");
     assert_eq!(root.tags.as_deref(), Some(&["nightly".to_owned()][..]));
     assert_eq!(root.target.as_deref(), Some("6"));
-    assert_eq!(root.metadata.as_ref().unwrap()["parea.row"], report.rows[0].key);
+    assert_eq!(root.metadata.as_ref().unwrap()["parea.row"], report.rows.get(0).unwrap().key);
     assert!(traces.logs().iter().all(|log| log.experiment_uuid.as_ref() == Some(&report.uuid)));
     // The row has what its whole trace was given.
-    let names: Vec<&str> = report.rows[0].scores.iter().map(|score| score.name.as_str()).collect();
+    let row = report.rows.get(0).unwrap();
+    let names: Vec<&str> = row.scores.iter().map(|score| score.name.as_str()).collect();
     assert_eq!(names, ["inline", "right"]);
-    assert_eq!(report.rows[0].evaluation_errors, ["fails: no opinion"]);
+    assert_eq!(row.evaluation_errors, ["fails: no opinion"]);
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -112,7 +138,7 @@ async fn rows_come_from_structs_csv_and_json_lines_and_are_typed() {
         })
         .await
         .unwrap();
-    let outputs: Vec<&str> = report.rows.iter().map(|row| row.output.as_deref().unwrap()).collect();
+    let outputs: Vec<String> = report.rows.iter().map(|row| row.output.unwrap()).collect();
     assert_eq!(
         outputs,
         [
@@ -164,6 +190,11 @@ async fn bad_input_names_row_column_and_fix_before_anything_runs() {
     assert!(refused(one().fail_on_regression(0.1)).await.contains("used with `compare_to`"));
     assert!(refused(one().compare_to("no-such-run")).await.starts_with("baseline `no-such-run`: no run of that name"));
     assert!(refused(one().resume("x".to_owned()).version("1")).await.starts_with("run x cannot be gone on with"));
+    let named = || quiet("E", &folder).rows([row! { n: 1 }]).run_name("first");
+    let first = named().run(|_| async { Ok(1) }).await.unwrap();
+    let twice = named().run(|_| async { Ok(1) }).await.unwrap();
+    let taken = format!("run name `first` is taken in experiment `E` by run {} in ", first.uuid);
+    assert!(first.notes.is_empty() && twice.notes[0].starts_with(&taken), "{:?}", twice.notes);
     let column = row! { name: "Foo" }.get::<u32>("name").unwrap_err().to_string();
     assert_eq!(column, "the row: column `name`: invalid type: string \"Foo\", expected u32");
 }
@@ -185,7 +216,8 @@ async fn a_row_that_fails_panics_or_takes_too_long_is_a_failed_row() {
         })
         .await
         .unwrap();
-    let errors: Vec<Option<&str>> = report.rows.iter().map(|row| row.error.as_deref()).collect();
+    let errors: Vec<Option<String>> = report.rows.iter().map(|row| row.error).collect();
+    let errors: Vec<Option<&str>> = errors.iter().map(Option::as_deref).collect();
     assert_eq!(errors, [Some("no answer"), Some("panicked: no way"), Some("took longer than 200ms"), None]);
     assert_eq!((report.status, report.score("scored").unwrap().count), (RunStatus::Failed, 1));
     assert!(report.to_string().contains("✗ row 2 n=1: panicked: no way"), "{report}");
@@ -205,7 +237,8 @@ async fn what_fails_is_tried_again_and_the_first_failure_can_end_the_run() {
         })
         .await
         .unwrap();
-    assert_eq!((report.rows[0].attempts, report.rows[0].error.as_deref()), (2, None));
+    let row = report.rows.get(0).unwrap();
+    assert_eq!((row.attempts, row.error.as_deref()), (2, None));
 
     let report = quiet("Stops", &folder)
         .rows((0..100).map(|n| row! { n: n }))
@@ -285,7 +318,7 @@ async fn a_resumed_run_does_what_is_missing_and_no_more() {
         "duplicates and trials are cells of their own"
     );
     assert_eq!((&second.uuid, &second.run_name), (&first.uuid, &first.run_name));
-    let outputs: Vec<&str> = second.rows.iter().map(|row| row.output.as_deref().unwrap()).collect();
+    let outputs: Vec<String> = second.rows.iter().map(|row| row.output.unwrap()).collect();
     assert_eq!(outputs, ["0", "0", "0", "0", "1", "1", "1", "1", "2", "2", "2", "2"]);
 
     let (_, calls) = resumable(&folder, Some(first.uuid.clone()), "a", false).await;
@@ -360,6 +393,56 @@ async fn a_report_is_read_back_as_it_was_written_and_its_forms_hold_any_text() {
     assert!(!markdown.contains('\u{1b}') && !text.contains('\u{1b}'));
 }
 
+#[tokio::test]
+async fn results_lie_in_the_journal_and_are_read_back_as_they_were() {
+    let folder = folder();
+    let run = |resume: Option<String>| {
+        quiet("Many", &folder)
+            .rows((0..300).map(|n| row! { n: n, text: format!("{n} \u{0} \"é\n"), target: n % 7 }))
+            .trials(2)
+            .version("1")
+            .resume(resume)
+            .eval_as("seventh", |log: &Log| log.output == log.target)
+            .eval_as("complains", |log: &Log| if log.judged() == "3" { Err("three") } else { Ok(0.5) })
+            .run(|row| async move {
+                match row.get::<u32>("n")? {
+                    13 => Err("unlucky".into()),
+                    n => Ok(n % 7),
+                }
+            })
+    };
+    let report = run(None).await.unwrap();
+    assert_eq!((report.rows.len(), report.failures().count(), report.status), (600, 2, RunStatus::Failed));
+    for (index, row) in report.rows.iter().enumerate() {
+        let (n, trial) = (index / 2, index as u32 % 2);
+        assert_eq!((row.row, row.trial, row.inputs["n"].as_u64()), (n + 1, trial, Some(n as u64)));
+        assert_eq!(row.inputs["text"], format!("{n} \u{0} \"é\n"));
+        let output = (n != 13).then(|| (n % 7).to_string());
+        assert_eq!((&row.output, row.error.as_deref()), (&output, (n == 13).then_some("unlucky")));
+        assert_eq!(row.evaluation_errors.is_empty(), n % 7 != 3 || n == 13, "{n}");
+    }
+    let seventh = report.score("seventh").unwrap();
+    assert_eq!((seventh.mean, seventh.count), (1.0, 598));
+    assert!(report.to_string().contains("evaluation complains: three (86×)"), "{report}");
+
+    // What is gone on with is the same report, but for the rows that failed.
+    let path = folder.path().join("report.json");
+    let text = report.write_json(&path).unwrap().json();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    let read = Report::read_json(&path).unwrap();
+    assert_eq!(read, report);
+    assert_eq!((read.scores(), read.to_string()), (report.scores(), report.to_string()));
+    let again = run(Some(report.uuid.clone())).await.unwrap();
+    assert_eq!((again.resumed, again.rows.len()), (598, 600));
+    assert!(again.rows.iter().zip(report.rows.iter()).all(|(new, old)| new == old || old.error.is_some()));
+    // A journal that is deleted under the program is still there for it.
+    #[cfg(unix)]
+    {
+        drop(folder);
+        assert_eq!(again.rows.get(599).unwrap().inputs["n"], 299);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_experiments_at_once_do_not_mix() {
     let (one, other) = (folder(), folder());
@@ -379,7 +462,7 @@ async fn two_experiments_at_once_do_not_mix() {
     assert_ne!(a.uuid, b.uuid);
     for (report, name) in [(&a, "a"), (&b, "b")] {
         assert_eq!(report.rows.len(), 200);
-        let own = |row: &parea_eval::RowResult| row.scores.iter().map(|s| s.name.as_str()).eq([name, "inline"]);
+        let own = |row: parea_eval::RowResult| row.scores.iter().map(|s| s.name.as_str()).eq([name, "inline"]);
         assert!(report.rows.iter().all(own), "{name}");
         assert!(report.rows.iter().all(|row| row.output == row.inputs["n"].as_i64().map(|n| (n * 2).to_string())));
     }

@@ -29,7 +29,7 @@ async fn values_of_every_kind_are_what_they_were() {
         })
         .await
         .unwrap();
-    assert_eq!(report.rows[0].target.as_deref(), Some("1"));
+    assert_eq!(report.rows.get(0).unwrap().target.as_deref(), Some("1"));
     let rows: Vec<Value> = seen.lock().unwrap().clone();
     let first = json!({
         "question": "Wie groß?", "n": 1, "weight": 0.1, "share": 0.25, "easy": true, "tags": ["a", "b"],
@@ -67,7 +67,7 @@ async fn rows_are_typed_and_what_is_wrong_is_named() {
         })
         .await
         .unwrap();
-    let outputs: Vec<_> = report.rows.iter().map(|row| row.output.as_deref().unwrap()).collect();
+    let outputs: Vec<_> = report.rows.iter().map(|row| row.output.unwrap()).collect();
     assert_eq!(outputs, ["13", "12", "3"]);
 
     let missing = new().parquet("tests/files/questions.parquet").run_typed(|_: Missing| async { Ok(1) }).await;
