@@ -304,21 +304,10 @@ pub(crate) fn compared(row: &RowResult) -> parea_stats::Row {
 /// Trials of a row, and rows of the same content, are one draw of the interval.
 fn summarise(name: &str, values: &[(&Cell, f64)]) -> ScoreSummary {
     let plain: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
-    let mut clusters: BTreeMap<u64, interval::Cluster> = BTreeMap::new();
-    for (cell, value) in values {
-        let cluster = clusters.entry(cell.content()).or_insert(interval::Cluster { sum: 0.0, weight: 0.0 });
-        cluster.sum += value;
-        cluster.weight += 1.0;
-    }
-    let interval = if clusters.len() == plain.len() {
-        interval::of_mean(&plain, 0.95)
-    } else {
-        interval::bca(&clusters.into_values().collect::<Vec<_>>(), 0.95)
-    };
     ScoreSummary {
         name: name.to_owned(),
         mean: summary::mean(&plain).unwrap_or_default(),
-        interval,
+        interval: interval::of_rows(values.iter().map(|(cell, value)| (cell.content(), *value)), 0.95),
         count: plain.len(),
     }
 }

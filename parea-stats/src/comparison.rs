@@ -302,7 +302,13 @@ fn compare_score(pairs: &Pairs<'_>, name: &str, settings: &Settings) -> Option<S
         let needed = deviation.and_then(|deviation| {
             power::rows_for_mean(settings.minimal_effect, deviation, settings.confidence, settings.power)
         });
-        let interval = interval::bca(&clusters, settings.confidence);
+        let unchanged = scored.iter().all(|row| row.after.total_cmp(&row.before).is_eq());
+        let interval = if unchanged && summary::all_pass_or_fail(&values) && scored.len() > 1 {
+            // What does not vary has no bootstrap; of passes and failures it is known how far they may vary all the same.
+            Some(interval::paired_score(0, 0, scored.len() as u64, settings.confidence))
+        } else {
+            interval::bca(&clusters, settings.confidence)
+        };
         (Method::Bootstrap, interval, test::sign_flip(&clusters), needed)
     };
     let rows = scored.iter().map(|row| row.weight as usize).sum();

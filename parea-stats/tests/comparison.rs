@@ -81,6 +81,12 @@ fn trials_are_averaged_and_duplicates_count_as_one_draw() {
     assert_eq!((score.rows, score.method), (4, Method::Bootstrap));
     assert!((score.difference - 1.0 / 3.0).abs() < 1e-12);
 
+    // Trials that pass in both runs alike do not prove that none ever fails.
+    let all = [trials("one", [[1.0; 3]; 4]), trials("two", [[1.0; 3]; 4])];
+    let alike = compare(&all[0], &all[1], &Settings::default()).unwrap();
+    let interval = alike.score("accuracy").unwrap().interval.unwrap();
+    assert!(interval.low < -0.3 && interval.high > 0.3, "{interval:?}");
+
     let mut double = (one.clone(), two.clone());
     for run in [&mut double.0, &mut double.1] {
         run.rows.extend(run.rows.clone());

@@ -3,7 +3,7 @@
 use parea_stats::{
     Interval,
     correlation::{pearson, spearman},
-    interval::{Cluster, bca, newcombe, of_mean, paired_score, wilson},
+    interval::{Cluster, bca, newcombe, of_mean, of_rows, paired_score, wilson},
     power::{rows_for_mean, rows_for_proportion},
     summary::{mean, percentile, standard_deviation},
     test::{holm, mcnemar, sign_flip},
@@ -113,6 +113,19 @@ fn bca_is_scipys_at_the_widened_level() {
     let constant = of_mean(&[0.5; 9], 0.95).unwrap();
     near(constant.low, 0.5, 0.0);
     near(constant.high, 0.5, 0.0);
+}
+
+#[test]
+fn trials_that_all_passed_are_worth_their_rows() {
+    // 20 rows in three trials, all passed: as 20 of 20, not certain.
+    let trials = || (0..60).map(|trial| (trial % 20, 1.0));
+    assert_eq!(of_rows(trials(), 0.95), Some(wilson(20, 20, 0.95)));
+    assert_eq!(of_rows(trials().map(|(row, _)| (row, 0.0)), 0.95), Some(wilson(0, 20, 0.95)));
+    // One failure, and what the rows' rates vary by is known; fewer than two rows say nothing.
+    let one = of_rows(trials().enumerate().map(|(at, (row, _))| (row, f64::from(at > 0))), 0.95).unwrap();
+    assert!(one.low > 0.85 && one.low < 0.98 && one.high <= 1.0, "{one:?}");
+    assert_eq!(of_rows([(1, 1.0), (1, 1.0)], 0.95), None);
+    assert_eq!(of_rows([(1, 1.0), (2, 1.0)], 0.95), of_mean(&[1.0, 1.0], 0.95));
 }
 
 #[test]

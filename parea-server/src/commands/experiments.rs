@@ -105,8 +105,9 @@ fn show(run: &ExperimentWithStats, traces: &[TraceLogTree]) -> String {
     names.dedup();
     let mut rows = vec![["  score", "mean", "95 % interval", "rows"].map(str::to_owned).to_vec()];
     for name in names {
-        let values: Vec<f64> = logged.rows.iter().filter_map(|row| row.scores.get(name).copied()).collect();
-        let interval = interval::of_mean(&values, 0.95);
+        let scored = logged.rows.iter().filter_map(|row| Some((row.key.as_str(), *row.scores.get(name)?)));
+        let interval = interval::of_rows(scored.clone(), 0.95);
+        let values: Vec<f64> = scored.map(|(_, value)| value).collect();
         rows.push(vec![
             format!("  {name}"),
             number(summary::mean(&values).unwrap_or_default()),

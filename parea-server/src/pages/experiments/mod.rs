@@ -94,17 +94,7 @@ fn summaries(run: &Run, descriptions: &BTreeMap<String, String>) -> Vec<Summary>
     }
     let summary = |(name, scored): (&str, Vec<(&str, f64)>)| {
         let values: Vec<f64> = scored.iter().map(|(_, value)| *value).collect();
-        let mut clusters: BTreeMap<&str, interval::Cluster> = BTreeMap::new();
-        for (key, value) in &scored {
-            let cluster = clusters.entry(key).or_insert(interval::Cluster { sum: 0.0, weight: 0.0 });
-            cluster.sum += value;
-            cluster.weight += 1.0;
-        }
-        let interval = if clusters.len() == values.len() {
-            interval::of_mean(&values, 0.95)
-        } else {
-            interval::bca(&clusters.into_values().collect::<Vec<_>>(), 0.95)
-        };
+        let interval = interval::of_rows(scored, 0.95);
         let mean = summary::mean(&values).unwrap_or_default();
         let on_scale = values.iter().all(|value| (0.0..=1.0).contains(value));
         let percent = |value: f64| (value * 1000.0).round() / 10.0;
