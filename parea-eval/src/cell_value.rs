@@ -1,13 +1,17 @@
 //! Values of sources that know only texts, read as what is wanted.
 
-use serde::de::{self, Deserializer, IntoDeserializer as _, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor, value::BorrowedStrDeserializer};
 use serde_json::{Map, Value};
 
 /// A value whose text may stand for a number, a bool, or JSON.
 pub(crate) struct Loose<'a>(pub(crate) &'a Value);
 
-/// A row of such values.
-pub(crate) struct LooseRow<'a>(pub(crate) &'a Map<String, Value>);
+/// A row's values by column; what does not fit is told with its column.
+pub(crate) struct Columns<'a> {
+    pub(crate) values: &'a Map<String, Value>,
+    /// Its source knows only texts.
+    pub(crate) loose: bool,
+}
 
 macro_rules! parsed {
     ($($method:ident => $visit:ident: $type:ty),+ $(,)?) => {$(
@@ -100,26 +104,66 @@ impl<'de> Deserializer<'de> for Loose<'de> {
     }
 }
 
-impl<'de> de::IntoDeserializer<'de, serde_json::Error> for Loose<'de> {
-    type Deserializer = Self;
-
-    fn into_deserializer(self) -> Self {
-        self
-    }
-}
-
-impl<'de> Deserializer<'de> for LooseRow<'de> {
+impl<'de> Deserializer<'de> for Columns<'de> {
     type Error = serde_json::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        let cells = self.0.iter().map(|(column, value)| (column.as_str().into_deserializer(), Loose(value)));
-        visitor.visit_map(de::value::MapDeserializer::<_, Self::Error>::new(
-            cells.map(|(k, v): (de::value::StrDeserializer<'_, Self::Error>, _)| (k, v)),
-        ))
+        visitor.visit_map(Cells { rest: self.values.iter(), next: None, loose: self.loose })
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.values.deserialize_enum(name, variants, visitor)
     }
 
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map struct identifier ignored_any
+    }
+}
+
+/// The columns one after the other.
+struct Cells<'a> {
+    rest: serde_json::map::Iter<'a>,
+    /// The column whose name was read last.
+    next: Option<(&'a String, &'a Value)>,
+    loose: bool,
+}
+
+impl<'de> MapAccess<'de> for Cells<'de> {
+    type Error = serde_json::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Self::Error> {
+        self.next = self.rest.next();
+        let Some((column, _)) = self.next else { return Ok(None) };
+        seed.deserialize(BorrowedStrDeserializer::new(column)).map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Self::Error> {
+        let Some((column, value)) = self.next.take() else {
+            return Err(de::Error::custom("a value was asked for before its column"));
+        };
+        let read = if self.loose { seed.deserialize(Loose(value)) } else { seed.deserialize(value) };
+        read.map_err(|error| de::Error::custom(format!("column `{column}`: {error}")))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.rest.len())
     }
 }

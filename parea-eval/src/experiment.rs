@@ -170,7 +170,7 @@ impl Experiment {
     }
 
     /// Adds an evaluation of the whole run, such as those of [`evals::dataset`](crate::evals::dataset): a function of the root
-    /// logs of all rows that succeeded.
+    /// logs of all rows that succeeded, which are read back into memory for it.
     pub fn dataset_eval<F, R>(mut self, evaluation: F) -> Self
     where
         F: Fn(&[Log]) -> R + Send + Sync + 'static,
@@ -364,7 +364,11 @@ impl Experiment {
         });
         let mut rows: Vec<Row> = Vec::new();
         for source in std::mem::take(&mut self.sources) {
+            let name = source.name();
             let (read, version) = source.read().await?;
+            if let (true, Some(source)) = (read.is_empty(), name) {
+                return Err(ExperimentError::Source { source, why: "it has no rows".to_owned() });
+            }
             if let Some(version) = version {
                 let digest: String = version.digest.chars().take(12).collect();
                 self = self.metadata("Dataset version", format!("{} ({digest})", version.version));

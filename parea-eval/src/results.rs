@@ -169,6 +169,15 @@ impl Cell {
     }
 }
 
+impl<'a> IntoIterator for &'a Results {
+    type Item = RowResult;
+    type IntoIter = Box<dyn ExactSizeIterator<Item = RowResult> + 'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Box::new(self.iter())
+    }
+}
+
 impl FromIterator<RowResult> for Results {
     fn from_iter<I: IntoIterator<Item = RowResult>>(results: I) -> Self {
         let mut all = Self::default();

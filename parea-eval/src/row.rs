@@ -6,7 +6,10 @@ use parea_runtime::types::{TestCase, TraceLog};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::{cell_value::Loose, log::text_of};
+use crate::{
+    cell_value::{Columns, Loose},
+    log::text_of,
+};
 
 /// One row: values by column. The columns `target` (the expected output) and `tags` are set apart, as in the Parea SDKs.
 ///
@@ -79,12 +82,7 @@ impl Row {
     /// The whole row as a type with a field for each column, `target` and `tags` included if it has such fields.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, RowError> {
         self.check()?;
-        let parsed = if self.loose {
-            T::deserialize(crate::cell_value::LooseRow(&self.values))
-        } else {
-            T::deserialize(&self.values)
-        };
-        parsed.map_err(|error| {
+        T::deserialize(Columns { values: &self.values, loose: self.loose }).map_err(|error| {
             let columns = self.values.keys().map(String::as_str).collect::<Vec<_>>().join("`, `");
             self.error(format!(
                 "does not fit `{}`: {error}; its columns are `{columns}`",

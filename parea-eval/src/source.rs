@@ -144,6 +144,19 @@ pub(crate) async fn dataset(wanted: &str) -> Result<(Vec<Row>, Option<DatasetVer
 }
 
 impl Source {
+    /// What it is called where something is wrong with it; rows at hand have no name.
+    pub(crate) fn name(&self) -> Option<String> {
+        Some(match self {
+            Self::Rows(_) => return None,
+            #[cfg(feature = "csv")]
+            Self::Csv(path) => path.display().to_string(),
+            Self::Jsonl(path) => path.display().to_string(),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(path) => path.display().to_string(),
+            Self::Dataset(wanted) => format!("dataset `{wanted}`"),
+        })
+    }
+
     /// The rows, and of a dataset its version.
     pub(crate) async fn read(self) -> Result<(Vec<Row>, Option<DatasetVersion>), ExperimentError> {
         let rows = match self {

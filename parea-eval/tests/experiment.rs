@@ -149,7 +149,14 @@ async fn rows_come_from_structs_csv_and_json_lines_and_are_typed() {
             "own 7 Some(true) None"
         ]
     );
+    let wrapped =
+        quiet("Typed", &folder).csv(&csv).run_typed(|Wrapped(question): Wrapped| async move { Ok(question.k) });
+    let outputs: Vec<String> = wrapped.await.unwrap().rows.iter().map(|row| row.output.unwrap()).collect();
+    assert_eq!(outputs, ["3", "4"]);
 }
+
+#[derive(Deserialize)]
+struct Wrapped(Question);
 
 async fn refused(experiment: Experiment) -> String {
     let report = experiment.run_typed(|question: Question| async move { Ok(question.k) }).await;
@@ -172,9 +179,22 @@ async fn bad_input_names_row_column_and_fix_before_anything_runs() {
     let csv = write("bad.csv", "text,k\na,1\nb,many\n");
     let wrong = refused(quiet("E", &folder).csv(&csv)).await;
     assert!(
-        wrong.starts_with(&format!("row 2 of {}: does not fit `Question`: invalid value: string \"many\"", here(&csv))),
+        wrong.starts_with(&format!(
+            "row 2 of {}: does not fit `Question`: column `k`: invalid value: string \"many\"",
+            here(&csv)
+        )),
         "{wrong}"
     );
+    let typed = row! { text: "a", k: 1, strict: "maybe" };
+    let wrong = refused(quiet("E", &folder).rows([typed])).await;
+    let why = "row 1: does not fit `Question`: column `strict`: invalid type: string \"maybe\", expected a boolean; its columns";
+    assert!(wrong.starts_with(why), "{wrong}");
+    for (name, text) in [("head.csv", "text,k\n"), ("empty.csv", "")] {
+        let none = write(name, text);
+        assert_eq!(refused(quiet("E", &folder).csv(&none)).await, format!("{}: it has no rows", here(&none)));
+    }
+    let none = write("empty.jsonl", "\n");
+    assert_eq!(refused(quiet("E", &folder).jsonl(&none)).await, format!("{}: it has no rows", here(&none)));
     let ragged = write("ragged.csv", "text,k\na\n");
     assert!(refused(quiet("E", &folder).csv(&ragged)).await.contains("found record with 1 fields"));
     let twice = write("twice.csv", "k,k\n1,2\n");
@@ -434,6 +454,9 @@ async fn results_lie_in_the_journal_and_are_read_back_as_they_were() {
     assert_eq!((read.scores(), read.to_string()), (report.scores(), report.to_string()));
     let again = run(Some(report.uuid.clone())).await.unwrap();
     assert_eq!((again.resumed, again.rows.len()), (598, 600));
+    for row in &again.rows {
+        assert_eq!(row.attempts, 1);
+    }
     assert!(again.rows.iter().zip(report.rows.iter()).all(|(new, old)| new == old || old.error.is_some()));
     // A journal that is deleted under the program is still there for it.
     #[cfg(unix)]

@@ -17,7 +17,7 @@ use super::{
     CommandError,
     api::{Api, Remote, segment},
     experiments::pretty,
-    row_file::{self, case, line, text},
+    row_file::{self, line, text},
     table::table,
 };
 

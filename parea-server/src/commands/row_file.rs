@@ -115,7 +115,7 @@ fn csv_cases(path: &Path) -> Result<Vec<TestCase>, String> {
     rows.collect()
 }
 
-pub(super) fn case(row: impl IntoIterator<Item = (String, Value)>) -> TestCase {
+fn case(row: impl IntoIterator<Item = (String, Value)>) -> TestCase {
     let mut case = TestCase::default();
     for (column, value) in row {
         match column.as_str() {
