@@ -176,6 +176,37 @@ async fn a_doctor_finds_what_is_wrong_and_mends_what_follows_from_logs() {
     );
 }
 
+/// Pages of the file that say nothing any more, each in turn: the doctor tells, never fails, and says what can be done.
+#[tokio::test]
+async fn a_doctor_tells_of_a_file_that_is_damaged_itself() {
+    const PAGE: usize = 8192;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let server = filled(folder.path()).await;
+    server.signal("TERM");
+    server.wait();
+    let file = folder.path().join("parea.db");
+    let sound = fs::read(&file).unwrap();
+    let (mut told, mut beyond) = (0, 0);
+    for page in (1..sound.len() / PAGE).step_by(3) {
+        let mut damaged = sound.clone();
+        damaged[page * PAGE..(page + 1) * PAGE].fill(0x5a);
+        fs::write(&file, &damaged).unwrap();
+        let (code, _, said) = run(&["doctor", "--data", data], b"");
+        assert!(!said.contains("panicked") && !said.trim().is_empty(), "page {page}: {said}");
+        // Some pages are free.
+        assert!(code == Some(1) || said.trim() == "all is well", "page {page}: {said}");
+        told += usize::from(code == Some(1));
+        let (code, _, said) = run(&["doctor", "--data", data, "--repair"], b"");
+        assert!(matches!(code, Some(0 | 1)) && !said.contains("panicked"), "page {page}: {said}");
+        if said.contains("damaged (") {
+            assert!(said.contains("restore a backup") && said.contains("parea export"), "page {page}: {said}");
+            beyond += 1;
+        }
+    }
+    assert!(told > 5 && beyond > 3, "{told} told, {beyond} beyond repair");
+}
+
 #[tokio::test]
 async fn what_is_erased_by_command_is_gone() {
     let folder = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use parea_types::TraceLog;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::{
     block::{Opened, Words},
@@ -111,9 +111,34 @@ fn lost() -> String {
     )
 }
 
-/// Faults, at most so many.
+/// Faults, at most so many. Where the file itself is damaged each check goes as far as it can.
 pub(super) fn faults(conn: &Connection, most: usize) -> rusqlite::Result<Vec<String>> {
     let mut faults = Vec::new();
+    engine(conn, &mut faults).or_else(|error| unless_damage(error, "the database", &mut faults))?;
+    let lost = lost();
+    for (meaning, sql) in RULES.iter().chain([&("a log is not found by its ids", lost.as_str())]) {
+        rule(conn, (meaning, sql), most, &mut faults).or_else(|error| {
+            let what = format!("whether {meaning}");
+            unless_damage(error, &what, &mut faults)
+        })?;
+    }
+    blocks(conn, most, &mut faults).or_else(|error| unless_damage(error, "a block of values", &mut faults))?;
+    logs(conn, most, &mut faults).or_else(|error| unless_damage(error, "a log", &mut faults))?;
+    faults.truncate(most);
+    Ok(faults)
+}
+
+/// Notes that something cannot be read for damage of the file; any other error stays one.
+fn unless_damage(error: rusqlite::Error, what: &str, faults: &mut Vec<String>) -> rusqlite::Result<()> {
+    if error.sqlite_error_code() != Some(ErrorCode::DatabaseCorrupt) {
+        return Err(error);
+    }
+    faults.push(format!("{what} cannot be read: {error}"));
+    Ok(())
+}
+
+/// SQLite's own check.
+fn engine(conn: &Connection, faults: &mut Vec<String>) -> rusqlite::Result<()> {
     let mut check = conn.prepare("PRAGMA integrity_check")?;
     let mut rows = check.query([])?;
     while let Some(row) = rows.next()? {
@@ -122,18 +147,21 @@ pub(super) fn faults(conn: &Connection, most: usize) -> rusqlite::Result<Vec<Str
             faults.push(said);
         }
     }
-    let lost = lost();
-    for (meaning, sql) in RULES.iter().chain([&("a log is not found by its ids", lost.as_str())]) {
-        let mut find = conn.prepare(&format!("{sql} LIMIT {}", most.max(1)))?;
-        let mut rows = find.query([])?;
-        while let Some(row) = rows.next()? {
-            faults.push(format!("{meaning} (row {})", row.get::<_, i64>(0)?));
-        }
+    Ok(())
+}
+
+fn rule(
+    conn: &Connection,
+    (meaning, sql): (&str, &str),
+    most: usize,
+    faults: &mut Vec<String>,
+) -> rusqlite::Result<()> {
+    let mut find = conn.prepare(&format!("{sql} LIMIT {}", most.max(1)))?;
+    let mut rows = find.query([])?;
+    while let Some(row) = rows.next()? {
+        faults.push(format!("{meaning} (row {})", row.get::<_, i64>(0)?));
     }
-    blocks(conn, most, &mut faults)?;
-    logs(conn, most, &mut faults)?;
-    faults.truncate(most);
-    Ok(faults)
+    Ok(())
 }
 
 /// Each block can be read, is that of its logs, and is found by all of its words, by parts of them too.

@@ -65,6 +65,18 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// The file is damaged beyond what follows from its logs.
+    #[error(
+        "{} is damaged ({reason}): restore a backup into an empty folder, or save what can still be read with `parea \
+         export > logs.jsonl` and take it into a new folder with `parea import`",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What the engine said.
+        reason: String,
+    },
     /// The engine refused for another reason.
     #[error("cannot open {}: {reason}", path.display())]
     Engine {
@@ -198,6 +210,7 @@ pub(super) fn refusal(path: &Path, error: &rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },
+        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged { path, reason: error.to_string() },
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OpenError::NotWritable { path },
         _ => OpenError::Engine { path, reason: error.to_string() },
     }
