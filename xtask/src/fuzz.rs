@@ -51,7 +51,8 @@ fn against_a_server(tool: &Path, data: &Path, seconds: u32) -> Result<(), Failur
     let url = line.strip_prefix("listening on ").and_then(|rest| rest.split(',').next()).unwrap_or_default();
     let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
     let mut fuzz = Command::new(tool);
-    fuzz.arg("run").arg(format!("{url}/api/openapi.json"));
+    // What it keeps for a next run goes with the server's folder.
+    fuzz.current_dir(data).arg("run").arg(format!("{url}/api/openapi.json"));
     fuzz.args(["--checks", checks, "--phases", "examples,coverage,fuzzing", "--continue-on-failure"]);
     // What is not offered yet answers 501, which counts as a fault of servers.
     for name in ["completion", "stream_completion", "fetch_deployed_prompt"] {
