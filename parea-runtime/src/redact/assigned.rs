@@ -68,6 +68,25 @@ pub(super) fn flag(text: &[u8], start: usize, space: usize, wanted: &Wanted) -> 
     (length > 0 && text[value] != b'-' && !is_harmless(&text[value..end], name)).then_some((value, end))
 }
 
+/// The password in `curl -u name:password …`, or behind `--user`; the option is `start..space`.
+pub(super) fn login(text: &[u8], from: usize, start: usize, space: usize) -> Option<(usize, usize)> {
+    /// How far before the option its command is looked for.
+    const FAR: usize = 256;
+    if !matches!(&text[start..space], b"-u" | b"--user" | b"--proxy-user") {
+        return None;
+    }
+    let before = &text[from.max(start.saturating_sub(FAR))..start];
+    // Dates and times have a `-u` as well.
+    let is_asked_for = [&b"curl"[..], b"http", b"wget"].iter().any(|name| before.windows(4).any(|word| word == *name));
+    let blank = space + text[space..].iter().take_while(|byte| is_blank(**byte)).count();
+    let opened = blank + slashes(text, blank);
+    let value = if matches!(text.get(opened), Some(b'\'' | b'"')) { opened + 1 } else { blank };
+    let length = text[value..].iter().take_while(|byte| !b" \\\"'".contains(byte)).count();
+    let colon = text[value..value + length].iter().position(|byte| *byte == b':').filter(|colon| *colon > 0)?;
+    let (start, end) = (value + colon + 1, value + length);
+    (is_asked_for && !is_harmless(&text[start..end], b"password")).then_some((start, end))
+}
+
 /// The content of an element `<password>…</password>`, whose name is `start..close`.
 pub(super) fn element(text: &[u8], start: usize, close: usize, wanted: &Wanted) -> Option<(usize, usize)> {
     let name = &text[start..close];
@@ -288,11 +307,13 @@ fn value_after(text: &[u8], at: usize, name: &[u8]) -> Option<(usize, usize)> {
     let slashes = text[start..].iter().take_while(|byte| **byte == b'\\').count();
     match text.get(start + slashes)? {
         b'"' if slashes % 2 == 1 => {
-            let start = start + slashes + 1;
-            Some((start, closing_quote(text, start, slashes)))
+            let quote = text.get(start..=start + slashes)?;
+            let opened = tripled(text, start, quote);
+            Some((opened, closing_quote(text, opened, slashes)))
         }
+        b'|' | b'>' if slashes == 0 && separator == b':' => block(text, start + 1),
         quote @ (b'\'' | b'`') if slashes == 0 => {
-            let start = start + 1;
+            let start = tripled(text, start, &[*quote]);
             let length =
                 text[start..].iter().take_while(|byte| !matches!(byte, b'"' | b'\\') && *byte != quote).count();
             Some((start, start + length))
@@ -306,6 +327,35 @@ fn value_after(text: &[u8], at: usize, name: &[u8]) -> Option<(usize, usize)> {
         }
         _ => None,
     }
+}
+
+/// Behind the quote that opens at `start`, or behind all three of `"""`.
+fn tripled(text: &[u8], start: usize, quote: &[u8]) -> usize {
+    let is_tripled = text[start..].chunks_exact(quote.len()).take(3).filter(|part| *part == quote).count() == 3;
+    start + quote.len() * if is_tripled { 3 } else { 1 }
+}
+
+/// The lines behind `password: |` of YAML, whose indicator ends at `start`: those that are indented.
+fn block(text: &[u8], start: usize) -> Option<(usize, usize)> {
+    let start = start + text[start..].iter().take_while(|byte| matches!(byte, b'-' | b'+' | b' ')).count();
+    let depth = slashes(text, start);
+    let is_line_end = |at: usize| depth > 0 && slashes(text, at) == depth && text.get(at + depth) == Some(&b'n');
+    if !is_line_end(start) {
+        return None;
+    }
+    let begin = blank_lines(text, start);
+    let mut end = begin;
+    while end < text.len() {
+        let slashes = slashes(text, end);
+        match text.get(end + slashes) {
+            // The end of the string around it.
+            Some(b'"') if slashes < depth => break,
+            Some(b'n') if slashes == depth && text.get(end + depth + 1) != Some(&b' ') => break,
+            _ => end += slashes + 1,
+        }
+    }
+    let end = end.min(text.len());
+    (end > begin && text.get(begin - 1) == Some(&b' ')).then_some((begin, end))
 }
 
 /// The `=` behind a type, `API_KEY: &'static str = "…"`, if a text follows it.

@@ -14,6 +14,8 @@ enum Rest {
     Capitals(usize),
     /// Hexadecimal digits, so many at least.
     Hex(usize),
+    /// Letters and digits, so many at least, of both cases or with a digit: some keys have no digit.
+    Random(usize),
 }
 
 /// Prefixes of keys, tokens and signing secrets as their providers document them.
@@ -58,7 +60,7 @@ const PREFIXES: &[(&str, Rest)] = &[
     ("dor_v1_", Rest::Hex(40)),
     ("dckr_pat_", Rest::Mixed(20)),
     ("dapi", Rest::Hex(32)),
-    ("hf_", Rest::Mixed(28)),
+    ("hf_", Rest::Random(28)),
     ("gsk_", Rest::Mixed(40)),
     ("xai-", Rest::Mixed(40)),
     ("pplx-", Rest::Mixed(32)),
@@ -140,6 +142,12 @@ fn known(text: &[u8], start: usize, end: usize) -> Option<usize> {
                 body.len() == length && body.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
             }
             Rest::Hex(least) => body.len() >= least && body.iter().all(u8::is_ascii_hexdigit),
+            Rest::Random(least) => {
+                body.len() >= least
+                    && body.iter().all(u8::is_ascii_alphanumeric)
+                    && (body.iter().any(u8::is_ascii_digit)
+                        || body.iter().any(u8::is_ascii_uppercase) && body.iter().any(u8::is_ascii_lowercase))
+            }
         }
     };
     PREFIXES.iter().any(|known| known.0.as_bytes()[0] == run[0] && fits(known)).then_some(end)

@@ -78,6 +78,10 @@ const TEXTS: &[&str] = &[
     "const API_KEY: &'static str = \"‹abc›\"; let token: string = '‹abc›'",
     "Token(‹\"tok-0123456789abcdef\"›)",
     "https://‹0123456789abcdef0123›@host/x and https://‹rk0›:@host/y",
+    "‹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›",
+    "curl -u admin:‹hunter2› https://x; curl -s --user 'bob:‹ab›' https://y",
+    "api_key = \"\"\"‹abc›\"\"\"\ntoken = '''‹def›'''",
+    "password: |\n  ‹line one\n  line two›\nuser: bob\nsecret_key: >-\n    ‹abc›",
     "private_key_pem: \"‹abc›\", secret_key_base = ‹abc›, db_pass=‹x›",
 ];
 
@@ -99,6 +103,7 @@ const PLAIN: &[&str] = &[
     "[(\"tokens\", \"5\"), (\"author\", \"x\")] f(\"password\", \"is\", \"a word\") (\"password\", 3)",
     "{\"name\":\"author\",\"value\":\"x\"} --max-tokens 5 --pass <passage>x</passage> <password/> a > b",
     "pass: yes, \"pass\": \"all tests\", 100%3Dx, author%3Djane, https://user@host/x",
+    "date -u 12:30 hf_transformers_model_loader_config_name password: >= 8 letters, token: |; curl --user-agent a:b -u bob",
     "fn f(password: String, api_key: str = None); key: str = 5; password: see docs",
     "",
 ];

@@ -78,7 +78,10 @@ pub(super) fn search(line: &[u8], from: usize, wanted: &Wanted, edits: &mut Vec<
             Class::Space => match at - word {
                 4 if line[word].is_ascii_digit() => card::in_groups(line, word, at).map(|end| (word, end)),
                 5 | 6 if line[word] != b'-' => shapes::credentials(line, word, at),
-                _ if line[word..at].starts_with(b"--") => assigned::flag(line, word + 2, at, wanted),
+                2 if line[word..at] == *b"-u" => assigned::login(line, from, word, at),
+                _ if line[word..at].starts_with(b"--") => {
+                    assigned::flag(line, word + 2, at, wanted).or_else(|| assigned::login(line, from, word, at))
+                }
                 _ => None,
             },
             Class::Open if at > word => assigned::wrapped(line, word, at, wanted),
