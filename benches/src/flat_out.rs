@@ -3,6 +3,8 @@
 
 use std::{fs, thread, time::Instant};
 
+use cpu_time::{ProcessTime, ThreadTime};
+
 use crate::{case, work::Library};
 
 const THREADS: u32 = 2;
@@ -20,13 +22,14 @@ pub fn run_few<L: Library>() {
 
 fn run_by<L: Library>(threads: u32, calls: u32) {
     let begun = L::finish();
-    let start = Instant::now();
+    let (start, cpu) = (Instant::now(), ProcessTime::now());
     let application: u64 = thread::scope(|scope| {
         let threads: Vec<_> = (0..threads)
             .map(|_| {
                 scope.spawn(move || {
+                    let cpu = ThreadTime::now();
                     case::run::<L>("args", calls);
-                    cpu("/proc/thread-self/schedstat")
+                    cpu.elapsed().as_nanos() as u64
                 })
             })
             .collect();
@@ -34,13 +37,8 @@ fn run_by<L: Library>(threads: u32, calls: u32) {
     });
     let seconds = start.elapsed().as_secs_f64();
     let exported = L::finish() - begun;
-    let background: u64 = fs::read_dir("/proc/self/task")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|task| task.file_name().to_string_lossy() != std::process::id().to_string())
-        .map(|task| cpu(&task.path().join("schedstat").to_string_lossy()))
-        .sum();
+    // Of all threads, those that are gone too: some libraries make one for a flush.
+    let background = (cpu.elapsed().as_nanos() as u64).saturating_sub(application);
     let spans = u64::from(threads * (calls + calls / 100));
     let peak = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = peak.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default().trim();
@@ -50,10 +48,4 @@ fn run_by<L: Library>(threads: u32, calls: u32) {
         background / spans,
         spans.saturating_sub(exported),
     );
-}
-
-/// Nanoseconds on a processor, by the kernel's account.
-fn cpu(path: &str) -> u64 {
-    let account = fs::read_to_string(path).unwrap_or_default();
-    account.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or_default()
 }

@@ -2,7 +2,8 @@
 //!
 //! `parea-benches time LIBRARY` and `… allocations LIBRARY` print a line per case; `… count LIBRARY CASE TIMES` is run
 //! under callgrind, which counts only inside `measured`; `… flat-out LIBRARY` runs two threads. A word behind them says what
-//! becomes of our records: `off`, `sampled-out`, `encoded`, `sent`.
+//! becomes of our records: `off`, `sampled-out`, `encoded`; or of anybody's: `sent`. With one of these `flat-out` runs one
+//! thread for a while, and two as ever with `all` before it.
 
 mod allocations;
 mod case;
@@ -60,7 +61,7 @@ fn measure<L: Library>(what: &str, rest: &[&str]) {
         Some(&"encoded") => ours::start(Fate::Encoded),
         Some(&"sent") => {
             let sink = sink.insert(Sink::start().unwrap_or_else(|error| panic!("{error}")));
-            ours::start(Fate::Sent(sink.address));
+            L::start_sending(sink.address);
         }
         _ => L::start(),
     }
@@ -94,8 +95,8 @@ fn measure<L: Library>(what: &str, rest: &[&str]) {
             case::run::<L>(case, 1_000);
             measured::<L>(case, times);
         }
-        ("flat-out", [_, ..]) => flat_out::run_few::<L>(),
-        ("flat-out", []) => flat_out::run::<L>(),
+        ("flat-out", [] | ["all", ..]) => flat_out::run::<L>(),
+        ("flat-out", [_]) => flat_out::run_few::<L>(),
         _ => panic!("nothing to measure"),
     }
     L::finish();

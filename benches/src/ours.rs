@@ -86,6 +86,10 @@ impl Library for Ours {
         start(Fate::Dropped);
     }
 
+    fn start_sending(to: SocketAddr) {
+        start(Fate::Sent(to));
+    }
+
     fn finish() -> u64 {
         let report = parea::flush(Duration::from_secs(60));
         assert_eq!(report.pending, 0, "{report}");

@@ -1,7 +1,9 @@
 //! fastrace: local spans, values as JSON in properties.
 
 use std::{
+    borrow::Cow,
     hint::black_box,
+    net::SocketAddr,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -13,19 +15,31 @@ use fastrace::{
     local::LocalSpan,
     prelude::SpanContext,
 };
+use fastrace_opentelemetry::OpenTelemetryReporter;
+use opentelemetry::InstrumentationScope;
+use opentelemetry_sdk::Resource;
 
-use crate::work::{Answer, Inputs, Library, Options, Refused, Yields, answer};
+use crate::{
+    peer_otel,
+    work::{Answer, Inputs, Library, Options, Refused, Yields, answer},
+};
 
 #[derive(Debug)]
 pub struct Fastrace;
 
 static REPORTED: AtomicU64 = AtomicU64::new(0);
 
-struct Dropping;
+/// Counts what it has reported, or dropped where it reports to nobody. Of what a server does not take the reporter says
+/// nothing.
+struct Counting(Option<OpenTelemetryReporter>);
 
-impl Reporter for Dropping {
+impl Reporter for Counting {
     fn report(&mut self, spans: Vec<SpanRecord>) {
-        REPORTED.fetch_add(spans.len() as u64, Ordering::Relaxed);
+        let reported = spans.len() as u64;
+        if let Self(Some(reporter)) = self {
+            reporter.report(spans);
+        }
+        REPORTED.fetch_add(reported, Ordering::Relaxed);
     }
 }
 
@@ -42,7 +56,14 @@ fn traced_answer(question: &str, number: u32, options: &Options) -> Answer {
 
 impl Library for Fastrace {
     fn start() {
-        fastrace::set_reporter(Dropping, Config::default());
+        fastrace::set_reporter(Counting(None), Config::default());
+    }
+
+    fn start_sending(to: SocketAddr) {
+        let resource = Cow::Owned(Resource::builder().build());
+        let scope = InstrumentationScope::builder("benches").build();
+        let reporter = OpenTelemetryReporter::new(peer_otel::otlp(to), resource, scope);
+        fastrace::set_reporter(Counting(Some(reporter)), Config::default());
     }
 
     fn finish() -> u64 {

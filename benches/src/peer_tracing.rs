@@ -3,6 +3,7 @@
 use std::{
     fmt,
     hint::black_box,
+    net::SocketAddr,
     sync::atomic::{AtomicU64, Ordering},
     time::Instant,
 };
@@ -132,11 +133,18 @@ fn args_async(question: &str, number: u32, options: &Options, yields: u32) -> im
 }
 
 macro_rules! library {
-    ($name:ident: $start:expr, $finish:expr) => {
+    ($name:ident: $start:expr, $finish:expr $(, sending: $send:expr)?) => {
         impl Library for $name {
             fn start() {
                 $start;
             }
+
+            $(
+                fn start_sending(to: SocketAddr) {
+                    $send(to);
+                    $start;
+                }
+            )?
 
             fn finish() -> u64 {
                 $finish
@@ -190,4 +198,4 @@ library!(Cheapest: set(Registry::default().with(Keeping)), CLOSED.load(Ordering:
 library!(ToOtel: {
     let tracer = peer_otel::provider().tracer("benches");
     set(Registry::default().with(tracing_opentelemetry::layer().with_tracer(tracer)));
-}, peer_otel::exported());
+}, peer_otel::exported(), sending: peer_otel::send);

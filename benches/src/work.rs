@@ -1,6 +1,6 @@
 //! The work that every library traces, without any.
 
-use std::{hint::black_box, pin::Pin, task};
+use std::{hint::black_box, net::SocketAddr, pin::Pin, task};
 
 use serde::Serialize;
 
@@ -80,6 +80,10 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 pub trait Library {
     /// Starts recording, with an exporter that drops.
     fn start();
+    /// Starts recording, with an exporter that sends to that server and counts what it has taken.
+    fn start_sending(to: SocketAddr) {
+        panic!("it sends nothing, not even to {to}");
+    }
     /// Waits until all is exported; how many spans were.
     fn finish() -> u64;
     fn root(body: impl FnOnce());
