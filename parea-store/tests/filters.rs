@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use parea_store::{After, Count, LogFilter, Logs, Patch, Scope, SqliteStore, query::Filter};
 use parea_types::{FilterBase, FilterOperator, Timestamp, TraceLog};
-use proptest::{collection::vec, prelude::*, sample::select};
+use proptest::{collection::vec, prelude::*, sample::select, strategy::ValueTree, test_runner::TestRunner};
 use serde_json::{Value, json};
 
 const TEXTS: &[&str] = &[
@@ -352,9 +352,25 @@ fn log() -> impl Strategy<Value = TraceLog> {
     )
 }
 
+/// Scores and annotations, by each way of naming them.
+const OWN: &[&str] = &["score:acc", "score:it's", "is_correct", "annotation:continuous:1", "annotation:categorical:1"];
+
+/// What a field is compared with: one value, two, or a list.
+fn asked() -> impl Strategy<Value = String> {
+    let one = prop_oneof![
+        3 => text().prop_map(str::to_owned),
+        2 => select(NUMBERS).prop_map(|number| number.to_string()),
+        1 => select(TIMES).prop_map(str::to_owned),
+    ];
+    prop_oneof![
+        3 => one.clone(),
+        1 => (one.clone(), one.clone()).prop_map(|(low, high)| format!("{low},{high}")),
+        1 => vec(one, 0..3).prop_map(|values| Value::from(values).to_string()),
+    ]
+}
+
 fn form() -> impl Strategy<Value = FilterBase> {
-    let own = ["score:acc", "score:it's", "is_correct", "annotation:continuous:1", "annotation:categorical:1"];
-    let fields = [PLAIN, NUMERIC, TEMPORAL, LISTS, FLAGS, &own].concat();
+    let fields = [PLAIN, NUMERIC, TEMPORAL, LISTS, FLAGS, OWN].concat();
     let often =
         ["trace_name", "end_user_identifier", "session_id", "tags", "is_correct", "score:acc", "start_timestamp"];
     let named = prop_oneof![
@@ -364,22 +380,16 @@ fn form() -> impl Strategy<Value = FilterBase> {
         3 => (select(MAPS), select(KEYS)).prop_map(|(field, key)| (field, Some(key))),
         2 => select(KEYS).prop_map(|key| ("metadata", Some(key))),
     ];
-    let one = prop_oneof![
-        3 => text().prop_map(str::to_owned),
-        2 => select(NUMBERS).prop_map(|number| number.to_string()),
-        1 => select(TIMES).prop_map(str::to_owned),
-    ];
-    let value = prop_oneof![
-        3 => one.clone(),
-        1 => (one.clone(), one.clone()).prop_map(|(low, high)| format!("{low},{high}")),
-        1 => vec(one, 0..3).prop_map(|values| Value::from(values).to_string()),
-    ];
-    (named, select(OPERATORS), value).prop_map(|((field, key), operator, value)| FilterBase {
+    (named, select(OPERATORS), asked()).prop_map(|((field, key), operator, value)| of(field, key, operator, value))
+}
+
+fn of(field: &str, key: Option<&str>, operator: FilterOperator, value: String) -> FilterBase {
+    FilterBase {
         filter_field: Some(field.to_owned()),
         filter_key: key.map(str::to_owned),
         filter_operator: Some(operator),
         filter_value: Some(value),
-    })
+    }
 }
 
 /// How two forms are put together.
@@ -472,8 +482,28 @@ async fn check(logs: Vec<TraceLog>, forms: Vec<FilterBase>, how: u8) -> Result<(
     Ok(())
 }
 
+/// No field is left to chance: each with each operator, over logs and values of chance.
+#[test]
+fn every_field_goes_with_every_operator() {
+    let mut chance = TestRunner::deterministic();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let fields = [PLAIN, NUMERIC, TEMPORAL, LISTS, FLAGS, OWN, MAPS].concat();
+    let keys = MAPS.iter().flat_map(|map| ["a", "it's"].map(|key| (*map, Some(key))));
+    for (field, key) in fields.into_iter().map(|field| (field, None)).chain(keys) {
+        let logs = vec(log(), 13).new_tree(&mut chance).unwrap().current();
+        let mut forms = Vec::new();
+        for operator in OPERATORS {
+            for _ in 0..2 {
+                let value = asked().new_tree(&mut chance).unwrap().current();
+                forms.push(of(field, key, *operator, value));
+            }
+        }
+        runtime.block_on(check(logs, forms, 0)).unwrap();
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn the_engine_finds_what_the_rules_say((logs, forms, how) in (vec(log(), 1..14), vec(form(), 24), 0..4_u8)) {
