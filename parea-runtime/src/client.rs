@@ -85,6 +85,8 @@ impl Client {
         if fresh {
             exit::watch_signals(child);
         }
+        #[cfg(not(unix))]
+        let _ = fresh;
         Some(child)
     }
 

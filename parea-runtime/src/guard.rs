@@ -19,6 +19,9 @@ use crate::{books::Until, client::Client, evaluation, exit, exporter::warn, repo
 /// there, a server that fails is not waited for longer than a second, and one that says nothing not longer than half of
 /// the deadline (a second at least).
 ///
+/// Not recorded is what runs when its thread has no locals any more: handlers of C's `atexit` that were called after the
+/// exiting thread's locals were gone, and destructors of locals that were made before the thread's first span.
+///
 /// In a forked child it is the child's: what it delivers is what the child has recorded.
 #[derive(Debug)]
 #[must_use = "the guard delivers the last logs when it is dropped: keep it with `let _parea = parea::init()?;`"]

@@ -9,6 +9,9 @@
 //! | is sent `SIGTERM` or `SIGINT` | [`flush_on_signals`](crate::Builder::flush_on_signals), by choice |
 //! | forks | parent and child each their own |
 //! | is killed, aborts, or calls `_exit` or `exec` | the spool has all but the last moments, with [`durable`](crate::Builder::durable) all |
+//!
+//! What is called when a thread has no locals any more runs and is not recorded, nor counted: handlers of C's `atexit`, which
+//! come after the locals of the thread that exits, and destructors of locals that were made before the thread's first span.
 
 pub(crate) mod fork;
 #[cfg(unix)]
@@ -21,7 +24,7 @@ pub(crate) use unix::write_error;
 
 use std::{
     cell::Cell,
-    panic::{self, PanicHookInfo, catch_unwind},
+    panic::{self, PanicHookInfo},
     process, thread,
     time::{Duration, Instant},
 };
@@ -76,7 +79,7 @@ pub fn exit(code: i32) -> ! {
 #[cfg(unix)]
 extern "C" fn at_exit() {
     // Nothing may unwind into the C library.
-    let _ = catch_unwind(finish);
+    let _ = panic::catch_unwind(finish);
 }
 
 /// The last flush of this process, within what is left of the user's deadline.
