@@ -55,7 +55,7 @@ fn log() -> Log {
 }
 
 const YES: &str = r#"{"reason": "it does", "verdict": "yes"}"#;
-const NO: &str = "Well:\n```json\n{\"reason\": \"it does not\", \"verdict\": \"No\"}\n```";
+const NO: &str = "As [1] and [2] say {so}:\n```json\n{\"reason\": \"it does not\", \"verdict\": \"No\"}\n```";
 
 #[tokio::test]
 async fn verdicts_come_with_their_reasons() {

@@ -60,12 +60,11 @@ impl JudgeError {
     }
 }
 
-/// The first JSON object or array in an answer: models like to wrap what they were asked for.
+/// The first JSON object in an answer, or else the first array: models like to wrap what they were asked for, and to cite
+/// passages as `[1]` before.
 pub(super) fn json_in(answer: &str) -> Option<Value> {
-    answer
-        .char_indices()
-        .filter(|(_, letter)| matches!(letter, '{' | '['))
-        .find_map(|(at, _)| serde_json::Deserializer::from_str(&answer[at..]).into_iter().next()?.ok())
+    let from = |at: usize| serde_json::Deserializer::from_str(&answer[at..]).into_iter().next()?.ok();
+    ['{', '['].iter().find_map(|begin| answer.match_indices(*begin).find_map(|(at, _)| from(at)))
 }
 
 #[cfg(feature = "http")]
