@@ -10,7 +10,7 @@ mod report;
 mod rounds;
 mod workload;
 
-use std::{env, path::PathBuf};
+use std::{env, fs, path::PathBuf};
 
 use crate::{
     Chore,
@@ -70,46 +70,145 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
     let options = Options::read(arguments)?;
     let bin = build()?;
     let folder = process::Folder::make(options.keep.clone())?;
-    let workload = Workload::new(options.ids);
     let mut table = Table::new(options.spans, options.ids);
-
-    println!("\n== batches");
-    let mut server = Served::start(&bin, &folder.path("batches"))?;
-    table.row("ready, empty folder", format!("{:.0} ms", server.ready.as_secs_f64() * 1e3));
-    let idle = server.memory();
-    table.row("memory, idle", report::megabytes(idle));
-    let closed = rounds::closed(&server, &workload, options.spans)?;
-    table.round("closed loop, 4 × 512", &closed);
-    table.row("… until the last span is found", format!("{:.0} ms", closed.behind.as_secs_f64() * 1e3));
-    table.row("memory after it", report::megabytes(server.memory()));
-    for query in queries::all(&server, &workload)? {
-        table.query(&query);
-    }
-    let open = rounds::open(&server, &workload, 10_000, options.seconds)?;
-    table.round("open loop, 10,000/s", &open);
-    table.row("memory after it", report::megabytes(server.memory()));
-    let sent = closed.spans + open.spans;
-    server.kill();
-    server = Served::start(&bin, &folder.path("batches"))?;
-    table.row("ready after kill -9", format!("{:.0} ms", server.ready.as_secs_f64() * 1e3));
-    server.settle();
-    server.stop()?;
-    table.row("disk per span of a batch", per_span(process::size_of(&folder.path("batches")), sent));
-
-    println!("\n== single posts");
-    server = Served::start(&bin, &folder.path("singles"))?;
-    let mut sent = 0;
-    for connections in [64, 4] {
-        let round: Round = rounds::single(&server, &workload, Singles { connections, seconds: options.seconds })?;
-        table.round(&format!("single posts, {connections} connections"), &round);
-        sent += round.spans;
-    }
-    table.row("memory after it", report::megabytes(server.memory()));
-    server.settle();
-    server.stop()?;
-    table.row("disk per span sent singly", per_span(process::size_of(&folder.path("singles")), sent));
+    table.row("binary", report::megabytes(fs::metadata(&bin).map_or(0, |meta| meta.len())));
+    let load = Load { bin, folder, options };
+    let workload = Workload::new(load.options.ids);
+    load.batches(&workload, &mut table)?;
+    load.scores(&workload, &mut table)?;
+    load.chores(&workload, &mut table)?;
+    load.other_ids(&mut table)?;
+    load.singles(&workload, &mut table)?;
     table.print();
     Ok(())
+}
+
+/// What all parts of the load share.
+struct Load {
+    bin: PathBuf,
+    folder: process::Folder,
+    options: Options,
+}
+
+impl Load {
+    fn serve(&self, name: &str) -> Result<Served, Failure> {
+        Served::start(&self.bin, &self.folder.path(name))
+    }
+
+    /// Batches, closed loop and open, with questions in between, and an end in the midst of it.
+    fn batches(&self, workload: &Workload, table: &mut Table) -> Result<(), Failure> {
+        println!("\n== batches");
+        let mut server = self.serve("batches")?;
+        table.row("ready, empty folder", report::millis(server.ready));
+        table.row("memory, idle", report::megabytes(server.memory()));
+        let closed = rounds::closed(&server, workload, self.options.spans)?;
+        table.round("closed loop, 4 × 512", &closed);
+        table.row("… until the last span is found", report::millis(closed.behind));
+        table.row("memory after it", report::megabytes(server.memory()));
+        for query in queries::all(&server, workload)? {
+            table.query(&query);
+        }
+        let open = rounds::open(&server, workload, 10_000, &rounds::Until::seconds(self.options.seconds))?;
+        table.round("open loop, 10,000/s", &open);
+        table.row("memory after it", report::megabytes(server.memory()));
+        let killed = rounds::killed(&mut server, workload)?;
+        server = self.serve("batches")?;
+        table.row("ready after kill -9 under load", report::millis(server.ready));
+        let lost = queries::missing(&server, &killed)?;
+        table.row("acknowledged spans missing then", format!("{lost} of {}", killed.len() as u64 * workload::SPANS));
+        server.settle();
+        let stored = queries::total(&server)?;
+        table.row("longest that background work held the writer", report::millis(server.longest_hold()?));
+        server.stop()?;
+        table.row("disk per span of a batch", per_span(process::size_of(&self.folder.path("batches")), stored));
+        Ok(())
+    }
+
+    /// Scores of the logs that are there.
+    fn scores(&self, workload: &Workload, table: &mut Table) -> Result<(), Failure> {
+        println!("\n== scores");
+        let server = self.serve("batches")?;
+        let roots = workload.roots();
+        let times = (40_000 / roots.len().max(1) as u64).clamp(1, 8);
+        table.round("scores of known logs, 4 × 512", &rounds::scores(&server, &roots, times)?);
+        let singles = Singles { connections: 64, seconds: self.options.seconds };
+        table.round("scores one by one, 64 connections", &rounds::single_scores(&server, &roots, singles)?);
+        table.query(&queries::scored(&server)?);
+        table.row("memory after it", report::megabytes(server.memory()));
+        server.stop()
+    }
+
+    /// The commands on a folder, beside a server under load.
+    fn chores(&self, workload: &Workload, table: &mut Table) -> Result<(), Failure> {
+        println!("\n== chores beside an open loop of 10,000/s");
+        let server = self.serve("batches")?;
+        let data = self.folder.path("batches");
+        let (export, backup) = (self.folder.path("logs.jsonl"), self.folder.path("backup.db"));
+        let text = |path: &std::path::Path| path.display().to_string();
+        let chores: [(&str, Vec<String>); 4] = [
+            ("backup", vec!["backup".to_owned(), text(&backup)]),
+            ("export", vec!["export".to_owned(), "--to".to_owned(), text(&export)]),
+            ("retain", vec!["retain".to_owned(), "--keep-project".to_owned(), "other=1 h".to_owned()]),
+            ("erase a user", vec!["erase".to_owned(), "--user".to_owned(), "user-7".to_owned()]),
+        ];
+        for (name, arguments) in chores {
+            let before = process::size_of(&data);
+            let until = rounds::Until::told();
+            let (took, open) = std::thread::scope(|scope| {
+                let chore = scope.spawn(|| {
+                    let took = process::timed(&self.bin, &arguments, &data);
+                    until.tell();
+                    took
+                });
+                let open = rounds::open(&server, workload, 10_000, &until);
+                (chore.join(), open)
+            });
+            let took = took.unwrap_or_else(|_| Err(Failure::Empty(format!("`{name}` panicked"))))?;
+            let rate = before as f64 / 1e6 / took.as_secs_f64();
+            table.round(&format!("open loop beside {name} ({:.2} s, {rate:.0} MB/s)", took.as_secs_f64()), &open?);
+        }
+        server.stop()?;
+        // Into a folder that nobody serves, and the check of one.
+        let exported = process::size_of_file(&export);
+        let import = [String::from("import"), text(&export)];
+        let took = process::timed(&self.bin, &import, &self.folder.path("imported"))?;
+        table.row(
+            "import",
+            format!("{:.2} s, {:.0} MB/s of JSON", took.as_secs_f64(), exported as f64 / 1e6 / took.as_secs_f64()),
+        );
+        let took = process::timed(&self.bin, &["doctor".to_owned()], &data)?;
+        table.row("doctor", format!("{:.1} s", took.as_secs_f64()));
+        Ok(())
+    }
+
+    /// The closed loop with ids of the other kind, on a folder of its own.
+    fn other_ids(&self, table: &mut Table) -> Result<(), Failure> {
+        println!("\n== the other ids");
+        let workload = Workload::new(self.options.ids.other());
+        let server = self.serve("other")?;
+        let closed = rounds::closed(&server, &workload, self.options.spans.min(80_000))?;
+        table.round(&format!("closed loop, ids of version {}", self.options.ids.other().version()), &closed);
+        server.stop()
+    }
+
+    /// One span a request.
+    fn singles(&self, workload: &Workload, table: &mut Table) -> Result<(), Failure> {
+        println!("\n== single posts");
+        let server = self.serve("singles")?;
+        let mut sent = 0;
+        for connections in [64, 4] {
+            let singles = Singles { connections, seconds: self.options.seconds };
+            let round: Round = rounds::single(&server, workload, singles)?;
+            table.round(&format!("single posts, {connections} connections"), &round);
+            sent += round.spans;
+        }
+        table.row("memory after it", report::megabytes(server.memory()));
+        server.settle();
+        table.row("longest that background work held the writer", report::millis(server.longest_hold()?));
+        server.stop()?;
+        table.row("disk per span sent singly", per_span(process::size_of(&self.folder.path("singles")), sent));
+        Ok(())
+    }
 }
 
 fn per_span(bytes: u64, spans: u64) -> String {

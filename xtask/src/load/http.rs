@@ -25,11 +25,19 @@ impl Connection {
     }
 
     pub(super) fn post(&mut self, path: &str, body: &[u8]) -> io::Result<Vec<u8>> {
+        self.send("POST", path, body)
+    }
+
+    pub(super) fn put(&mut self, path: &str, body: &[u8]) -> io::Result<Vec<u8>> {
+        self.send("PUT", path, body)
+    }
+
+    fn send(&mut self, method: &str, path: &str, body: &[u8]) -> io::Result<Vec<u8>> {
         self.head.clear();
         let length = body.len();
         write!(
             self.head,
-            "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
         )?;
         // One write for a small request: that is what a client's library does.
         if length <= 16 << 10 {

@@ -59,6 +59,30 @@ pub(super) fn size_of(folder: &Path) -> u64 {
     entries.filter_map(|entry| entry.metadata().ok()).map(|meta| meta.len()).sum()
 }
 
+pub(super) fn size_of_file(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |meta| meta.len())
+}
+
+/// How long a command on a folder takes.
+pub(super) fn timed(bin: &Path, arguments: &[String], data: &Path) -> Result<Duration, Failure> {
+    let begun = Instant::now();
+    let mut command = Command::new(bin);
+    command.args(arguments).arg("--data").arg(data).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    alone(&mut command);
+    let name = format!("{} {}", bin.display(), arguments.join(" "));
+    let status = command.status().map_err(|source| Failure::Start { command: name.clone(), source })?;
+    if status.success() { Ok(begun.elapsed()) } else { Err(Failure::Exit { command: name, status }) }
+}
+
+/// Keeps the settings of whoever runs this out.
+fn alone(command: &mut Command) {
+    for (variable, _) in env::vars_os() {
+        if variable.to_str().is_some_and(|variable| variable.starts_with("PAREA_")) {
+            command.env_remove(variable);
+        }
+    }
+}
+
 /// A server that answers. It is killed when this is dropped.
 pub(super) struct Served {
     child: Child,
@@ -74,11 +98,7 @@ impl Served {
         let begun = Instant::now();
         let mut command = Command::new(bin);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
-        for (variable, _) in env::vars_os() {
-            if variable.to_str().is_some_and(|variable| variable.starts_with("PAREA_")) {
-                command.env_remove(variable);
-            }
-        }
+        alone(&mut command);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(fail)?;
         let mut line = String::new();
         if let Some(output) = child.stdout.take() {
@@ -119,6 +139,15 @@ impl Served {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() * 1024
+    }
+
+    /// The longest that work of the background has held the writer, by the server's own figures.
+    pub(super) fn longest_hold(&self) -> Result<Duration, Failure> {
+        let text = self.connect()?.get("/metrics").map_err(broken)?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let line = text.lines().find_map(|line| line.strip_prefix("parea_writer_background_longest_seconds "));
+        let seconds = line.and_then(|seconds| seconds.trim().parse().ok());
+        seconds.map(Duration::from_secs_f64).ok_or_else(|| Failure::Empty("no such figure in /metrics".to_owned()))
     }
 
     /// Waits until it has nothing more to do.

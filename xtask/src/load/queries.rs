@@ -100,6 +100,39 @@ pub(super) fn all(server: &Served, workload: &Workload) -> Result<Vec<Query>, Fa
     Ok(done)
 }
 
+/// Logs by scores that came after they were packed.
+pub(super) fn scored(server: &Served) -> Result<Query, Failure> {
+    let mut connection = server.connect()?;
+    let mut query = Query { name: "score that came later", answers: Vec::new(), found: 0 };
+    let filter = r#""filter_field":"score:graded-0","filter_operator":"greater_than_or_equal","filter_value":"0.9","#;
+    for _ in 0..TIMES {
+        let body = format!(r#"{{{filter}"project_name":"load","page":1,"page_size":20}}"#);
+        let (took, answer) = timed(|| connection.post(LIST, body.as_bytes()))?;
+        query.answers.push(took);
+        query.found = number(&answer, r#""total":"#);
+    }
+    Ok(query)
+}
+
+/// How many spans there are.
+pub(super) fn total(server: &Served) -> Result<u64, Failure> {
+    let body = r#"{"project_name":"load","page":1,"page_size":1}"#;
+    let answer = server.connect()?.post(LIST, body.as_bytes()).map_err(broken)?;
+    Ok(number(&answer, r#""total":"#))
+}
+
+/// How many spans of these traces are not there.
+pub(super) fn missing(server: &Served, roots: &[String]) -> Result<u64, Failure> {
+    let mut connection = server.connect()?;
+    let mut missing = 0;
+    for root in roots {
+        let answer = connection.get(&format!("/api/parea/v1/trace_log/{root}")).map_err(broken)?;
+        let there = String::from_utf8_lossy(&answer).matches(r#""trace_id":"#).count() as u64;
+        missing += super::workload::SPANS.saturating_sub(there);
+    }
+    Ok(missing)
+}
+
 /// Trees by id: those of the newest page, then those that hang on them.
 fn tree(connection: &mut Connection) -> Result<Query, Failure> {
     let body = r#"{"project_name":"load","page":1,"page_size":100}"#;

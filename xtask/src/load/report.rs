@@ -48,6 +48,10 @@ pub(super) fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
+pub(super) fn millis(time: Duration) -> String {
+    quantile(&[time], 1.0)
+}
+
 /// In milliseconds.
 fn quantile(answers: &[Duration], at: f64) -> String {
     let mut sorted = answers.to_vec();

@@ -1,8 +1,11 @@
 //! The loads.
 
 use std::{
-    io,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    io::{self, Write as _},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -19,6 +22,12 @@ const SINGLE: &str = "/api/parea/v1/trace_log";
 
 /// Connections that send batches.
 const CONNECTIONS: u64 = 4;
+
+/// How long a server is under load until it is killed.
+const KILL: Duration = Duration::from_secs(2);
+
+/// Scores in a batch.
+const SCORES: usize = 512;
 
 /// Traces in a batch: 512 spans.
 const TRACES: u64 = 512 / SPANS;
@@ -90,11 +99,65 @@ pub(super) fn closed(server: &Served, workload: &Workload, spans: u64) -> Result
     Ok(round)
 }
 
+/// Batches as fast as the server answers until it is killed, and the ids of the roots of those that it answered.
+pub(super) fn killed(server: &mut Served, workload: &Workload) -> Result<Vec<String>, Failure> {
+    let connections = (0..CONNECTIONS).map(|_| server.connect()).collect::<Result<Vec<_>, _>>()?;
+    let answered = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for (index, mut connection) in (0..).zip(connections) {
+            let answered = &answered;
+            scope.spawn(move || {
+                let mut maker = workload.maker(10_000 + index);
+                let mut body = Vec::new();
+                loop {
+                    let roots = maker.batch(&mut body, TRACES);
+                    if connection.post(BATCHES, &body).is_err() {
+                        return;
+                    }
+                    answered.lock().unwrap_or_else(PoisonError::into_inner).extend(roots);
+                }
+            });
+        }
+        thread::sleep(KILL);
+        server.kill();
+    });
+    Ok(answered.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// How long a load at a rate lasts.
+pub(super) enum Until {
+    Over(Duration),
+    Told(AtomicBool),
+}
+
+impl Until {
+    pub(super) fn seconds(seconds: u64) -> Self {
+        Self::Over(Duration::from_secs(seconds))
+    }
+
+    pub(super) fn told() -> Self {
+        Self::Told(AtomicBool::new(false))
+    }
+
+    /// That it is enough, after a second at least.
+    pub(super) fn tell(&self) {
+        if let Self::Told(told) = self {
+            told.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn is_over(&self, begun: Instant) -> bool {
+        match self {
+            Self::Over(time) => begun.elapsed() >= *time,
+            Self::Told(told) => told.load(Ordering::Relaxed) && begun.elapsed() >= Duration::from_secs(1),
+        }
+    }
+}
+
 /// Batches at a given rate, whether the server keeps up or not: an answer is timed from when its batch was due.
-pub(super) fn open(server: &Served, workload: &Workload, rate: u64, seconds: u64) -> Result<Round, Failure> {
+pub(super) fn open(server: &Served, workload: &Workload, rate: u64, until: &Until) -> Result<Round, Failure> {
     let begun = Instant::now();
     let per_batch = TRACES * SPANS;
-    let count = rate * seconds / per_batch;
     let next = AtomicU64::new(0);
     // More connections than in the closed loop, or a late answer would hold up the next batch.
     drive(server, CONNECTIONS * 4, |index, connection, answers| {
@@ -103,7 +166,7 @@ pub(super) fn open(server: &Served, workload: &Workload, rate: u64, seconds: u64
         loop {
             maker.batch(&mut body, TRACES);
             let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= count {
+            if until.is_over(begun) {
                 return Ok(sent);
             }
             let due = begun + Duration::from_secs(1) / rate as u32 * (number * per_batch) as u32;
@@ -113,6 +176,61 @@ pub(super) fn open(server: &Served, workload: &Workload, rate: u64, seconds: u64
             sent += per_batch;
         }
     })
+}
+
+/// Scores of logs that are stored, in no order of theirs: `times` for each of the roots, 512 in a batch.
+pub(super) fn scores(server: &Served, roots: &[String], times: u64) -> Result<Round, Failure> {
+    let lots: Vec<&[String]> = roots.chunks(SCORES).collect();
+    let next = AtomicU64::new(0);
+    drive(server, CONNECTIONS, |_, connection, answers| {
+        let (mut body, mut sent) = (Vec::new(), 0);
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= lots.len() as u64 * times {
+                return Ok(sent);
+            }
+            let lot = lots[(number % lots.len() as u64) as usize];
+            body.clear();
+            for id in lot {
+                body.push(if body.is_empty() { b'[' } else { b',' });
+                score(&mut body, id, number / lots.len() as u64, sent);
+                sent += 1;
+            }
+            body.push(b']');
+            let begun = Instant::now();
+            connection.put(BATCHES, &body)?;
+            answers.push(begun.elapsed());
+        }
+    })
+}
+
+/// The same one by one.
+pub(super) fn single_scores(server: &Served, roots: &[String], singles: Singles) -> Result<Round, Failure> {
+    let next = AtomicU64::new(0);
+    let begun = Instant::now();
+    drive(server, singles.connections, |_, connection, answers| {
+        let (mut body, mut sent) = (Vec::new(), 0);
+        while begun.elapsed().as_secs() < singles.seconds {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            body.clear();
+            score(&mut body, &roots[(number % roots.len() as u64) as usize], 100 + number / roots.len() as u64, number);
+            let begun = Instant::now();
+            connection.put(SINGLE, &body)?;
+            answers.push(begun.elapsed());
+            sent += 1;
+        }
+        Ok(sent)
+    })
+}
+
+/// One evaluation's score of one log.
+fn score(body: &mut Vec<u8>, id: &str, evaluation: u64, number: u64) {
+    let score = (number.wrapping_mul(0x9e37_79b9) & 0x3ff) as f64 / 1024.0;
+    // Writing to memory does not fail.
+    let _ = write!(
+        body,
+        r#"{{"trace_id":"{id}","merge":true,"field_name_to_value_map":{{"scores":[{{"name":"graded-{evaluation}","score":{score},"reason":"as the rules say"}}]}}}}"#
+    );
 }
 
 /// How single posts are made.

@@ -4,7 +4,10 @@
 
 use std::{
     io::Write as _,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -33,6 +36,10 @@ impl Ids {
             "v7" => Some(Self::V7),
             _ => None,
         }
+    }
+
+    pub(super) fn other(self) -> Self {
+        if self == Self::V4 { Self::V7 } else { Self::V4 }
     }
 
     pub(super) fn version(self) -> u8 {
@@ -75,6 +82,8 @@ pub(super) struct Workload {
     corpus: String,
     /// Traces made so far.
     traces: AtomicU64,
+    /// Ids of their roots.
+    roots: Mutex<Vec<String>>,
     /// Kept apart from those of another workload on the same server.
     run: u64,
 }
@@ -91,7 +100,7 @@ impl Workload {
             corpus.push_str(if random.below(12) == 0 { ". " } else { " " });
         }
         let run = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        Self { ids, corpus, traces: AtomicU64::new(0), run }
+        Self { ids, corpus, traces: AtomicU64::new(0), roots: Mutex::default(), run }
     }
 
     pub(super) fn maker(&self, seed: u64) -> Maker<'_> {
@@ -103,6 +112,16 @@ impl Workload {
     /// Traces made so far.
     pub(super) fn made(&self) -> u64 {
         self.traces.load(Ordering::Relaxed)
+    }
+
+    /// Ids of the roots of all traces made so far, in no order.
+    pub(super) fn roots(&self) -> Vec<String> {
+        let mut roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut random = Random::seeded(11);
+        for place in (1..roots.len()).rev() {
+            roots.swap(place, random.below(place + 1));
+        }
+        roots
     }
 
     /// A word that stands in one span only: that of a trace, in one of its spans.
@@ -156,28 +175,37 @@ struct Story<'a> {
 }
 
 impl<'a> Maker<'a> {
-    /// A JSON array of whole traces.
-    pub(super) fn batch(&mut self, body: &mut Vec<u8>, traces: u64) {
+    /// A JSON array of whole traces. Answers the ids of their roots.
+    pub(super) fn batch(&mut self, body: &mut Vec<u8>, traces: u64) -> Vec<String> {
         body.clear();
+        let mut roots = Vec::with_capacity(traces as usize);
         for _ in 0..traces {
-            for span in self.spans() {
+            let (root, spans) = self.trace();
+            roots.push(root);
+            for span in spans {
                 body.push(if body.is_empty() { b'[' } else { b',' });
                 body.extend_from_slice(&span);
             }
         }
         body.push(b']');
+        roots
     }
 
     /// The spans of a trace as JSON, children before their parents.
     pub(super) fn spans(&mut self) -> Vec<Vec<u8>> {
+        self.trace().1
+    }
+
+    fn trace(&mut self) -> (String, Vec<Vec<u8>>) {
         let trace = self.workload.traces.fetch_add(1, Ordering::Relaxed);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_micros() as u64);
         let ids: Vec<String> = SHAPE.iter().map(|_| self.id(now)).collect();
+        self.workload.roots.lock().unwrap_or_else(PoisonError::into_inner).push(ids[0].clone());
         let story = Story { question: self.text(150), documents: self.text(1600), answer: self.text(1000) };
         let mut spans: Vec<Vec<u8>> =
             (0..SHAPE.len()).map(|place| self.span(trace, place, now, &ids, &story)).collect();
         spans.reverse();
-        spans
+        (ids[0].clone(), spans)
     }
 
     /// What goes in and what comes out.
