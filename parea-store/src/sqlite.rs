@@ -35,6 +35,9 @@ mod rollup;
 mod sampling;
 mod schema;
 mod scope;
+mod scrub;
+#[cfg(test)]
+mod scrub_tests;
 mod search;
 mod tallies;
 mod terms;

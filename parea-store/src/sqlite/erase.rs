@@ -1,6 +1,13 @@
 //! Logs that are to be gone for good: from the tables, the indexes, the words, and from the file's unused parts.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, HashSet},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::{Duration, Instant},
+};
 
 use parea_types::TraceLog;
 use rusqlite::{Connection, OptionalExtension, params, types::Value};
@@ -14,6 +21,8 @@ use super::{
     job::Work,
     key::{Key, key},
     removal::{self, Trace},
+    retain,
+    scrub::{self, Pages},
     terms::{self, Column, Word},
     values::{self, Blocks, Source},
 };
@@ -36,15 +45,40 @@ const LOT: usize = 128;
 
 /// How often the write-ahead log is tried to be emptied while others read, and the pause in between.
 const TRIES: u32 = 600;
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long the writer overwrites unused parts of the file before others have their turn.
+const WHILE: Duration = Duration::from_millis(8);
+
+thread_local! {
+    /// The file that the thread which writes has overwritten last, kept open: see [`Pages`].
+    static PAGES: RefCell<Option<(PathBuf, Pages)>> = const { RefCell::new(None) };
+    /// What is under way on that thread.
+    static ACTIVE: RefCell<Weak<Mutex<Progress>>> = const { RefCell::new(Weak::new()) };
+}
+
+/// Notes what a transaction has written while unused parts are overwritten. To be called before the next one begins, which may
+/// begin the write-ahead log anew.
+pub(super) fn note_written(conn: &Connection) {
+    let Some(progress) = ACTIVE.with_borrow(Weak::upgrade) else { return };
+    let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+    if progress.note(&path_of(conn)).is_err() {
+        // Nobody knows what it was.
+        *progress = Progress::default();
+    }
+}
+
+fn path_of(conn: &Connection) -> PathBuf {
+    conn.path().map(PathBuf::from).unwrap_or_default()
+}
 
 impl SqliteStore {
     /// Erases logs and answers how many. When this returns nothing of them is left in the file, nor beside it; hashes of
     /// their ids alone are kept, so that they are not taken in again. Copies of the file are not reached. Done again after
     /// it was broken off, it ends what was begun.
     ///
-    /// Others work on meanwhile, but for the end, when the file is written anew without what was in its unused parts:
-    /// writes wait for that, about a second for each 100 MB.
+    /// Others work on meanwhile. At the end the unused parts of the whole file are overwritten, a few milliseconds of the
+    /// writer at a time.
     pub async fn erase(&self, what: &Erasure) -> Result<u64, StoreError> {
         // What comes later is new.
         let until = self.read(removal::last).await?;
@@ -76,43 +110,124 @@ impl SqliteStore {
             self.order(move |ingest| ingest.erase_words(&orphans).map(Ok)).await?;
         }
         self.tidy(words).await?;
+        while self.order(|ingest| ingest.shrink(retain::PAGES, retain::SPARE).map(Ok)).await? {}
         self.scrub().await?;
         Ok(count)
     }
 
-    /// Writes the file anew without the pages and parts of pages that are no longer in use, and empties the write-ahead
-    /// log.
+    /// Overwrites what the file has in its unused pages and parts of pages, and empties the write-ahead log.
+    ///
+    /// Each step begins with an empty log and an empty cache, so that what it overwrites cannot come back from there. Pages
+    /// that were written again since are done again: what was not overwritten yet may have been copied into them.
     async fn scrub(&self) -> Result<(), StoreError> {
-        self.write(|reply| {
-            Work::alone(reply, |conn| {
-                conn.execute_batch("VACUUM")?;
-                Ok(())
-            })
-        })
-        .await?;
-        for _ in 0..TRIES {
-            let is_empty = self
-                .write(|reply| {
-                    Work::alone(reply, |conn| {
-                        // Without waiting for those who read: everyone else would wait too.
-                        conn.busy_timeout(std::time::Duration::ZERO)?;
-                        let busy = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-                        conn.busy_timeout(super::open::PATIENCE)?;
-                        Ok(busy? == 0)
-                    })
+        let _alone = self.shared.tidying.lock().await;
+        let progress = Arc::new(Mutex::new(Progress::default()));
+        let mut tries = 0;
+        loop {
+            let progress = Arc::clone(&progress);
+            let step = self.write(|reply| {
+                Work::alone(reply, move |conn| {
+                    ACTIVE.set(Arc::downgrade(&progress));
+                    let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+                    progress.step(conn)
                 })
-                .await?;
-            if is_empty {
-                return Ok(());
+            });
+            match step.await? {
+                Step::Done => return Ok(()),
+                Step::More => tries = 0,
+                Step::Busy if tries == TRIES => break,
+                Step::Busy => {
+                    tries += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
-            tokio::time::sleep(PAUSE).await;
         }
         Err(StoreError::Engine(
-            "it is erased, but for the write-ahead log, which someone keeps reading: end long reads of the folder, such as \
-             a backup by another program, and do it again"
+            "it is erased, but for unused parts of the file and the write-ahead log, which someone keeps reading: end long \
+             reads of the folder, such as a backup by another program, and do it again"
                 .to_owned(),
         ))
     }
+}
+
+/// How far the unused parts of the file are overwritten.
+#[derive(Debug, Default)]
+struct Progress {
+    /// The next page.
+    next: u32,
+    /// Pages that were written since it was their turn.
+    again: BTreeSet<u32>,
+}
+
+/// What came of a step.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    Done,
+    More,
+    /// Someone reads what the write-ahead log has.
+    Busy,
+}
+
+impl Progress {
+    fn step(&mut self, conn: &Connection) -> rusqlite::Result<Step> {
+        let path = path_of(conn);
+        if !is_emptied(conn)? {
+            return Ok(Step::Busy);
+        }
+        // Pages in the cache are as they were.
+        conn.release_memory()?;
+        let done = PAGES.with_borrow_mut(|known| {
+            let pages = match known {
+                Some((of, pages)) if *of == path => {
+                    pages.look()?;
+                    pages
+                }
+                known => &mut known.insert((path.clone(), Pages::open(&path)?)).1,
+            };
+            self.overwrite(pages)
+        });
+        done.map(|is_done| if is_done { Step::Done } else { Step::More }).map_err(values::damaged)
+    }
+
+    /// Which pages are in the write-ahead log.
+    fn note(&mut self, path: &Path) -> io::Result<()> {
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let next = self.next;
+        self.again.extend(scrub::pages_in_log(Path::new(&log))?.into_iter().filter(|page| *page < next));
+        Ok(())
+    }
+
+    /// Overwrites for a while; whether nothing is left to do.
+    fn overwrite(&mut self, pages: &mut Pages) -> io::Result<bool> {
+        let begun = Instant::now();
+        self.next = self.next.max(1);
+        while self.next <= pages.count() {
+            pages.scrub(self.next)?;
+            self.next += 1;
+            if begun.elapsed() > WHILE {
+                return Ok(false);
+            }
+        }
+        while let Some(page) = self.again.pop_first() {
+            let owner = pages.owner(page)?;
+            pages.scrub(owner)?;
+            if begun.elapsed() > WHILE {
+                return Ok(false);
+            }
+        }
+        pages.sync()?;
+        Ok(true)
+    }
+}
+
+/// Copies the write-ahead log into the file and empties it, without waiting for those who read: everyone else would wait
+/// too. Whether it is empty.
+fn is_emptied(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.busy_timeout(Duration::ZERO)?;
+    let busy = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    conn.busy_timeout(super::open::PATIENCE)?;
+    Ok(busy? == 0)
 }
 
 fn find(conn: &Connection, what: &Erasure, until: i64) -> rusqlite::Result<BTreeSet<Trace>> {

@@ -59,8 +59,8 @@ const LOT: usize = 8;
 const ENOUGH: Duration = Duration::from_millis(3);
 
 /// Pages that are given back in a step, and those that are kept for what comes.
-const PAGES: i64 = 16;
-const SPARE: i64 = 128;
+pub(super) const PAGES: i64 = 16;
+pub(super) const SPARE: i64 = 128;
 
 /// A trace that the rules would let go.
 #[derive(Clone, Debug)]

@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 
 use super::{
     directory::{Directory, Published},
+    erase,
     ingest::{Ingest, Memory},
     job::{Done, Work},
     open::Folder,
@@ -206,6 +207,7 @@ impl Writer {
         let token = ingest.finish()?;
         tx.commit()?;
         self.directory.publish(&self.memory.directory);
+        erase::note_written(&conn);
         let took = begun.elapsed();
         if group.is_empty() {
             background = took;
