@@ -79,6 +79,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
     load.chores(&workload, &mut table)?;
     load.other_ids(&mut table)?;
     load.singles(&workload, &mut table)?;
+    load.long_chores(&mut table)?;
     table.print();
     Ok(())
 }
@@ -111,6 +112,7 @@ impl Load {
         let open = rounds::open(&server, workload, 10_000, &rounds::Until::seconds(self.options.seconds))?;
         table.round("open loop, 10,000/s", &open);
         table.row("memory after it", report::megabytes(server.memory()));
+        table.row("longest that background work held the writer", report::millis(server.longest_hold()?));
         let killed = rounds::killed(&mut server, workload)?;
         server = self.serve("batches")?;
         table.row("ready after kill -9 under load", report::millis(server.ready));
@@ -118,7 +120,6 @@ impl Load {
         table.row("acknowledged spans missing then", format!("{lost} of {}", killed.len() as u64 * workload::SPANS));
         server.settle();
         let stored = queries::total(&server)?;
-        table.row("longest that background work held the writer", report::millis(server.longest_hold()?));
         server.stop()?;
         table.row("disk per span of a batch", per_span(process::size_of(&self.folder.path("batches")), stored));
         Ok(())
@@ -167,17 +168,19 @@ impl Load {
             let rate = before as f64 / 1e6 / took.as_secs_f64();
             table.round(&format!("open loop beside {name} ({:.2} s, {rate:.0} MB/s)", took.as_secs_f64()), &open?);
         }
-        server.stop()?;
-        // Into a folder that nobody serves, and the check of one.
-        let exported = process::size_of_file(&export);
-        let import = [String::from("import"), text(&export)];
-        let took = process::timed(&self.bin, &import, &self.folder.path("imported"))?;
-        table.row(
-            "import",
-            format!("{:.2} s, {:.0} MB/s of JSON", took.as_secs_f64(), exported as f64 / 1e6 / took.as_secs_f64()),
-        );
-        let took = process::timed(&self.bin, &["doctor".to_owned()], &data)?;
-        table.row("doctor", format!("{:.1} s", took.as_secs_f64()));
+        server.stop()
+    }
+
+    /// Those that take long, with nothing beside them.
+    fn long_chores(&self, table: &mut Table) -> Result<(), Failure> {
+        println!("\n== import and check");
+        let export = self.folder.path("logs.jsonl");
+        let megabytes = process::size_of_file(&export) as f64 / 1e6;
+        let import = ["import".to_owned(), export.display().to_string()];
+        let took = process::timed(&self.bin, &import, &self.folder.path("imported"))?.as_secs_f64();
+        table.row("import", format!("{took:.1} s, {:.0} MB/s of JSON", megabytes / took));
+        let took = process::timed(&self.bin, &["doctor".to_owned()], &self.folder.path("imported"))?.as_secs_f64();
+        table.row("doctor on what was imported", format!("{took:.1} s"));
         Ok(())
     }
 
