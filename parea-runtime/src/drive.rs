@@ -79,7 +79,8 @@ fn ended(begun: Begun, outcome: &mut dyn FnMut(&mut End)) {
         return stack::leave_for_good();
     }
     let now = Moment::now();
-    let mut end = End::of_stack();
+    let mut end = End::default();
+    end.lend();
     // The span stays in force: a value's `Serialize` may call annotated functions too.
     end.fill(outcome);
     stack::finish(&mut end.captured, now);
@@ -109,7 +110,8 @@ fn unwound(begun: Begun, payload: Box<dyn Any + Send>) -> ! {
 /// Ends the innermost span without an output; `false` if there is no span.
 #[cold]
 fn fail(error: &str) -> bool {
-    let (mut end, now) = (End::of_stack(), Moment::now());
+    let (mut end, now) = (End::default(), Moment::now());
+    end.lend();
     end.fail(error);
     stack::finish_unusual(&mut end.captured, now)
 }
@@ -148,6 +150,10 @@ pub struct Progress(Stage);
 /// The span of a future, between two polls. As its last field it outlives the body: what a body that is cancelled drops is
 /// inside the span, which ends after that.
 pub trait Course: Sized {
+    /// Whether the body is compiled apart from where the future is polled: inside an `async fn` it would be taken along by
+    /// each of its states.
+    const APART: bool;
+
     /// Whether the body runs without. One that has begun without goes on without.
     fn is_off(&mut self) -> bool;
 
@@ -262,6 +268,8 @@ fn suspended_first() -> Stage {
 pub struct Beginning(Stage);
 
 impl Course for Beginning {
+    const APART: bool = false;
+
     #[inline]
     fn is_off(&mut self) -> bool {
         if let Stage::New(_) = self.0
@@ -348,6 +356,8 @@ fn dropped(stage: Stage) {
 pub struct BegunSpan(Option<Arc<Span>>);
 
 impl Course for BegunSpan {
+    const APART: bool = true;
+
     #[inline]
     fn is_off(&mut self) -> bool {
         self.0.is_none()
@@ -476,22 +486,46 @@ where
 {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let entered = this.course.enter();
-        // In one place, so that it is compiled once for each function.
-        match catch_unwind(AssertUnwindSafe(|| this.body.poll(task))) {
-            Ok(polled) => {
-                match &polled {
-                    _ if entered == Inside::Off => {}
-                    Poll::Pending => suspend(this.course, entered),
-                    Poll::Ready(result) => end(this.course, entered, &mut |end| _ = (this.outcome)(result, end)),
-                }
-                polled
-            }
-            Err(payload) => end_unwound(this.course, entered, payload),
-        }
+        if C::APART { poll_apart(self, task) } else { poll(self, task) }
     }
+}
+
+#[expect(clippy::inline_always, reason = "once in each of the two ways to poll")]
+#[inline(always)]
+fn poll<F, O, L, C>(drive: Pin<&mut Drive<F, O, C>>, task: &mut task::Context<'_>) -> Poll<F::Output>
+where
+    F: Future,
+    O: Fn(&F::Output, &mut End) -> L,
+    L: Look,
+    C: Course,
+{
+    let this = drive.project();
+    let entered = this.course.enter();
+    // In one place, so that it is compiled once for each function.
+    match catch_unwind(AssertUnwindSafe(|| this.body.poll(task))) {
+        Ok(polled) => {
+            match &polled {
+                _ if entered == Inside::Off => {}
+                Poll::Pending => suspend(this.course, entered),
+                Poll::Ready(result) => end(this.course, entered, &mut |end| _ = (this.outcome)(result, end)),
+            }
+            polled
+        }
+        Err(payload) => end_unwound(this.course, entered, payload),
+    }
+}
+
+#[inline(never)]
+fn poll_apart<F, O, L, C>(drive: Pin<&mut Drive<F, O, C>>, task: &mut task::Context<'_>) -> Poll<F::Output>
+where
+    F: Future,
+    O: Fn(&F::Output, &mut End) -> L,
+    L: Look,
+    C: Course,
+{
+    poll(drive, task)
 }
 
 /// [`drive`] where the span goes on in what `complete` makes of the body's result.

@@ -119,13 +119,11 @@ enum Writing {
 }
 
 impl End {
-    /// For the innermost span of this thread: it goes behind the inputs of that.
+    /// Goes behind the inputs of the innermost span of this thread.
     #[inline]
-    pub(crate) fn of_stack() -> Self {
-        let mut end = Self::default();
-        stack::lend(&mut end.captured);
-        end.mark = end.captured.buffer.as_ref().map_or(0, |buffer| buffer.len());
-        end
+    pub(crate) fn lend(&mut self) {
+        stack::lend(&mut self.captured);
+        self.mark = self.captured.buffer.as_ref().map_or(0, |buffer| buffer.len());
     }
 
     /// For the value, or the `Ok` of a `Result`.

@@ -246,15 +246,22 @@ impl<'a> Escaping<'a> {
     }
 
     /// Closes it. `formatted` is what the formatting said: an error is the limit's, or that of the user's code.
+    #[inline]
     pub(crate) fn close(self, formatted: fmt::Result) -> fmt::Result {
         if self.cut {
-            push_text_body(self.out, &format!(" …[cut at {MOST_BYTES} bytes]"));
+            push_cut_mark(self.out);
         } else {
             formatted?;
         }
         self.out.push(b'"');
         Ok(())
     }
+}
+
+#[cold]
+#[inline(never)]
+fn push_cut_mark(out: &mut Vec<u8>) {
+    push_text_body(out, &format!(" …[cut at {MOST_BYTES} bytes]"));
 }
 
 impl fmt::Write for Escaping<'_> {

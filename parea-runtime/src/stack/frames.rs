@@ -302,7 +302,8 @@ impl Stack {
     }
 
     /// Lends the buffer to what captures, behind the inputs of the innermost span. Without a span it stays as it is.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "for the usual end of a call, a few instructions")]
+    #[inline(always)]
     pub(super) fn lend(&mut self, captured: &mut Captured) {
         match self.frames.last_mut() {
             Some((open, What::Span | What::SpanWith(_))) => {
@@ -467,10 +468,7 @@ impl Stack {
             Some((_, What::Span | What::SpanWith(_) | What::Shared(_))) => {}
         }
         if !is_lent {
-            self.lend(captured);
-            if let Some(buffer) = captured.buffer.take() {
-                self.put_back(buffer);
-            }
+            self.take_inputs(captured);
         }
         if matches!(self.frames.last(), Some((_, What::SpanWith(rest))) if rest.is_evaluated()) {
             self.share_last();
@@ -485,6 +483,14 @@ impl Stack {
         }
         self.buffer().bytes.truncate(start);
         true
+    }
+
+    /// Puts the inputs of the innermost span where [`lend`](Self::lend) has them, without lending.
+    fn take_inputs(&mut self, captured: &mut Captured) {
+        self.lend(captured);
+        if let Some(buffer) = captured.buffer.take() {
+            self.put_back(buffer);
+        }
     }
 
     /// Leaves a span of the process that this one was forked from: that one ends it.
