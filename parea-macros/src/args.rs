@@ -1,13 +1,17 @@
 //! The options in the parentheses.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::ToTokens as _;
 use syn::{
     Error, Expr, LitStr, Path, Result, Token, ext::IdentExt as _, parenthesized, parse::ParseStream,
     parse::Parser as _, punctuated::Punctuated,
 };
 
-use crate::{item::Function, suggest, validate::Errors};
+use crate::{
+    item::Function,
+    setting::{self, Setting, Settings},
+    suggest,
+};
 
 /// What the user asked for.
 #[derive(Clone, Default)]
@@ -124,29 +128,9 @@ impl Options {
     }
 }
 
-/// How one option is read, by its name. The one table from which parsing, duplicates and suggestions follow.
-type Read = fn(&mut Options, &Ident, ParseStream<'_>) -> Result<()>;
-
-const OPTIONS: &[(&str, Read)] = &[
-    ("crate", |options, name, input| {
-        let form = "crate = my::reexport::parea";
-        equals(name, input, form)?;
-        let path = input.call(Path::parse_mod_style);
-        options.krate = Some(
-            path.map_err(|error| Error::new(error.span(), format!("`crate` is a path, without quotes: `{form}`")))?,
-        );
-        Ok(())
-    }),
-    ("name", |options, name, input| {
-        equals(name, input, "name = \"…\"")?;
-        match &expression(input)? {
-            Expr::Lit(literal) if let syn::Lit::Str(name) = &literal.lit => {
-                options.name = Some(name.clone());
-                Ok(())
-            }
-            other => Err(Error::new_spanned(other, "`name` is a string literal: `name = \"…\"`")),
-        }
-    }),
+const OPTIONS: &[Setting<Options>] = &[
+    ("crate", |options, name, input| setting::krate(&mut options.krate, name, input)),
+    ("name", |options, name, input| setting::text(&mut options.name, name, input)),
     ("tags", |options, name, input| texts(&mut options.tags, name, input)),
     ("metadata", |options, name, input| pairs(&mut options.metadata, name, input)),
     ("inputs", |options, name, input| pairs(&mut options.inputs, name, input)),
@@ -179,52 +163,10 @@ const OPTIONS: &[(&str, Read)] = &[
     ("log_omit_outputs", |options, name, input| flag(&mut options.log_omit_outputs, name, input)),
 ];
 
-/// Reads all options; after an error reading goes on behind the next comma.
+/// Reads all options.
 pub(crate) fn parse(args: TokenStream) -> Result<Options> {
-    let read = |input: ParseStream<'_>| {
-        let mut options = Options::default();
-        let mut errors = Errors::default();
-        let mut seen: Vec<Ident> = Vec::new();
-        while !input.is_empty() {
-            if let Err(error) = one(&mut options, &mut seen, input) {
-                errors.push(error);
-                skip_to_comma(input)?;
-            }
-            if !input.is_empty() && input.parse::<Token![,]>().is_err() {
-                errors.push(input.error("expected `,` between options"));
-                skip_to_comma(input)?;
-                input.parse::<Option<Token![,]>>()?;
-            }
-        }
-        errors.or(options)
-    };
-    read.parse2(args)
-}
-
-fn one(options: &mut Options, seen: &mut Vec<Ident>, input: ParseStream<'_>) -> Result<()> {
-    let name = input
-        .call(Ident::parse_any)
-        .map_err(|error| Error::new(error.span(), "expected an option, such as `name = \"…\"` or `skip(argument)`"))?;
-    let Some((_, read)) = OPTIONS.iter().find(|(known, _)| name == known) else {
-        return Err(unknown(&name));
-    };
-    if seen.contains(&name) {
-        return Err(Error::new_spanned(&name, format!("option `{name}` is given twice")));
-    }
-    seen.push(name.clone());
-    read(options, &name, input)
-}
-
-fn unknown(name: &Ident) -> Error {
-    let written = name.to_string();
-    let known = || OPTIONS.iter().map(|(known, _)| *known);
-    let message = if let Some(meant) = suggest::foreign(&written).or_else(|| suggest::nearest(&written, known())) {
-        format!("unknown option `{written}`: did you mean `{meant}`?")
-    } else {
-        let known: Vec<_> = known().map(|known| format!("`{known}`")).collect();
-        format!("unknown option `{written}`; there are {}", known.join(", "))
-    };
-    Error::new_spanned(name, message)
+    let example = "`name = \"…\"` or `skip(argument)`";
+    Settings { all: OPTIONS, many: &[], example, foreign: suggest::foreign }.read(args)
 }
 
 /// The `=` behind a name, and the promise of something behind it.
@@ -396,13 +338,6 @@ pub(crate) fn list(name: &Ident, input: ParseStream<'_>, form: &str) -> Result<T
     let content;
     parenthesized!(content in input);
     content.parse()
-}
-
-pub(crate) fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {
-    while !input.is_empty() && !input.peek(Token![,]) {
-        input.parse::<TokenTree>()?;
-    }
-    Ok(())
 }
 
 /// `key = value` or `"key" = value`

@@ -13,7 +13,7 @@ use syn::{
 use crate::{
     fallback,
     item::{self, Written},
-    setting::{self, Setting},
+    setting::{self, Settings},
     validate::{self, Errors},
 };
 
@@ -24,11 +24,16 @@ struct Options {
     krate: Option<Path>,
 }
 
-const OPTIONS: &[Setting<Options>] = &[
-    ("name", |options, name, input| setting::text(&mut options.name, name, input)),
-    ("description", |options, name, input| setting::text(&mut options.description, name, input)),
-    ("crate", |options, name, input| setting::krate(&mut options.krate, name, input)),
-];
+const SETTINGS: Settings<Options> = Settings {
+    all: &[
+        ("name", |options, name, input| setting::text(&mut options.name, name, input)),
+        ("description", |options, name, input| setting::text(&mut options.description, name, input)),
+        ("crate", |options, name, input| setting::krate(&mut options.krate, name, input)),
+    ],
+    many: &[],
+    example: "`name`",
+    foreign: |_| None,
+};
 
 /// What stands in the function's place.
 pub(crate) fn apply(args: TokenStream, item: TokenStream) -> TokenStream {
@@ -37,8 +42,8 @@ pub(crate) fn apply(args: TokenStream, item: TokenStream) -> TokenStream {
         Some((token, what)) => Error::new_spanned(token, format!("`#[eval]` is for functions, not {what}")),
         None => error,
     });
-    let expanded = validate::both(setting::read(OPTIONS, &[], args), function)
-        .and_then(|(options, function)| expand(&options, function));
+    let expanded =
+        validate::both(SETTINGS.read(args), function).and_then(|(options, function)| expand(&options, function));
     expanded.unwrap_or_else(|errors| fallback::emit(&errors, item))
 }
 

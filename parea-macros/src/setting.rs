@@ -1,13 +1,13 @@
-//! What the options of `#[eval]` and `#[test_eval]` have in common.
+//! What the options of all attributes have in common: how they are read, and those that several have.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::quote;
 use syn::{
     Attribute, Error, Expr, LitStr, Path, Result, Token, ext::IdentExt as _, parse::ParseStream, parse::Parser as _,
 };
 
 use crate::{
-    args::{equals, expression, skip_to_comma},
+    args::{equals, expression},
     suggest,
     validate::Errors,
 };
@@ -15,51 +15,69 @@ use crate::{
 /// One option of an attribute: its name, and how it is read.
 pub(crate) type Setting<T> = (&'static str, fn(&mut T, &Ident, ParseStream<'_>) -> Result<()>);
 
-/// Reads all options; after an error reading goes on behind the next comma. Those in `many` may be given more than once.
-pub(crate) fn read<T: Default>(settings: &[Setting<T>], many: &[&str], args: TokenStream) -> Result<T> {
-    let read = |input: ParseStream<'_>| {
-        let (mut options, mut errors, mut seen) = (T::default(), Errors::default(), Vec::new());
-        while !input.is_empty() {
-            if let Err(error) = one(settings, many, &mut options, &mut seen, input) {
-                errors.push(error);
-                skip_to_comma(input)?;
-            }
-            if !input.is_empty() && input.parse::<Token![,]>().is_err() {
-                errors.push(input.error("expected `,` between options"));
-                skip_to_comma(input)?;
-                input.parse::<Option<Token![,]>>()?;
-            }
-        }
-        errors.or(options)
-    };
-    read.parse2(args)
+/// The options of an attribute. The one table from which parsing, duplicates and suggestions follow.
+pub(crate) struct Settings<T: 'static> {
+    pub(crate) all: &'static [Setting<T>],
+    /// Those that may be given more than once.
+    pub(crate) many: &'static [&'static str],
+    /// Some as they are written, for errors.
+    pub(crate) example: &'static str,
+    /// Ours for what others call by another name.
+    pub(crate) foreign: fn(&str) -> Option<&'static str>,
 }
 
-fn one<T>(
-    settings: &[Setting<T>],
-    many: &[&str],
-    options: &mut T,
-    seen: &mut Vec<Ident>,
-    input: ParseStream<'_>,
-) -> Result<()> {
-    let name = input
-        .call(Ident::parse_any)
-        .map_err(|error| Error::new(error.span(), format!("expected an option, such as `{}`", settings[0].0)))?;
-    let Some((_, read)) = settings.iter().find(|(known, _)| name == known) else {
-        let (written, known) = (name.to_string(), || settings.iter().map(|(known, _)| *known));
-        let message = if let Some(meant) = suggest::nearest(&written, known()) {
+impl<T: Default> Settings<T> {
+    /// Reads all options; after an error reading goes on behind the next comma.
+    pub(crate) fn read(&self, args: TokenStream) -> Result<T> {
+        let read = |input: ParseStream<'_>| {
+            let (mut options, mut errors, mut seen) = (T::default(), Errors::default(), Vec::new());
+            while !input.is_empty() {
+                if let Err(error) = self.one(&mut options, &mut seen, input) {
+                    errors.push(error);
+                    skip_to_comma(input)?;
+                }
+                if !input.is_empty() && input.parse::<Token![,]>().is_err() {
+                    errors.push(input.error("expected `,` between options"));
+                    skip_to_comma(input)?;
+                    input.parse::<Option<Token![,]>>()?;
+                }
+            }
+            errors.or(options)
+        };
+        read.parse2(args)
+    }
+
+    fn one(&self, options: &mut T, seen: &mut Vec<Ident>, input: ParseStream<'_>) -> Result<()> {
+        let expected = || format!("expected an option, such as {}", self.example);
+        let name = input.call(Ident::parse_any).map_err(|error| Error::new(error.span(), expected()))?;
+        let Some((_, read)) = self.all.iter().find(|(known, _)| name == known) else {
+            return Err(self.unknown(&name));
+        };
+        if seen.contains(&name) && !self.many.iter().any(|known| name == known) {
+            return Err(Error::new_spanned(&name, format!("option `{name}` is given twice")));
+        }
+        seen.push(name.clone());
+        read(options, &name, input)
+    }
+
+    fn unknown(&self, name: &Ident) -> Error {
+        let (written, known) = (name.to_string(), || self.all.iter().map(|(known, _)| *known));
+        let meant = (self.foreign)(&written).or_else(|| suggest::nearest(&written, known()));
+        let message = if let Some(meant) = meant {
             format!("unknown option `{written}`: did you mean `{meant}`?")
         } else {
             let known: Vec<_> = known().map(|known| format!("`{known}`")).collect();
             format!("unknown option `{written}`; there are {}", known.join(", "))
         };
-        return Err(Error::new_spanned(&name, message));
-    };
-    if seen.contains(&name) && !many.iter().any(|known| name == known) {
-        return Err(Error::new_spanned(&name, format!("option `{name}` is given twice")));
+        Error::new_spanned(name, message)
     }
-    seen.push(name.clone());
-    read(options, &name, input)
+}
+
+fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
 }
 
 /// `= "…"`

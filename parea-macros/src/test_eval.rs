@@ -11,7 +11,7 @@ use crate::{
     args::{Pair, equals, expression, list},
     fallback, item,
     item::Written,
-    setting::{self, Setting},
+    setting::{self, Setting, Settings},
     validate::{self, Errors},
 };
 
@@ -76,8 +76,12 @@ const OPTIONS: &[Setting<Options>] = &[
     ("crate", |options, name, input| setting::krate(&mut options.krate, name, input)),
 ];
 
-/// Options that may be given more than once.
-const MANY: &[&str] = &["dataset", "jsonl", "csv", "parquet", "rows", "require", "metadata", "param"];
+const SETTINGS: Settings<Options> = Settings {
+    all: OPTIONS,
+    many: &["dataset", "jsonl", "csv", "parquet", "rows", "require", "metadata", "param"],
+    example: "`dataset`",
+    foreign: |_| None,
+};
 
 /// `= expression`, for the builder's method of that name
 fn value(options: &mut Options, name: &Ident, input: ParseStream<'_>) -> Result<()> {
@@ -133,7 +137,7 @@ pub(crate) fn apply(args: TokenStream, item: &TokenStream) -> TokenStream {
         None => error,
     });
     let empty = args.is_empty();
-    let expanded = validate::both(setting::read(OPTIONS, MANY, args), function).and_then(|(options, function)| {
+    let expanded = validate::both(SETTINGS.read(args), function).and_then(|(options, function)| {
         check(&options, &function, empty)?;
         Ok(expand(&options, &function))
     });

@@ -18,6 +18,9 @@ mod fallback;
 mod item;
 #[path = "../src/returns.rs"]
 mod returns;
+#[path = "../src/setting.rs"]
+#[expect(dead_code, reason = "part of it is for the attributes that are not printed here")]
+mod setting;
 #[path = "../src/suggest.rs"]
 mod suggest;
 #[path = "../src/validate.rs"]
