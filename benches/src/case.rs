@@ -4,20 +4,6 @@ use std::hint::black_box;
 
 use crate::work::{Library, OPTIONS, QUESTION, block_on};
 
-/// The cases, by their column.
-pub const CASES: &[&str] = &[
-    "bare",
-    "bare root",
-    "args",
-    "args root",
-    "error",
-    "nested 10",
-    "nested 100",
-    "async ready",
-    "async yield",
-    "async yields",
-];
-
 /// Calls in a trace, where a call is not its own.
 const IN_A_TRACE: u32 = 100;
 

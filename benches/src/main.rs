@@ -7,6 +7,7 @@
 
 mod allocations;
 mod case;
+mod cases;
 mod flat_out;
 mod ours;
 #[cfg(feature = "peers")]
@@ -67,7 +68,7 @@ fn measure<L: Library>(what: &str, rest: &[&str]) {
     }
     match (what, rest) {
         ("time", _) => {
-            for case in case::CASES {
+            for case in cases::CASES {
                 let mut least = f64::INFINITY;
                 for _ in 0..ROUNDS {
                     let start = Instant::now();
@@ -79,7 +80,7 @@ fn measure<L: Library>(what: &str, rest: &[&str]) {
             }
         }
         ("allocations", _) => {
-            for case in case::CASES {
+            for case in cases::CASES {
                 case::run::<L>(case, 2_000);
                 L::finish();
                 let before = allocations::made();

@@ -5,6 +5,11 @@
 
 use std::{collections::BTreeMap, env, ffi::OsStr, fmt::Write as _, path::PathBuf, process::Stdio};
 
+#[path = "../../benches/src/cases.rs"]
+mod cases;
+
+use cases::CASES;
+
 use crate::{
     Chore, section,
     step::{self, Failure, cargo, program, succeeds},
@@ -17,18 +22,6 @@ pub(crate) const CHORE: Chore =
 const LIBRARIES: [&str; 6] = ["plain", "parea", "fastrace", "opentelemetry_sdk", "tracing", "tracing-opentelemetry"];
 /// Those of them that can send.
 const SENDING: [&str; 4] = ["parea", "fastrace", "opentelemetry_sdk", "tracing-opentelemetry"];
-const CASES: [&str; 10] = [
-    "bare",
-    "bare root",
-    "args",
-    "args root",
-    "error",
-    "nested 10",
-    "nested 100",
-    "async ready",
-    "async yield",
-    "async yields",
-];
 /// The last two differ by so many polls, and the table shows what one of them costs.
 const FURTHER: f64 = 10.0;
 const YIELD: usize = 8;
