@@ -50,6 +50,9 @@ fn program() {
     }
     let end = std::env::var("END").unwrap_or_default();
     if end == "sigterm" {
+        // A shell's background job is started with some of them ignored, which would be respected.
+        #[cfg(unix)]
+        crate::unix::ignore_no_signals();
         builder = builder.flush_on_signals();
     }
     #[cfg(unix)]
