@@ -141,10 +141,32 @@ fn hold(path: &Path, to_write: bool) -> io::Result<Option<File>> {
     }
 }
 
+/// The files of a folder that are wanted, by age; none where the folder is not there.
+fn files(folder: &Path, is_wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if is_wanted(&entry.path()) && entry.file_type()?.is_file() {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn is_segment(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == COMPLETE || extension == OPEN)
+}
+
 impl Intake {
     /// Takes in all files that are complete, oldest name first.
     fn round(&mut self) {
-        let files = match self.files() {
+        let files = match files(&self.folder, is_segment) {
             Ok(files) => files,
             Err(error) => return self.complain(self.folder.clone(), &error),
         };
@@ -170,25 +192,6 @@ impl Intake {
             operator::tell(format_args!("parea: cannot take in {}: {error}; will try again", path.display()));
             self.complained.insert(path);
         }
-    }
-
-    fn files(&self) -> io::Result<Vec<PathBuf>> {
-        let entries = match fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        let mut files = Vec::new();
-        for entry in entries {
-            let entry = entry?;
-            let path = entry.path();
-            let segment = path.extension().is_some_and(|extension| extension == COMPLETE || extension == OPEN);
-            if segment && entry.file_type()?.is_file() {
-                files.push(path);
-            }
-        }
-        files.sort();
-        Ok(files)
     }
 
     /// Stores what a file holds, then deletes it. If the server dies in between, the next one does all of it again,

@@ -3,17 +3,17 @@
 use std::{
     fs::{self, File},
     io::{self, Read as _, Seek as _, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use parea_types::KeptLosses;
 
-use super::{DEFAULT_PROJECT, Intake, Stay, hold};
+use super::{DEFAULT_PROJECT, Intake, Stay, files, hold};
 
 impl Intake {
     /// Adds what the files say to the figures of their projects, and deletes them.
     pub(super) fn losses(&mut self) -> io::Result<()> {
-        for file in files(&self.folder)? {
+        for file in files(&self.folder, KeptLosses::is_file)? {
             match self.take_losses(&file) {
                 Ok(()) => {
                     self.complained.remove(&file);
@@ -54,22 +54,6 @@ impl Intake {
             _ => Ok(()),
         }
     }
-}
-
-fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let mut files = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        if KeptLosses::is_file(&entry.path()) && entry.file_type()?.is_file() {
-            files.push(entry.path());
-        }
-    }
-    Ok(files)
 }
 
 fn rewrite(file: &mut File, kept: &KeptLosses) -> io::Result<()> {

@@ -8,7 +8,7 @@ use std::{
 use parea_store::StoreError;
 use parea_types::KeptRun;
 
-use super::{Intake, Stay};
+use super::{Intake, Stay, files, is_segment};
 use crate::kept_run;
 
 impl Intake {
@@ -16,7 +16,7 @@ impl Intake {
     pub(super) fn runs(&mut self) -> io::Result<()> {
         let runs = kept(&self.folder.with_file_name("experiments"))?;
         // A program that lives may still hold logs.
-        let all_here = runs.is_empty() || self.files()?.is_empty();
+        let all_here = runs.is_empty() || files(&self.folder, is_segment)?.is_empty();
         for (file, run) in runs {
             let taken = run.and_then(|run| self.take_run(&file, &run, all_here));
             match taken {
@@ -55,19 +55,10 @@ impl Intake {
 
 /// The files of runs, and what they hold.
 fn kept(folder: &Path) -> io::Result<Vec<(PathBuf, Result<KeptRun, Stay>)>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
+    let is_run = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(KeptRun::ENDING));
+    let read = |path: PathBuf| {
+        let run = fs::read(&path).and_then(|text| serde_json::from_slice(&text).map_err(io::Error::from));
+        (path, run.map_err(Stay::from))
     };
-    let mut kept = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(KeptRun::ENDING)) {
-            let read = fs::read(&path).and_then(|text| serde_json::from_slice(&text).map_err(io::Error::from));
-            kept.push((path, read.map_err(Stay::from)));
-        }
-    }
-    kept.sort_by(|(one, _), (other, _)| one.cmp(other));
-    Ok(kept)
+    Ok(files(folder, is_run)?.into_iter().map(read).collect())
 }
