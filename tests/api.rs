@@ -91,6 +91,15 @@ async fn logs_are_written_changed_judged_and_read() {
     api.update_log(&UpdateLog::new("r").set("metadata", json!({"shard": "3"})).merging()).await.unwrap();
     let wrong = api.update_log(&UpdateLog::new("r").set("outptu", "42")).await.unwrap_err();
     assert!(wrong.to_string().contains("did you mean `output`"), "{wrong}");
+    let scores = |id: &str, score: f64| UpdateLog::new(id).set("scores", json!([{"name": "late", "score": score}]));
+    let wrong = UpdateLog::new("d2").set("scroes", json!([]));
+    let answer = api.update_all(&[scores("d1", 0.25), wrong, scores("d3", 0.75)]).await.unwrap();
+    assert_eq!((answer.accepted, answer.rejected.len(), answer.rejected[0].index), (2, 1, 1));
+    let scored = api.trace_log("d3").await.unwrap().unwrap().log.clone();
+    assert_eq!(
+        scored.scores.unwrap().iter().map(|score| (&*score.name, score.score)).collect::<Vec<_>>(),
+        [("late", 0.75)]
+    );
     api.feedback(&FeedbackRequest::new("r", 0.9).comment("well done").target("43")).await.unwrap();
     let root = api.trace_log("r").await.unwrap().unwrap().log.clone();
     assert_eq!((root.output.as_deref(), root.target.as_deref()), (Some("42"), Some("43")));

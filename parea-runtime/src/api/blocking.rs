@@ -108,6 +108,7 @@ operations! {
     fn log(log: &TraceLog) -> ();
     fn log_all(logs: &[TraceLog]) -> BatchResponse;
     fn update_log(update: &UpdateLog) -> ();
+    fn update_all(updates: &[UpdateLog]) -> BatchResponse;
     fn log_langchain(run: &Value) -> ();
     fn trace_log(trace_id: &str) -> Option<TraceLogTree>;
     fn trace_logs(query: &QueryParamsPagination) -> PaginatedTraceLogs;

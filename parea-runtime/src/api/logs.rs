@@ -6,6 +6,7 @@ use parea_types::{
     BatchResponse, PaginatedTraceLogs, QueryParamsPagination, RejectedLog, TraceLog, TraceLogTree, UpdateLog,
 };
 use reqwest::Method;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{
@@ -38,21 +39,31 @@ impl ApiClient {
     /// In batches where the server takes them, else one by one. An error means that some may not be stored; sending all
     /// of them again does no harm.
     pub async fn log_all(&self, logs: &[TraceLog]) -> Result<BatchResponse, ApiError> {
+        self.write_all(&Method::POST, logs).await
+    }
+
+    /// Changes many logs, as [`update_log`](Self::update_log) does one: made for scores that come later. Otherwise like
+    /// [`log_all`](Self::log_all).
+    pub async fn update_all(&self, updates: &[UpdateLog]) -> Result<BatchResponse, ApiError> {
+        self.write_all(&Method::PUT, updates).await
+    }
+
+    async fn write_all(&self, method: &Method, items: &[impl Serialize]) -> Result<BatchResponse, ApiError> {
         let mut answer = BatchResponse::default();
         if self.connection.logs_off {
             return Ok(answer);
         }
         let mut batches = true;
         // The next one last.
-        let mut waiting = cut(logs)?;
+        let mut waiting = cut(items)?;
         waiting.reverse();
         while let Some(batch) = waiting.pop() {
             if !batches {
-                self.log_singly(batch, &mut answer).await?;
+                self.write_singly(method, batch, &mut answer).await?;
                 continue;
             }
             let request =
-                self.request(Method::POST, "/trace_logs", "application/x-ndjson", &[], batch.lines.join(&b'\n'))?;
+                self.request(method.clone(), "/trace_logs", "application/x-ndjson", &[], batch.lines.join(&b'\n'))?;
             match self.repeat(request, Again::Harmless).await.and_then(|body| read::<BatchResponse>(&body)) {
                 Ok(BatchResponse { accepted, rejected })
                     if accepted + rejected.len() as u64 == batch.lines.len() as u64 =>
@@ -75,7 +86,7 @@ impl ApiClient {
                 }
                 // Refused as a whole: one by one, the good ones are taken.
                 Err(ApiError::Status { status: 400 | 413 | 415 | 422, .. }) => {
-                    self.log_singly(batch, &mut answer).await?;
+                    self.write_singly(method, batch, &mut answer).await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -83,9 +94,9 @@ impl ApiClient {
         Ok(answer)
     }
 
-    async fn log_singly(&self, batch: Batch, answer: &mut BatchResponse) -> Result<(), ApiError> {
+    async fn write_singly(&self, method: &Method, batch: Batch, answer: &mut BatchResponse) -> Result<(), ApiError> {
         for (index, line) in (batch.first as u64..).zip(batch.lines) {
-            let request = self.request(Method::POST, "/trace_log", "application/json", &[], line)?;
+            let request = self.request(method.clone(), "/trace_log", "application/json", &[], line)?;
             match self.repeat(request, Again::Harmless).await {
                 Ok(_) => answer.accepted += 1,
                 Err(error @ ApiError::Status { status: 400 | 413 | 422, .. }) => {
@@ -132,7 +143,7 @@ impl ApiClient {
     }
 }
 
-/// Some of the logs that are sent together.
+/// Some of the logs or updates, which are sent together.
 struct Batch {
     /// Place of the first among all.
     first: usize,
@@ -140,12 +151,12 @@ struct Batch {
     lines: Vec<Vec<u8>>,
 }
 
-/// The logs in batches of about [`BATCH_BYTES`].
-fn cut(logs: &[TraceLog]) -> Result<Vec<Batch>, ApiError> {
+/// Logs or updates in batches of about [`BATCH_BYTES`].
+fn cut(items: &[impl Serialize]) -> Result<Vec<Batch>, ApiError> {
     let mut batches = Vec::new();
     let (mut lines, mut bytes) = (Vec::new(), 0);
-    for (place, log) in logs.iter().enumerate() {
-        let line = serde_json::to_vec(log).map_err(|error| ApiError::Request(format!("log {place}: {error}")))?;
+    for (place, item) in items.iter().enumerate() {
+        let line = serde_json::to_vec(item).map_err(|error| ApiError::Request(format!("log {place}: {error}")))?;
         if bytes + line.len() > BATCH_BYTES && !lines.is_empty() {
             batches.push(Batch { first: place - lines.len(), lines: mem::take(&mut lines) });
             bytes = 0;
@@ -154,7 +165,7 @@ fn cut(logs: &[TraceLog]) -> Result<Vec<Batch>, ApiError> {
         lines.push(line);
     }
     if !lines.is_empty() {
-        batches.push(Batch { first: logs.len() - lines.len(), lines });
+        batches.push(Batch { first: items.len() - lines.len(), lines });
     }
     Ok(batches)
 }
