@@ -48,18 +48,18 @@ pub(super) struct Round {
 fn drive(
     server: &Served,
     connections: u64,
-    work: impl Fn(u64, &mut Connection, &mut Vec<Duration>) -> io::Result<u64> + Sync,
+    work: impl Fn(&mut Connection, &mut Vec<Duration>) -> io::Result<u64> + Sync,
 ) -> Result<Round, Failure> {
     let opened = (0..connections).map(|_| server.connect()).collect::<Result<Vec<_>, _>>()?;
     let (begun, cpu) = (Instant::now(), server.cpu());
     let done: Vec<io::Result<(u64, Vec<Duration>)>> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..)
-            .zip(opened)
-            .map(|(index, mut connection)| {
+        let threads: Vec<_> = opened
+            .into_iter()
+            .map(|mut connection| {
                 let work = &work;
                 scope.spawn(move || {
                     let mut answers = Vec::new();
-                    work(index, &mut connection, &mut answers).map(|spans| (spans, answers))
+                    work(&mut connection, &mut answers).map(|spans| (spans, answers))
                 })
             })
             .collect();
@@ -79,8 +79,8 @@ fn drive(
 /// Batches as fast as the server answers.
 pub(super) fn closed(server: &Served, workload: &Workload, spans: u64) -> Result<Round, Failure> {
     let batches = AtomicU64::new(spans.div_ceil(TRACES * SPANS));
-    let mut round = drive(server, CONNECTIONS, |index, connection, answers| {
-        let mut maker = workload.maker(index);
+    let mut round = drive(server, CONNECTIONS, |connection, answers| {
+        let mut maker = workload.maker();
         let mut body = Vec::new();
         let mut sent = 0;
         let take = || batches.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
@@ -104,10 +104,10 @@ pub(super) fn killed(server: &mut Served, workload: &Workload) -> Result<Vec<Str
     let connections = (0..CONNECTIONS).map(|_| server.connect()).collect::<Result<Vec<_>, _>>()?;
     let answered = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        for (index, mut connection) in (0..).zip(connections) {
+        for mut connection in connections {
             let answered = &answered;
             scope.spawn(move || {
-                let mut maker = workload.maker(10_000 + index);
+                let mut maker = workload.maker();
                 let mut body = Vec::new();
                 loop {
                     let roots = maker.batch(&mut body, TRACES);
@@ -160,8 +160,8 @@ pub(super) fn open(server: &Served, workload: &Workload, rate: u64, until: &Unti
     let per_batch = TRACES * SPANS;
     let next = AtomicU64::new(0);
     // More connections than in the closed loop, or a late answer would hold up the next batch.
-    drive(server, CONNECTIONS * 4, |index, connection, answers| {
-        let mut maker = workload.maker(100 + index);
+    drive(server, CONNECTIONS * 4, |connection, answers| {
+        let mut maker = workload.maker();
         let (mut body, mut sent) = (Vec::new(), 0);
         loop {
             maker.batch(&mut body, TRACES);
@@ -182,7 +182,7 @@ pub(super) fn open(server: &Served, workload: &Workload, rate: u64, until: &Unti
 pub(super) fn scores(server: &Served, roots: &[String], times: u64) -> Result<Round, Failure> {
     let lots: Vec<&[String]> = roots.chunks(SCORES).collect();
     let next = AtomicU64::new(0);
-    drive(server, CONNECTIONS, |_, connection, answers| {
+    drive(server, CONNECTIONS, |connection, answers| {
         let (mut body, mut sent) = (Vec::new(), 0);
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
@@ -208,7 +208,7 @@ pub(super) fn scores(server: &Served, roots: &[String], times: u64) -> Result<Ro
 pub(super) fn single_scores(server: &Served, roots: &[String], singles: Singles) -> Result<Round, Failure> {
     let next = AtomicU64::new(0);
     let begun = Instant::now();
-    drive(server, singles.connections, |_, connection, answers| {
+    drive(server, singles.connections, |connection, answers| {
         let (mut body, mut sent) = (Vec::new(), 0);
         while begun.elapsed().as_secs() < singles.seconds {
             let number = next.fetch_add(1, Ordering::Relaxed);
@@ -244,8 +244,8 @@ pub(super) struct Singles {
 pub(super) fn single(server: &Served, workload: &Workload, singles: Singles) -> Result<Round, Failure> {
     let is_over = AtomicBool::new(false);
     let begun = Instant::now();
-    drive(server, singles.connections, |index, connection, answers| {
-        let mut maker = workload.maker(1000 * singles.connections + index);
+    drive(server, singles.connections, |connection, answers| {
+        let mut maker = workload.maker();
         let mut sent = 0;
         while !is_over.load(Ordering::Relaxed) {
             for span in maker.spans() {

@@ -82,6 +82,8 @@ pub(super) struct Workload {
     corpus: String,
     /// Traces made so far.
     traces: AtomicU64,
+    /// Who makes or has made them.
+    makers: AtomicU64,
     /// Ids of their roots.
     roots: Mutex<Vec<String>>,
     /// Kept apart from those of another workload on the same server.
@@ -100,11 +102,12 @@ impl Workload {
             corpus.push_str(if random.below(12) == 0 { ". " } else { " " });
         }
         let run = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        Self { ids, corpus, traces: AtomicU64::new(0), roots: Mutex::default(), run }
+        Self { ids, corpus, traces: AtomicU64::new(0), makers: AtomicU64::new(0), roots: Mutex::default(), run }
     }
 
-    pub(super) fn maker(&self, seed: u64) -> Maker<'_> {
-        // Ids are random, so they must not repeat from run to run nor from thread to thread.
+    pub(super) fn maker(&self) -> Maker<'_> {
+        // Ids are random, so they must not repeat from run to run nor from maker to maker.
+        let seed = self.makers.fetch_add(1, Ordering::Relaxed);
         let random = Random::seeded(self.run.wrapping_mul(1_000_003) ^ (seed << 40));
         Maker { workload: self, random }
     }
@@ -345,7 +348,7 @@ mod tests {
     #[test]
     fn a_trace_is_what_it_is_said_to_be() {
         let workload = Workload::new(Ids::V7);
-        let spans = workload.maker(1).spans();
+        let spans = workload.maker().spans();
         let size: usize = spans.iter().map(Vec::len).sum();
         assert_eq!(spans.len() as u64, SPANS);
         assert!((12_500..14_000).contains(&size), "{size} bytes");
