@@ -505,7 +505,8 @@ fn shown_by(closure: &Expr, value: &Ident, slot: &TokenStream, hooks: &TokenStre
 }
 
 fn capture_error(error: &Ident, end: &Ident, hooks: &TokenStream) -> TokenStream {
-    quote!((&&&&&&#hooks::Wrap(#error)).parea_error().write(#error, #end.error());)
+    // One reference more than the first rung has.
+    quote!((&&&&&&&#hooks::Wrap(#error)).parea_error().write(#error, #end.error());)
 }
 
 /// A local of ours, which no name of the user's can be or see.

@@ -79,8 +79,7 @@ fn ended(begun: Begun, outcome: &mut dyn FnMut(&mut End)) {
         return stack::leave_for_good();
     }
     let now = Moment::now();
-    let mut end = End::default();
-    end.lend();
+    let mut end = End::of_innermost();
     // The span stays in force: a value's `Serialize` may call annotated functions too.
     end.fill(outcome);
     stack::finish(&mut end.captured, now);
@@ -110,8 +109,7 @@ fn unwound(begun: Begun, payload: Box<dyn Any + Send>) -> ! {
 /// Ends the innermost span without an output; `false` if there is no span.
 #[cold]
 fn fail(error: &str) -> bool {
-    let (mut end, now) = (End::default(), Moment::now());
-    end.lend();
+    let (mut end, now) = (End::of_innermost(), Moment::now());
     end.fail(error);
     stack::finish_unusual(&mut end.captured, now)
 }

@@ -16,9 +16,10 @@ pub use crate::label::{Chance, Label};
 pub use crate::ladder::{Slot, Wrap};
 use crate::{
     context,
+    error_text::{RAW, Short},
     evaluation::Evaluator,
     json::{Buffer, push_text},
-    record::{Outcome, Sections, text_of},
+    record::{Outcome, Sections, error_text_of, text_of},
     span::Draft,
     stack,
 };
@@ -39,7 +40,7 @@ pub mod rungs {
     pub use crate::ladder::{
         DebugErrorKind as _, DebugKind as _, DebugLockKind as _, DerefErrorKind as _, DisplayErrorKind as _,
         ErrorKind as _, KnownKind as _, NameErrorKind as _, NameKind as _, OpaqueLockKind as _, ResultKind as _,
-        SerializeDebugKind as _, SerializeErrorKind as _, SerializeKind as _, ValueKind as _,
+        SerializeDebugKind as _, SerializeErrorKind as _, SerializeKind as _, TextErrorKind as _, ValueKind as _,
     };
 }
 
@@ -95,18 +96,32 @@ fn capturing(capture: impl FnOnce()) -> thread::Result<()> {
 pub struct End {
     pub(crate) captured: Captured,
     /// Where what is being written began.
-    mark: usize,
+    pub(crate) mark: usize,
     writing: Writing,
     failed: bool,
+    /// Whether the thread's buffer is lent to it as soon as it needs one.
+    lends: bool,
 }
 
-/// What was captured of a span that ends: bytes of the sections, from `start` to the end of the buffer.
+/// What was captured of a span that ends.
 #[derive(Debug, Default)]
 pub(crate) struct Captured {
-    /// That of the thread, while it is lent.
+    /// That of the thread, while it is lent. What was captured are the bytes of the sections, from `start` to its end.
     pub(crate) buffer: Option<Box<Buffer>>,
     pub(crate) start: usize,
     pub(crate) sections: Sections,
+    /// In the place of their error, if there is one.
+    pub(crate) error: Short,
+}
+
+impl Captured {
+    /// Puts a short error behind the rest.
+    pub(crate) fn push_error(&self, buffer: &mut Buffer, sections: &mut Sections) {
+        if !self.error.is_empty() {
+            buffer.bytes.extend_from_slice(self.error.bytes());
+            sections.error = self.error.len() as u32;
+        }
+    }
 }
 
 /// The section of the record that grows.
@@ -118,12 +133,15 @@ enum Writing {
     Error,
 }
 
+/// Room for the text of an error.
+#[derive(Debug)]
+pub struct ErrorSlot<'a>(pub(crate) &'a mut End);
+
 impl End {
-    /// Goes behind the inputs of the innermost span of this thread.
+    /// One for the innermost span of this thread.
     #[inline]
-    pub(crate) fn lend(&mut self) {
-        stack::lend(&mut self.captured);
-        self.mark = self.captured.buffer.as_ref().map_or(0, |buffer| buffer.len());
+    pub(crate) fn of_innermost() -> Self {
+        Self { lends: true, ..Self::default() }
     }
 
     /// For the value, or the `Ok` of a `Result`.
@@ -137,14 +155,26 @@ impl End {
     }
 
     /// For the `Err`.
-    pub fn error(&mut self) -> Slot<'_> {
+    #[inline]
+    pub fn error(&mut self) -> ErrorSlot<'_> {
         self.failed = true;
+        ErrorSlot(self)
+    }
+
+    /// For what stands for an error and is JSON.
+    pub(crate) fn error_as_json(&mut self) -> Slot<'_> {
         self.next(Writing::Error)
     }
 
     #[inline(never)]
     fn next(&mut self, writing: Writing) -> Slot<'_> {
-        self.settle();
+        if self.captured.buffer.is_some() {
+            self.settle();
+        } else if self.lends {
+            // Goes behind the inputs of the span.
+            stack::lend(&mut self.captured);
+            self.mark = self.captured.buffer.as_ref().map_or(0, |buffer| buffer.len());
+        }
         self.writing = writing;
         Slot::new(self.captured.buffer.get_or_insert_default())
     }
@@ -172,7 +202,7 @@ impl End {
         if let Err(payload) = capturing(|| capture(self)) {
             self.spoilt(payload);
         }
-        if self.failed {
+        if self.failed && self.captured.error.is_empty() {
             self.ensure_text();
         }
         self.settle();
@@ -182,8 +212,9 @@ impl End {
     fn spoilt(&mut self, payload: Box<dyn Any + Send>) {
         let panic = format!("<{}>", swallowed(payload));
         self.failed = false;
+        self.captured.error = Short::default();
         self.next(Writing::Output);
-        let Captured { buffer: Some(buffer), start, sections } = &mut self.captured else { return };
+        let Captured { buffer: Some(buffer), start, sections, .. } = &mut self.captured else { return };
         buffer.bytes.truncate(*start + sections.inputs as usize);
         *sections = Sections { inputs: sections.inputs, ..Sections::default() };
         self.mark = buffer.len();
@@ -193,15 +224,18 @@ impl End {
     /// An error always has a text, so that it is told from a success.
     #[inline]
     fn ensure_text(&mut self) {
-        let Some(buffer) = &self.captured.buffer else { return };
+        let buffer = self.captured.buffer.as_ref();
         // A text, and not an empty slot.
-        if !matches!(buffer.bytes.get(self.mark), Some(b'"')) {
+        if !matches!(buffer.and_then(|buffer| buffer.bytes.get(self.mark..)), Some([b'"' | RAW, ..])) {
             self.make_text();
         }
     }
 
     #[cold]
     fn make_text(&mut self) {
+        if self.captured.buffer.is_none() {
+            self.error_as_json();
+        }
         let Some(Buffer { bytes, .. }) = self.captured.buffer.as_deref_mut() else { return };
         if self.captured.sections.error == 0 && matches!(bytes.get(self.mark..), Some(b"" | b"null")) {
             bytes.truncate(self.mark);
@@ -222,12 +256,12 @@ impl End {
 
     /// The span failed by other means than an `Err`.
     pub(crate) fn fail(&mut self, error: &str) {
-        push_text(&mut self.error().buffer.bytes, error);
+        push_text(&mut self.error_as_json().buffer.bytes, error);
         self.settle();
     }
 
     pub(crate) fn outcome(self) -> Outcome {
-        let Captured { buffer, start, sections } = self.captured;
+        let Captured { buffer, start, sections, error: short } = self.captured;
         let Sections { inputs, output, output_for_eval_metrics, error, .. } = sections;
         let mut rest = buffer.as_ref().map_or(&[][..], |buffer| buffer.since(start));
         let mut section = |bytes: u32| {
@@ -236,10 +270,12 @@ impl End {
             section
         };
         section(inputs);
+        let (output, output_for_eval_metrics, error) =
+            (section(output), section(output_for_eval_metrics), section(error));
         Outcome {
-            output: section(output).to_vec(),
-            output_for_eval_metrics: section(output_for_eval_metrics).to_vec(),
-            error: text_of(section(error)),
+            output: output.to_vec(),
+            output_for_eval_metrics: output_for_eval_metrics.to_vec(),
+            error: error_text_of(if short.is_empty() { error } else { short.bytes() }),
         }
     }
 }

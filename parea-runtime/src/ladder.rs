@@ -6,7 +6,7 @@
 //! each type, not for each function, which holds only as long as it is never inlined.
 //!
 //! For values: texts, numbers and lists of them, locks, `Serialize` with `Debug` behind it, `Serialize`, `Debug`, the type's name.
-//! For errors: `Error` with its sources, what dereferences to an error (`Box<dyn Error>`, the reports of anyhow and
+//! For errors: texts, `Error` with its sources, what dereferences to an error (`Box<dyn Error>`, the reports of anyhow and
 //! eyre), `Display`, then as values.
 #![allow(
     clippy::unused_self,
@@ -16,6 +16,7 @@
 
 use std::{
     any::type_name,
+    borrow::Cow,
     convert::Infallible,
     error::Error,
     fmt::{self, Debug, Display, Write as _},
@@ -28,6 +29,7 @@ use std::{
 use serde::Serialize;
 
 use crate::{
+    hooks::ErrorSlot,
     json::{self, Buffer, Escaping, Known, Room, push_text},
     locks::{is_lock_type, is_sharded_type},
     redact::{REDACTED, is_secret_type},
@@ -53,6 +55,10 @@ impl<'a> Slot<'a> {
 
     pub(crate) fn of(buffer: &'a mut Buffer, secret: bool) -> Self {
         Self { start: buffer.len(), buffer, secret }
+    }
+
+    pub(crate) fn into_buffer(self) -> &'a mut Buffer {
+        self.buffer
     }
 
     /// Runs `write`; if it fails or panics, the slot is as before and says why.
@@ -106,7 +112,7 @@ impl<'a> Slot<'a> {
         self.named(type_name::<T>(), failure);
     }
 
-    fn named(&mut self, name: &str, failure: Option<&str>) {
+    pub(crate) fn named(&mut self, name: &str, failure: Option<&str>) {
         if self.secret {
             // The name of a secret's type is none.
             self.secret = false;
@@ -174,7 +180,7 @@ macro_rules! tags {
 
 tags! { KnownTag DebugLockTag OpaqueLockTag SerializeDebugTag SerializeTag DebugTag NameTag }
 tags! { ResultTag ValueTag }
-tags! { ErrorTag DerefErrorTag DisplayTag }
+tags! { TextErrorTag ErrorTag DerefErrorTag DisplayErrorTag DebugErrorTag SerializeErrorTag NameErrorTag }
 
 rungs! { parea_value:
     /// A value whose JSON is known.
@@ -361,103 +367,101 @@ impl Look for ValueTag {
 }
 
 rungs! { parea_error:
+    /// A text.
+    TextErrorKind -> TextErrorTag for [&&&&&&] [Text];
     /// An error with its sources.
     ErrorKind -> ErrorTag for [&&&&&] [Error];
     /// A box or a report with an error inside.
     DerefErrorKind -> DerefErrorTag for [&&&&] [Deref<Target: AnyError>];
     /// What has a text for people.
-    DisplayErrorKind -> DisplayTag for [&&&] [Display];
+    DisplayErrorKind -> DisplayErrorTag for [&&&] [Display];
     /// What has a text for programmers.
-    DebugErrorKind -> DebugTag for [&&] [Debug];
+    DebugErrorKind -> DebugErrorTag for [&&] [Debug];
     /// What has only JSON.
-    SerializeErrorKind -> SerializeTag for [&] [Serialize];
+    SerializeErrorKind -> SerializeErrorTag for [&] [Serialize];
     /// Nothing is known of the type but its name.
-    NameErrorKind -> NameTag for [];
+    NameErrorKind -> NameErrorTag for [];
+}
+
+impl TextErrorTag {
+    /// Writes the text.
+    #[inline(never)]
+    pub fn write<E: Text + ?Sized>(self, error: &E, slot: ErrorSlot<'_>) {
+        slot.text(error.text());
+    }
 }
 
 impl ErrorTag {
     /// Writes the error and its sources.
     #[inline(never)]
-    pub fn write<E: Error + ?Sized>(self, error: &E, mut slot: Slot<'_>) {
-        if let Err(failure) = write_chain(&mut slot, &error, error.source()) {
-            slot.name::<E>(Some(&failure));
-        }
+    pub fn write<E: Error + ?Sized>(self, error: &E, slot: ErrorSlot<'_>) {
+        slot.told(format_args!("{error}"), error.source(), type_name::<E>());
     }
 }
 
 impl DerefErrorTag {
     /// Writes the error and its sources.
     #[inline(never)]
-    pub fn write<E: Deref<Target: AnyError> + ?Sized>(self, error: &E, mut slot: Slot<'_>) {
+    pub fn write<E: Deref<Target: AnyError> + ?Sized>(self, error: &E, slot: ErrorSlot<'_>) {
         let error = &**error;
-        if let Err(failure) = write_chain(&mut slot, error.text(), error.cause()) {
-            slot.name::<E>(Some(&failure));
-        }
+        slot.told(format_args!("{}", error.text()), error.cause(), type_name::<E>());
     }
 }
 
-impl DisplayTag {
+impl DisplayErrorTag {
     /// Writes the text.
     #[inline(never)]
-    pub fn write<E: Display + ?Sized>(self, error: &E, mut slot: Slot<'_>) {
-        if let Err(failure) = slot.shown(format_args!("{error}")) {
-            slot.name::<E>(Some(&failure));
-        }
+    pub fn write<E: Display + ?Sized>(self, error: &E, slot: ErrorSlot<'_>) {
+        slot.told(format_args!("{error}"), None, type_name::<E>());
     }
 }
 
-/// Writes the error's text, then a line for each source whose text the line above does not already end with.
-fn write_chain(
-    slot: &mut Slot<'_>,
-    first: &dyn Display,
-    source: Option<&(dyn Error + 'static)>,
-) -> Result<(), Box<str>> {
-    if source.is_none() {
-        return slot.shown(format_args!("{first}"));
+impl DebugErrorTag {
+    /// Writes the text.
+    pub fn write<E: Debug + ?Sized>(self, error: &E, slot: ErrorSlot<'_>) {
+        DebugTag.write(error, slot.json());
     }
-    slot.attempt(|buffer| {
-        push_text(&mut buffer.bytes, &chain(bounded(first), source));
-        Ok(())
-    })
 }
 
-/// The text of what may be endless, or as much of it as a value may be, and a little more, so that it is seen to be cut.
-fn bounded(shown: &dyn Display) -> String {
-    const MOST: usize = json::MOST_BYTES + 4096;
-    struct Bounded(String);
-    impl fmt::Write for Bounded {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            let room = MOST.saturating_sub(self.0.len());
-            if text.len() <= room {
-                self.0.push_str(text);
-                return Ok(());
+impl SerializeErrorTag {
+    /// Writes the JSON.
+    pub fn write<E: Serialize + ?Sized>(self, error: &E, slot: ErrorSlot<'_>) {
+        SerializeTag.write(error, slot.json());
+    }
+}
+
+impl NameErrorTag {
+    /// Writes the type's name.
+    pub fn write<E: ?Sized>(self, error: &E, slot: ErrorSlot<'_>) {
+        NameTag.write(error, slot.json());
+    }
+}
+
+/// What is a text already.
+pub trait Text {
+    /// The text.
+    fn text(&self) -> &str;
+}
+
+impl Text for str {
+    #[inline]
+    fn text(&self) -> &str {
+        self
+    }
+}
+
+macro_rules! texts {
+    ($(($($parameters:tt)*) $type:ty),+) => {$(
+        impl<$($parameters)*> Text for $type {
+            #[inline]
+            fn text(&self) -> &str {
+                (**self).text()
             }
-            self.0.push_str(&text[..json::floor(text, room)]);
-            Err(fmt::Error)
         }
-    }
-    let mut text = Bounded(String::new());
-    // An error is the limit's; where it is that of the user's code, what came before it stands.
-    let _ = write!(text, "{shown}");
-    text.0
+    )+};
 }
 
-#[cold]
-fn chain(first: String, mut source: Option<&(dyn Error + 'static)>) -> String {
-    /// A chain that is longer than this goes in circles.
-    const LONGEST: usize = 64;
-    let mut whole = first;
-    for _ in 0..LONGEST {
-        let Some(error) = source else { break };
-        let line = bounded(error);
-        if !whole.ends_with(&line) {
-            whole.push_str("\ncaused by: ");
-            whole.push_str(&line);
-        }
-        source = error.source();
-    }
-    whole
-}
+texts!((T: Text + ?Sized) &T, () String, () Cow<'_, str>, (T: Text + ?Sized) Box<T>, () Rc<str>, () Arc<str>);
 
 /// The trait objects that boxes and reports dereference to; they have no `Error` of their own. For any lifetime: the
 /// ladder is climbed without regard to lifetimes, and a rung that then asked for `'static` would not compile.

@@ -14,6 +14,7 @@ pub mod connection;
 mod context;
 mod current;
 mod drive;
+mod error_text;
 #[doc(hidden)]
 pub mod evaluation;
 mod exit;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::{self, Moment},
+    error_text,
     fit::fit,
     id::{self, Id},
     json::{Buffer, push_text, push_text_body},
@@ -47,7 +48,7 @@ pub(crate) struct Sections {
     pub(crate) output: u32,
     /// One JSON value, or nothing.
     pub(crate) output_for_eval_metrics: u32,
-    /// A JSON string, or nothing.
+    /// A [raw](error_text::RAW) text or a JSON string, or nothing.
     pub(crate) error: u32,
     /// A [`Draft`] as JSON, or nothing.
     pub(crate) draft: u32,
@@ -127,6 +128,25 @@ impl Put<HEAD> for Head<'_> {
     #[inline(always)]
     fn put(&self, words: &Words<'_, HEAD>) {
         self.each(|at, word| words.set(at, word));
+    }
+}
+
+/// The words of a span that ends with a short error and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failed<'a>(pub(crate) Head<'a>, pub(crate) &'a [[u8; 8]; SHORT_ERROR]);
+
+/// Words of an error that is written without a loop. Those behind the text are zeros.
+pub(crate) const SHORT_ERROR: usize = 4;
+
+impl Put<{ HEAD + SHORT_ERROR }> for Failed<'_> {
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    fn put(&self, words: &Words<'_, { HEAD + SHORT_ERROR }>) {
+        let Self(head, error) = self;
+        head.each(|at, word| words.set(at, word));
+        for (at, word) in error.iter().enumerate() {
+            words.set(HEAD + at, u64::from_le_bytes(*word));
+        }
     }
 }
 
@@ -417,7 +437,10 @@ impl<'a> Record<'a> {
     fn write_error(&self, told: &[String], log: &mut Members<'_>) {
         match (told, self.error) {
             ([], []) => {}
-            ([], error) => log.raw("error", error),
+            ([], error) => match error_text::raw(error) {
+                Some(text) => log.text("error", &text),
+                None => log.raw("error", error),
+            },
             ([one], []) => log.text("error", one),
             (told, error) => {
                 let mut all = vec![b'['];
@@ -425,7 +448,10 @@ impl<'a> Record<'a> {
                     push_member(&mut all, |all| push_text(all, text));
                 }
                 if !error.is_empty() {
-                    push_member(&mut all, |all| all.extend_from_slice(error));
+                    push_member(&mut all, |all| match error_text::raw(error) {
+                        Some(text) => push_text(all, &text),
+                        None => all.extend_from_slice(error),
+                    });
                 }
                 all.push(b']');
                 log.text("error", &String::from_utf8_lossy(&all));
@@ -558,4 +584,9 @@ pub(crate) fn text_of(json: &[u8]) -> Option<String> {
         [b'"', ..] if let Ok(text) = serde_json::from_slice(json) => Some(text),
         _ => Some(String::from_utf8_lossy(json).into_owned()),
     }
+}
+
+/// The same of an error.
+pub(crate) fn error_text_of(section: &[u8]) -> Option<String> {
+    error_text::raw(section).map(std::borrow::Cow::into_owned).or_else(|| text_of(section))
 }

@@ -174,7 +174,7 @@ pub(crate) fn lend(captured: &mut Captured) {
 /// Leaves the innermost span, of whose end there is nothing to be captured, and hands its record over.
 #[inline]
 pub(crate) fn finish_bare(now: Moment) {
-    if with(|stack| stack.finish_bare(now) || stack.finish(&mut Captured::default(), now)) == Some(true) {
+    if with(|stack| stack.finish_bare(now) || stack.finish(None, now)) == Some(true) {
         client::write_through();
     } else {
         finish_unusual(&mut Captured::default(), now);
@@ -184,7 +184,11 @@ pub(crate) fn finish_bare(now: Moment) {
 /// Leaves the innermost span, whose body was done at `now`, and hands its record over.
 #[inline]
 pub(crate) fn finish(captured: &mut Captured, now: Moment) {
-    if with(|stack| stack.finish(captured, now)) == Some(true) {
+    let finish = |stack: &mut Stack| {
+        let is_usual = captured.buffer.is_none() && !captured.error.is_empty() && stack.finish_failed(captured, now);
+        is_usual || stack.finish(Some(captured), now)
+    };
+    if with(finish) == Some(true) {
         client::write_through();
     } else {
         finish_unusual(captured, now);

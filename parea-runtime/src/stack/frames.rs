@@ -16,7 +16,7 @@ use crate::{
     hooks::{Captured, Recorder},
     id,
     json::Buffer,
-    record::{self, Ended, Finished, Head, Sections},
+    record::{self, Ended, Failed, Finished, Head, SHORT_ERROR, Sections},
     sampling,
     scope::{Scope, Sink},
     site::CallSite,
@@ -404,10 +404,7 @@ impl Stack {
     pub(super) fn finish_bare(&mut self, now: Moment) -> bool {
         let Self { frames, children, writer: Some(writer), .. } = self else { return false };
         let Some(((open, What::Span), depth)) = frames.last_and_depth() else { return false };
-        if open.trace != TraceKind::Plain || open.inputs > 0 || children.len() != open.children_start as usize {
-            return false;
-        }
-        let Some(site) = open.site.known_number() else { return false };
+        let Some(site) = open.bare_site(children) else { return false };
         // Much of what follows is known at compile time.
         let latency = now.nanos_since(open.begun.start);
         let sections = Sections::default();
@@ -417,9 +414,24 @@ impl Stack {
         written
     }
 
+    /// The same of a span that has nothing but a short error.
+    #[inline]
+    pub(super) fn finish_failed(&mut self, captured: &Captured, now: Moment) -> bool {
+        let Self { frames, children, writer: Some(writer), .. } = self else { return false };
+        let Some(((open, What::Span), depth)) = frames.last_and_depth() else { return false };
+        let Some(site) = open.bare_site(children) else { return false };
+        let latency = now.nanos_since(open.begun.start);
+        let sections = Sections { error: captured.error.len() as u32, ..Sections::default() };
+        let ended = Ended { site, latency, sample_rate: None, children: 0, sections, body: SHORT_ERROR };
+        let Some(error) = captured.error.words() else { return false };
+        let written = writer.append_words(&Failed(Head(&open.begun, &ended), error));
+        *depth -= usize::from(written);
+        written
+    }
+
     /// Ends the innermost span, if it has nothing but what was captured; whether it was one.
     #[inline(never)]
-    pub(super) fn finish(&mut self, captured: &mut Captured, now: Moment) -> bool {
+    pub(super) fn finish(&mut self, captured: Option<&mut Captured>, now: Moment) -> bool {
         match self.frames.last() {
             Some((open, What::Span)) if open.trace == TraceKind::Plain && self.writer.is_some() => {
                 self.finish_captured(captured, now);
@@ -430,16 +442,26 @@ impl Stack {
     }
 
     #[inline]
-    fn finish_captured(&mut self, captured: &mut Captured, now: Moment) {
+    fn finish_captured(&mut self, captured: Option<&mut Captured>, now: Moment) {
         let Self { frames, buffer, children, writer: Some(writer), .. } = self else { return };
         let Some((open, _)) = frames.last() else { return };
         let site = open.site.number();
-        let (mut start, mut sections) = (captured.start, captured.sections);
-        let buffer = if let Some(lent) = captured.buffer.take() {
-            buffer.insert(lent)
-        } else {
-            (start, sections.inputs) = (open.buffer_start as usize, open.inputs);
-            buffer.get_or_insert_default()
+        let (start, sections, buffer) = match captured {
+            Some(Captured { buffer: lent @ Some(_), start, sections, .. }) => {
+                *buffer = lent.take();
+                (*start, *sections, buffer.get_or_insert_default())
+            }
+            captured => {
+                let (start, inputs) = (open.buffer_start as usize, open.inputs);
+                let (mut sections, buffer) =
+                    (Sections { inputs, ..Sections::default() }, buffer.get_or_insert_default());
+                // What somebody else left, if anything.
+                buffer.bytes.truncate(start + inputs as usize);
+                if let Some(captured) = captured {
+                    captured.push_error(buffer, &mut sections);
+                }
+                (start, sections, buffer)
+            }
         };
         let (body, own) = (buffer.words_since(start), children.since(open.children_start));
         let latency = now.nanos_since(open.begun.start);
@@ -470,10 +492,12 @@ impl Stack {
         if !is_lent {
             self.take_inputs(captured);
         }
+        let mut sections = captured.sections;
+        captured.push_error(self.buffer(), &mut sections);
         if matches!(self.frames.last(), Some((_, What::SpanWith(rest))) if rest.is_evaluated()) {
             self.share_last();
         }
-        let Captured { start, sections, .. } = *captured;
+        let start = captured.start;
         if let Some((open, What::Span | What::SpanWith(_))) = self.frames.last() {
             let open = *open;
             self.finish_open(&open, start, sections, now);

@@ -66,6 +66,14 @@ impl Open {
         }
     }
 
+    /// The number of its function, if the span has nothing at all but itself.
+    #[inline]
+    pub(super) fn bare_site(&self, children: &Children) -> Option<u32> {
+        let is_bare =
+            self.trace == TraceKind::Plain && self.inputs == 0 && children.len() == self.children_start as usize;
+        self.site.known_number().filter(|_| is_bare)
+    }
+
     pub(super) fn identity(&self) -> Identity {
         let Self { site, begun, .. } = *self;
         let Begun { id, parent, start, depth, order, .. } = begun;
