@@ -22,7 +22,8 @@ fn ask() -> State {
 
 fn git(arguments: &[&str]) -> Option<String> {
     let mut command = Command::new("git");
-    command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null());
+    // A look at the tree locks nothing that the user's own git may want meanwhile.
+    command.arg("--no-optional-locks").args(arguments).stdin(Stdio::null()).stderr(Stdio::null());
     let output = command.output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
