@@ -4,6 +4,8 @@
 //! here (DNS rebinding) read the answers too. Such requests name a foreign site in `Origin` or `Host`; and what a page
 //! can send without asking first is never of type JSON.
 
+use std::net::IpAddr;
+
 use axum::{
     body::HttpBody as _,
     extract::{Request, State},
@@ -17,13 +19,11 @@ use crate::{error::ApiError, state::AppState};
 /// Lets a request pass that is not for or from a foreign site.
 pub(crate) async fn own(State(state): State<AppState>, request: Request, next: Next) -> Response {
     if !state.keys.are_demanded() {
-        for name in [header::HOST, header::ORIGIN] {
-            if let Some(site) = foreign(request.headers(), &name) {
-                return ApiError::Forbidden(format!(
-                    "`{name}: {site}` is not this machine; start the server with a key to serve other names and sites"
-                ))
-                .into_response();
-            }
+        if let Some((name, site)) = foreign(request.headers()) {
+            return ApiError::Forbidden(format!(
+                "`{name}: {site}` is not this machine; start the server with a key to serve other names and sites"
+            ))
+            .into_response();
         }
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         if !is_read && !request.body().is_end_stream() && !is_json(request.headers()) {
@@ -47,19 +47,31 @@ fn is_json(headers: &HeaderMap) -> bool {
     ) || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
-/// The value of that header if it names a foreign site.
-fn foreign(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let value = headers.get(name)?;
-    let text = String::from_utf8_lossy(value.as_bytes());
-    let local = text.parse::<Uri>().ok().is_some_and(|uri| uri.host().is_some_and(is_local));
-    (!local).then(|| text.chars().take(128).collect())
+/// The header that names a foreign site, and what it says.
+fn foreign(headers: &HeaderMap) -> Option<(HeaderName, String)> {
+    let said = |name: &HeaderName| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let named = |text: &str| text.parse::<Uri>().ok()?.host().map(str::to_ascii_lowercase);
+    let host = said(&header::HOST);
+    let own = host.as_deref().and_then(named);
+    if let Some(text) = &host
+        // An address cannot be made to point elsewhere.
+        && !own.as_deref().is_some_and(|host| is_this_machine(host) || address(host).is_some())
+    {
+        return Some((header::HOST, text.chars().take(128).collect()));
+    }
+    let text = said(&header::ORIGIN)?;
+    // A site may well be at a bare address, so this has to be the one that was asked.
+    let is_own = named(&text).is_some_and(|origin| is_this_machine(&origin) || Some(&origin) == own.as_ref());
+    (!is_own).then(|| (header::ORIGIN, text.chars().take(128).collect()))
 }
 
-/// Addresses cannot be made to point elsewhere, and of the names only those that mean the machine itself.
-fn is_local(host: &str) -> bool {
-    let host = host.to_ascii_lowercase();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    address.parse::<std::net::IpAddr>().is_ok()
+fn address(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+/// Names and addresses that mean the machine itself.
+fn is_this_machine(host: &str) -> bool {
+    address(host).is_some_and(|address| address.is_loopback())
         || host == "localhost"
         || host.ends_with(".localhost")
         // The host's loopback as seen from inside a container.

@@ -115,9 +115,13 @@ async fn a_page_of_another_site_cannot_reach_a_server_without_a_key() {
     }
     let (status, body) = from("host", &format!("rebound.example:{port}")).await;
     assert_eq!((status, body["detail"].is_string()), (403, true), "{body}");
-    let (status, body) = from("origin", "https://evil.example").await;
-    assert_eq!((status, body["detail"].is_string()), (403, true), "{body}");
-    assert_eq!(from("origin", local.handle.url()).await.0, 200);
+    for site in ["https://evil.example", "http://203.0.113.7", "null"] {
+        let (status, body) = from("origin", site).await;
+        assert_eq!((status, body["detail"].is_string()), (403, true), "{site}: {body}");
+    }
+    for own in [local.handle.url(), "http://localhost:3000", "http://[::1]:7273"] {
+        assert_eq!(from("origin", own).await.0, 200, "{own}");
+    }
     let health: Value = local.client.get("/").await.1;
     assert_eq!(health, json!({ "status": "ok", "server": "parea", "version": env!("CARGO_PKG_VERSION") }));
 }
