@@ -21,9 +21,16 @@ mod trace;
 mod tree;
 mod waterfall;
 
-use axum::{Router, middleware, routing::get};
+use axum::{
+    Router,
+    extract::Request,
+    http::header,
+    middleware,
+    response::{IntoResponse, Response},
+    routing::get,
+};
 
-use crate::state::AppState;
+use crate::{api, state::AppState};
 
 /// The pages that tell nothing of anybody's, and so need no key.
 pub(crate) fn open() -> Router<AppState> {
@@ -42,4 +49,13 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/experiments/{uuid}", get(experiments::run::show))
         .route("/compare", get(experiments::compare::show))
         .layer(middleware::map_response(headers::harden))
+}
+
+/// Answers where nothing is: a browser with a page, programs as the API does.
+pub(crate) async fn unknown(request: Request) -> Response {
+    let accepted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if accepted.is_some_and(|kinds| kinds.contains("text/html")) {
+        return headers::harden(failure::Failure::NoPage(request.uri().path().to_owned()).into_response()).await;
+    }
+    api::unknown(request).await.into_response()
 }

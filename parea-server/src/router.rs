@@ -31,7 +31,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .merge(openapi::router())
         .merge(pages::open())
         .merge(health::open())
-        .fallback(api::unknown)
+        .fallback(pages::unknown)
         .method_not_allowed_fallback(api::method)
         .layer(middleware::from_fn_with_state(state.clone(), limits::bounded))
         .layer(middleware::from_fn_with_state(state.clone(), site::own))

@@ -172,6 +172,13 @@ pub struct ExperimentPinnedStatistic {
     pub value: f64,
 }
 
+impl ExperimentPinnedStatistic {
+    /// Whether it is one of the figures that every run has, and no score.
+    pub fn is_built_in(&self) -> bool {
+        ["Cost", "Latency", "Input Tokens", "Output Tokens", "Total Tokens"].contains(&self.var1.as_str())
+    }
+}
+
 /// A run in a list, with its figures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ExperimentWithStatsSchema"))]

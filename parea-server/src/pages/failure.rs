@@ -11,6 +11,8 @@ use super::assets::{URLS, Urls};
 
 /// Why there is no page.
 pub(super) enum Failure {
+    /// No page has this address.
+    NoPage(String),
     /// Nothing is stored under this id.
     NoTrace(String),
     /// No run of an experiment has this id.
@@ -45,6 +47,12 @@ struct FailurePage<'a> {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, title, explanation, detail) = match self {
+            Self::NoPage(path) => (
+                StatusCode::NOT_FOUND,
+                "No such page",
+                "Nothing is at this address. The API begins at /api/parea/v1, and /api/docs describes it.",
+                path,
+            ),
             Self::NoTrace(id) => (
                 StatusCode::NOT_FOUND,
                 "No such trace",

@@ -20,6 +20,11 @@ pub(super) fn inputs(json: &str) -> String {
     line(&written.collect::<Vec<_>>().join(", "))
 }
 
+/// An output, which may end anywhere: an object as [`inputs`] are, any other text as it is.
+pub(super) fn output(text: &str) -> String {
+    if text.trim_start().starts_with('{') { inputs(text) } else { line(text) }
+}
+
 /// Any text on one line.
 pub(super) fn line(text: &str) -> String {
     let mut line = String::new();
@@ -131,6 +136,8 @@ mod tests {
         assert_eq!(inputs("{}"), "");
         assert_eq!(inputs(""), "");
         assert_eq!(line(" a \n\n b\t"), "a b");
+        assert_eq!(output(r#"{"answer":"Because\nof","hits":[true]"#), "answer: Because of, hits: [true]");
+        assert_eq!(output("two {words}"), "two {words}");
     }
 
     #[test]

@@ -36,6 +36,8 @@ struct ListPage<'a> {
     projects: Vec<Choice<'a>>,
     ranges: Vec<(Range, bool)>,
     rows: Vec<Row>,
+    /// The classes of columns that have nothing on this page, which leave their room to the others.
+    without: String,
     /// Whether rows of several projects may stand beside one another.
     mixed: bool,
     newer: Option<ListQuery>,
@@ -125,6 +127,7 @@ pub(super) async fn show(
     };
     let mixed = query.project.is_none() && projects.len() > 1;
     let older = page.next.map(|next| query.older(next));
+    let rows = rows(page.rows, if mixed { &projects } else { &[] }, now);
     let html = ListPage {
         assets: &URLS,
         projects: projects
@@ -132,11 +135,12 @@ pub(super) async fn show(
             .map(|project| Choice { name: &project.name, selected: query.project.as_ref() == Some(&project.name) })
             .collect(),
         ranges: RANGES.into_iter().map(|range| (range, query.range == Some(range))).collect(),
-        rows: rows(page.rows, if mixed { &projects } else { &[] }, now),
+        without: without(&rows),
+        rows,
         mixed,
         newer: query.newer(),
         older,
-        base_url: base_url(&headers),
+        base_url: base_url(&headers, state.config.tls_cert.is_some()),
         unknown_project,
         losses,
         query: &query,
@@ -145,9 +149,22 @@ pub(super) async fn show(
 }
 
 /// The API's address as this browser would reach it.
-fn base_url(headers: &HeaderMap) -> String {
+fn base_url(headers: &HeaderMap, is_tls: bool) -> String {
+    let scheme = if is_tls { "https" } else { "http" };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1:7273");
-    format!("http://{host}/api/parea/v1")
+    format!("{scheme}://{host}/api/parea/v1")
+}
+
+fn without(rows: &[Row]) -> String {
+    let columns = [
+        ("no-scores", rows.iter().all(|row| row.errors == 0 && row.scores.is_empty())),
+        ("no-tags", rows.iter().all(|row| row.tags.is_empty())),
+        ("no-who", rows.iter().all(|row| row.user.is_none() && row.session.is_none())),
+        ("no-tokens", rows.iter().all(|row| row.tokens.is_none())),
+        ("no-cost", rows.iter().all(|row| row.cost.is_none())),
+    ];
+    let empty = columns.into_iter().filter(|(_, is_empty)| *is_empty);
+    empty.map(|(class, _)| class).collect::<Vec<_>>().join(" ")
 }
 
 fn rows(traces: Vec<TraceSummary>, projects: &[Project], now: Timestamp) -> Vec<Row> {
@@ -174,7 +191,7 @@ fn row(trace: TraceSummary, projects: &HashMap<&str, &str>, longest: f64, now: T
         project: projects.get(&*trace.project_uuid).map(|&name| name.to_owned()),
         started: Moment::new(trace.started, now),
         inputs: trace.inputs_preview.as_deref().map(glance::inputs).unwrap_or_default(),
-        output: trace.output_preview.as_deref().map(glance::line).unwrap_or_default(),
+        output: trace.output_preview.as_deref().map(glance::output).unwrap_or_default(),
         scores,
         more_scores,
         tags,

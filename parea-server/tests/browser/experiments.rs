@@ -25,7 +25,7 @@ fn cells(page: &mut Page, rows: &str) -> Vec<String> {
 fn from_the_list_to_a_run_its_rows_and_what_is_worse() {
     let site = site("");
     let mut page = Page::at(site.url(), "/");
-    page.click("document.querySelector('.places a:last-child')");
+    page.click("document.querySelector('.places a[href=\"/experiments\"]')");
     page.settle("/experiments");
     let runs = cells(&mut page, "table.runs tbody tr");
     assert_eq!(runs.len(), 2);

@@ -107,3 +107,41 @@ async fn a_trace_whose_root_has_not_come_is_shown_as_such() {
     assert!(trace.html.contains("waiting for its root") && trace.html.contains("child_name"));
     assert!(trace.html.contains("no parent"));
 }
+
+#[tokio::test]
+async fn a_column_with_nothing_in_it_leaves_its_room_to_the_others() {
+    let site = Site::start().await;
+    site.send(&[root(1, 1, "bare", "success")]).await;
+    let class = async |path: &str| {
+        let html = site.page(path).await.html;
+        html.split("<table class=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned()
+    };
+    assert_eq!(class("/?project=bare").await, "traces no-scores no-tags no-who no-tokens no-cost");
+    let mut full = root(2, 2, "full", "success");
+    for (name, value) in [
+        ("scores", json!([{ "name": "a", "score": 1 }])),
+        ("tags", json!(["t"])),
+        ("session_id", json!("s")),
+        ("total_tokens", json!(3)),
+        ("cost", json!(0.1)),
+    ] {
+        full[name] = value;
+    }
+    site.send(&[full]).await;
+    for all in ["/", "/?project=full"] {
+        assert_eq!(class(all).await.trim(), "traces");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_address_is_a_page_to_a_browser_and_json_to_programs() {
+    let site = Site::start().await;
+    let page = site.page("/tracse").await;
+    assert_eq!(page.status, 404);
+    assert!(page.html.contains("No such page") && page.html.contains("/tracse"));
+    let answer = crate::http::client().get(format!("{}/tracse", site.url())).send().await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), answer.headers()["content-type"].to_str().unwrap()),
+        (404, "application/json")
+    );
+}

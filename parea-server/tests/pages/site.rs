@@ -57,7 +57,8 @@ impl Site {
     }
 
     pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
-        self.http.get(format!("{}{path}", self.url())).send().await.unwrap()
+        let request = self.http.get(format!("{}{path}", self.url())).header("accept", "text/html,*/*;q=0.8");
+        request.send().await.unwrap()
     }
 
     /// The page at `path`, once its headers and its markup were found to be safe.

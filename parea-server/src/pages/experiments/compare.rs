@@ -5,7 +5,7 @@ use axum::{
     extract::{RawQuery, State},
     response::Html,
 };
-use parea_stats::{Comparison, Flip, Run, ScoreComparison, Settings, Verdict, compare, run_of_logs};
+use parea_stats::{Flip, Run, ScoreComparison, Settings, Verdict, compare, run_of_logs};
 
 use super::{compare_url, each_trace, find, name, url};
 use crate::{
@@ -18,6 +18,8 @@ use crate::{
     state::AppState,
 };
 
+/// The least difference that matters, where the URL names none.
+const EFFECT: f64 = 0.05;
 /// Rows that changed which are shown of each score.
 const FLIPS: usize = 50;
 
@@ -35,6 +37,8 @@ struct ComparePage<'a> {
     only_baseline: usize,
     only_candidate: usize,
     scores: Vec<Score>,
+    /// How far the drawn intervals reach to either side of 0.
+    reach: f64,
 }
 
 /// One of the two runs.
@@ -56,7 +60,8 @@ struct Score {
     verdict: &'static str,
     class: &'static str,
     sentence: String,
-    /// From -1 to 1 in per cent of the width: where the interval begins, how long it is, where the difference is.
+    /// In per cent of the width, which is [`ComparePage::reach`] to either side: where the interval begins, how long it
+    /// is, where the difference is. `None` for scores beyond the scale from 0 to 1.
     bar: Option<(f64, f64, f64)>,
     flips: Vec<Change>,
     more: usize,
@@ -79,44 +84,30 @@ pub(in crate::pages) async fn show(
     access: Access,
     RawQuery(query): RawQuery,
 ) -> Result<Html<String>, Failure> {
-    let (mut baseline, mut candidate, mut effect) = (String::new(), String::new(), 0.05);
+    let (mut baseline, mut candidate, mut effect) = (String::new(), String::new(), EFFECT);
     for (key, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         match &*key {
             "baseline" => baseline = value.into_owned(),
             "candidate" => candidate = value.into_owned(),
-            "effect" => effect = value.parse().ok().filter(|effect| (1e-9..=1e9).contains(effect)).unwrap_or(0.05),
+            "effect" => effect = value.parse().ok().filter(|effect| (1e-9..=1e9).contains(effect)).unwrap_or(EFFECT),
             _ => {}
         }
     }
-    let mut sides = Vec::new();
-    let mut runs = Vec::new();
-    for uuid in [&baseline, &candidate] {
-        let found = find(&state, &access, uuid).await?;
-        let mut run = Run { name: name(&found), rows: Vec::new() };
-        each_trace(&*state.logs, &access.to_see(), uuid, |tree| {
-            run.rows.extend(run_of_logs("", std::slice::from_ref(tree)).rows);
-        })
-        .await?;
-        let experiment = found.experiment.name.clone();
-        sides.push(Side { uuid: uuid.clone(), url: url(uuid), experiment, name: run.name.clone() });
-        runs.push(run);
-    }
+    let (baseline, before) = side(&state, &access, baseline).await?;
+    let (candidate, after) = side(&state, &access, candidate).await?;
     let settings = Settings { minimal_effect: effect, ..Settings::default() };
     // It draws thousands of samples.
-    let compared = tokio::task::spawn_blocking(move || match runs.as_slice() {
-        [baseline, candidate] => compare(baseline, candidate, &settings).map_err(|error| error.to_string()),
-        _ => Err("two runs are needed".to_owned()),
-    });
+    let compared =
+        tokio::task::spawn_blocking(move || compare(&before, &after, &settings).map_err(|error| error.to_string()));
     let compared = compared.await.unwrap_or_else(|_| Err("the comparison ended before it was done".to_owned()));
-    let (Some(candidate), Some(baseline)) = (sides.pop(), sides.pop()) else {
-        return Err(Failure::NoRun(String::new()));
-    };
     let (compared, refused) = match compared {
         Ok(compared) => (Some(compared), None),
         Err(why) => (None, Some(why)),
     };
     let counts = compared.as_ref().map(|found| (found.paired, found.only_baseline, found.only_candidate));
     let (paired, only_baseline, only_candidate) = counts.unwrap_or_default();
+    let scores = compared.as_ref().map(|all| all.scores.as_slice()).unwrap_or_default();
+    let reach = reach(scores);
     let html = ComparePage {
         assets: &URLS,
         swapped: compare_url(&candidate.uuid, &baseline.uuid),
@@ -127,9 +118,32 @@ pub(in crate::pages) async fn show(
         paired,
         only_baseline,
         only_candidate,
-        scores: compared.iter().flat_map(|all| all.scores.iter().map(|score| shown(score, all))).collect(),
+        scores: compared
+            .iter()
+            .flat_map(|all| all.scores.iter().map(|score| shown(score, reach, all.sentence(score))))
+            .collect(),
+        reach,
     };
     Ok(Html(html.render()?))
+}
+
+/// A run, and its rows as they are compared.
+async fn side(state: &AppState, access: &Access, uuid: String) -> Result<(Side, Run), Failure> {
+    let found = find(state, access, &uuid).await?;
+    let mut run = Run { name: name(&found), rows: Vec::new() };
+    each_trace(&*state.logs, &access.to_see(), &uuid, |tree| {
+        run.rows.extend(run_of_logs("", std::slice::from_ref(tree)).rows);
+    })
+    .await?;
+    let side = Side { url: url(&uuid), uuid, experiment: found.experiment.name, name: run.name.clone() };
+    Ok((side, run))
+}
+
+/// The first round number that all intervals on the scale stay below.
+fn reach(scores: &[ScoreComparison]) -> f64 {
+    let ends = scores.iter().filter_map(|score| score.interval).map(|i| i.low.abs().max(i.high.abs()));
+    let farthest = ends.filter(|end| *end <= 1.0).fold(0.0, f64::max);
+    [0.01, 0.02, 0.05, 0.1, 0.2, 0.5].into_iter().find(|round| farthest <= *round).unwrap_or(1.0)
 }
 
 fn signed(value: f64) -> String {
@@ -141,14 +155,14 @@ fn signed(value: f64) -> String {
     }
 }
 
-fn shown(score: &ScoreComparison, comparison: &Comparison) -> Score {
+fn shown(score: &ScoreComparison, reach: f64, sentence: String) -> Score {
     let (verdict, class) = match score.verdict {
         Verdict::Better => ("better", "good"),
         Verdict::Worse => ("worse", "poor"),
         Verdict::NoEvidence => ("no evidence", "plain"),
     };
-    let on_scale = |value: f64| (-1.0..=1.0).contains(&value);
-    let percent = |value: f64| ((value + 1.0) * 500.0).round() / 10.0;
+    let on_scale = |value: f64| (-reach..=reach).contains(&value);
+    let share = |length: f64| (length / reach * 500.0).round() / 10.0;
     Score {
         name: score.name.clone(),
         rows: score.rows,
@@ -162,11 +176,11 @@ fn shown(score: &ScoreComparison, comparison: &Comparison) -> Score {
         },
         verdict,
         class,
-        sentence: comparison.sentence(score),
-        bar: score.interval.filter(|i| on_scale(i.low) && on_scale(i.high)).map(|i| {
-            let length = ((i.high - i.low) * 500.0).round() / 10.0;
-            (percent(i.low), length.max(0.4), percent(score.difference))
-        }),
+        sentence,
+        bar: score
+            .interval
+            .filter(|i| on_scale(i.low) && on_scale(i.high))
+            .map(|i| (50.0 + share(i.low), share(i.high - i.low).max(0.4), 50.0 + share(score.difference))),
         more: score.flips.len().saturating_sub(FLIPS),
         flips: score.flips.iter().take(FLIPS).map(change).collect(),
     }
@@ -179,8 +193,8 @@ fn change(flip: &Flip) -> Change {
         before: figures::decimal(flip.before),
         after: figures::decimal(flip.after),
         worse: flip.after < flip.before,
-        baseline_output: glance::line(&flip.baseline_output),
-        candidate_output: glance::line(&flip.candidate_output),
+        baseline_output: glance::output(&flip.baseline_output),
+        candidate_output: glance::output(&flip.candidate_output),
         baseline_url: url(&flip.baseline_trace),
         candidate_url: url(&flip.candidate_trace),
     }

@@ -55,6 +55,16 @@ struct Row {
     compare: Option<String>,
 }
 
+impl ListPage<'_> {
+    fn has_tokens(&self) -> bool {
+        self.rows.iter().any(|row| row.tokens.is_some())
+    }
+
+    fn has_costs(&self) -> bool {
+        self.rows.iter().any(|row| row.cost.is_some())
+    }
+}
+
 /// `GET /experiments`
 pub(in crate::pages) async fn show(
     State(state): State<AppState>,
@@ -93,7 +103,7 @@ pub(in crate::pages) async fn show(
     let now = moment::now();
     let rows = runs.into_iter().zip(sizes).zip(compares).map(|((run, size), compare)| {
         let figure = |name: &str| run.pinned_stats.iter().find(|figure| figure.var1 == name).map(|figure| figure.value);
-        let chips = run.pinned_stats.iter().filter(|figure| !BUILT_IN.contains(&&*figure.var1));
+        let chips = run.pinned_stats.iter().filter(|figure| !figure.is_built_in());
         let mut scores: Vec<ScoreChip> = chips
             .map(|figure| {
                 let reason = (figure.operation == StatisticOperation::Custom).then(|| "of the whole run".to_owned());
@@ -137,6 +147,3 @@ pub(in crate::pages) async fn show(
     };
     Ok(Html(page.render()?))
 }
-
-/// Figures that every run has; they have columns of their own.
-const BUILT_IN: [&str; 5] = ["Cost", "Latency", "Input Tokens", "Output Tokens", "Total Tokens"];

@@ -45,8 +45,6 @@ struct RunPage<'a> {
     created: Moment,
     metadata: Vec<(String, String)>,
     scores: Vec<Summary>,
-    /// Some score says what it tells.
-    told: bool,
     /// Scores of the whole run.
     whole: Vec<(String, String)>,
     facts: Vec<(&'static str, String)>,
@@ -74,6 +72,18 @@ struct Row {
     more_scores: Vec<ScoreChip>,
     latency: Option<String>,
     cost: Option<String>,
+}
+
+impl RunPage<'_> {
+    /// Whether some score says what it tells.
+    fn is_told(&self) -> bool {
+        self.scores.iter().any(|score| score.description.is_some())
+    }
+
+    /// Whether some row of the page has a cost.
+    fn has_costs(&self) -> bool {
+        self.rows.iter().any(|row| row.cost.is_some())
+    }
 }
 
 /// `GET /experiments/{uuid}`
@@ -159,7 +169,6 @@ pub(in crate::pages) async fn show(
         class: class(run.status),
         created: Moment::new(run.experiment.created_at, moment::now()),
         metadata: run.experiment.metadata.clone().unwrap_or_default().into_iter().collect(),
-        told: scores.iter().any(|score| score.description.is_some()),
         scores,
         whole: custom.map(|figure| (figure.var1.clone(), figures::decimal(figure.value))).collect(),
         facts,
@@ -203,7 +212,7 @@ fn row(tree: &TraceLogTree, told: &parea_stats::Row, cost: Option<f64>) -> Row {
             .and_then(|inputs| serde_json::to_string(inputs).ok())
             .map(|json| glance::inputs(&json))
             .unwrap_or_default(),
-        output: glance::line(&told.output),
+        output: glance::output(&told.output),
         target: log.target.as_deref().map(glance::line).filter(|target| !target.is_empty()),
         trial: (told.trial > 0).then_some(told.trial + 1),
         scores,
