@@ -21,6 +21,7 @@ use crate::{
 
 /// One row in one trial.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RowResult {
     /// Its number, from 1.
     pub row: usize,
@@ -80,6 +81,7 @@ impl RowResult {
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
     /// Every row succeeded.
@@ -108,6 +110,7 @@ pub enum Outcome {
 
 /// One thing that was asked of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Check {
     /// What was asked.
     pub name: String,
@@ -122,6 +125,7 @@ pub struct Check {
 
 /// A score over all rows that have it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ScoreSummary {
     /// The score's name.
     pub name: String,
@@ -136,6 +140,7 @@ pub struct ScoreSummary {
 /// What came of a run. `Display` is the table for the terminal.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[must_use = "a report that nobody looks at tells nothing: `.print()`, `.exit_code()`"]
+#[non_exhaustive]
 pub struct Report {
     /// The experiment's name.
     pub experiment: String,

@@ -38,6 +38,7 @@ impl DropReason {
 ///
 /// `delivered + spooled + dropped + pending` is the number of spans that ended; `open` stands apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FlushReport {
     /// Acknowledged by the server.
     pub delivered: u64,
@@ -62,6 +63,7 @@ pub struct FlushReport {
 
 /// Logs that an earlier process could not deliver and this one found in the spool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EarlierLogs {
     /// Acknowledged by the server.
     pub delivered: u64,

@@ -97,6 +97,7 @@ pub enum Method {
 
 /// A row whose score changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Flip {
     /// The row's inputs in a few words.
     pub label: String,
@@ -116,6 +117,7 @@ pub struct Flip {
 
 /// One score of both runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ScoreComparison {
     /// The score's name.
     pub name: String,
@@ -147,6 +149,7 @@ pub struct ScoreComparison {
 
 /// Two runs compared. Its `Display` is a table for the terminal; [`markdown`](Self::markdown) one for a pull request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Comparison {
     /// Name of the baseline.
     pub baseline: String,
