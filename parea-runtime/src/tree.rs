@@ -69,7 +69,7 @@ pub fn render_tree(tree: &TraceLogTree, detail: Detail) -> String {
 }
 
 fn line(log: &TraceLog, detail: Detail, text: &mut String) {
-    text.push_str(log.trace_name.as_deref().unwrap_or("(no name)"));
+    text.extend(log.trace_name.as_deref().unwrap_or("(no name)").chars().map(printable));
     text.push_str(match log.status {
         Some(Status::Error) => " (error",
         Some(Status::Success) | None => " (ok",
@@ -88,7 +88,9 @@ fn line(log: &TraceLog, detail: Detail, text: &mut String) {
     for score in log.scores.iter().flatten() {
         // Four decimals tell two runs apart; more only push the rest off the line.
         let shown = if score.score.abs() < 1e9 { (score.score * 1e4).round() / 1e4 } else { score.score };
-        let _ = write!(text, " score {} {}", score.name, shown);
+        text.push_str(" score ");
+        text.extend(score.name.chars().map(printable));
+        let _ = write!(text, " {shown}");
     }
     if detail == Detail::Full {
         if let Some(inputs) = log.inputs.as_ref().filter(|inputs| !inputs.is_empty()) {
@@ -107,11 +109,17 @@ fn line(log: &TraceLog, detail: Detail, text: &mut String) {
 fn preview(text: &str) -> String {
     const LONGEST: usize = 60;
     let line = text.lines().next().unwrap_or_default();
-    let mut shown: String = line.chars().take(LONGEST).collect();
-    if shown.len() < text.len() {
+    let end = line.char_indices().nth(LONGEST).map_or(line.len(), |(end, _)| end);
+    let mut shown: String = line[..end].chars().map(printable).collect();
+    if end < text.len() {
         shown.push('…');
     }
     shown
+}
+
+/// What a terminal takes for a command is none: names and outputs are foreign texts.
+fn printable(letter: char) -> char {
+    if letter.is_control() { ' ' } else { letter }
 }
 
 fn human_seconds(seconds: f64) -> String {
@@ -121,5 +129,20 @@ fn human_seconds(seconds: f64) -> String {
         format!("{seconds:.1} s")
     } else {
         format!("{}m {:.0}s", (seconds / 60.0).floor(), seconds % 60.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_gives_a_terminal_no_commands() {
+        let log = TraceLog {
+            trace_name: Some("a\u{1b}[2Jb".to_owned()),
+            output: Some("red \u{1b}[31m and \u{9b}0m\rover".to_owned()),
+            ..TraceLog::default()
+        };
+        assert_eq!(render(&[log], Detail::Full), "a [2Jb (ok) → red  [31m and  0m over\n");
     }
 }
