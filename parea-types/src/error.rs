@@ -1,5 +1,7 @@
 //! Error bodies, shaped as FastAPI shapes them.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -58,6 +60,38 @@ pub struct ErrorBody {
     pub detail: Value,
 }
 
+/// `scores.0.score: Input should be a valid number`; where it is the body as a whole, without the place.
+impl fmt::Display for ValidationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut steps = self.loc.iter().filter(|step| **step != Location::from("body")).peekable();
+        let is_placed = steps.peek().is_some();
+        while let Some(step) = steps.next() {
+            match step {
+                Location::Name(name) => f.write_str(name)?,
+                Location::Index(index) => write!(f, "{index}")?,
+            }
+            f.write_str(if steps.peek().is_some() { "." } else { "" })?;
+        }
+        write!(f, "{}{}", if is_placed { ": " } else { "" }, self.msg)
+    }
+}
+
+/// The detail for people: a text as it is, a list of faults one after the other, anything else as JSON.
+impl fmt::Display for ErrorBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Value::String(text) = &self.detail {
+            return f.write_str(text);
+        }
+        match Vec::<ValidationError>::deserialize(&self.detail) {
+            Ok(faults) if !faults.is_empty() => {
+                let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                f.write_str(&faults.join("; "))
+            }
+            _ => write!(f, "{}", self.detail),
+        }
+    }
+}
+
 impl ValidationError {
     /// A fault of one member of the request's body.
     pub fn in_body(name: &str, kind: &str, msg: impl Into<String>) -> Self {
@@ -114,5 +148,29 @@ impl ValidationError {
         };
         let got = got.map_or_else(String::new, |got| format!(", not {got}"));
         fault(kind, format!("Input should be {what}{got}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_reads_well_in_a_line() {
+        for (body, line) in [
+            (r#"{"detail":"no room"}"#, "no room"),
+            (
+                r#"{"detail":[{"loc":["body","scores",0,"score"],"msg":"Field required","type":"missing"},
+                    {"loc":["body"],"msg":"a list belongs here","type":"list_type"}]}"#,
+                "scores.0.score: Field required; a list belongs here",
+            ),
+            (r#"{"detail":[]}"#, "[]"),
+            (r#"{"detail":{"code":7}}"#, r#"{"code":7}"#),
+        ] {
+            assert_eq!(
+                serde_json::from_str::<ErrorBody>(body).map(|body| body.to_string()).ok().as_deref(),
+                Some(line)
+            );
+        }
     }
 }

@@ -68,7 +68,7 @@ impl Timestamp {
 
     /// Seconds from `earlier` to `self`; negative when `earlier` is later.
     pub fn seconds_since(self, earlier: Self) -> f64 {
-        (self.micros() - earlier.micros()) as f64 / 1e6
+        self.micros().saturating_sub(earlier.micros()) as f64 / 1e6
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::{error::Error, fmt, time::Duration};
 
-use parea_types::{ErrorBody, HttpValidationError, Location, ValidationError};
+use parea_types::{ErrorBody, HttpValidationError, ValidationError};
 use reqwest::StatusCode;
-use serde_json::Value;
 
 /// Why a call failed.
 #[derive(Clone, Debug)]
@@ -101,11 +100,8 @@ impl Error for ApiError {}
 /// The `detail` of an error's body in one line, or as much of the body as fits there.
 fn detail(status: StatusCode, body: &str) -> String {
     const LONGEST: usize = 300;
-    let faults = validation_errors(body);
     let text = match serde_json::from_str::<ErrorBody>(body) {
-        Ok(_) if !faults.is_empty() => faults.iter().map(fault).collect::<Vec<_>>().join("; "),
-        Ok(ErrorBody { detail: Value::String(text) }) => text,
-        Ok(ErrorBody { detail }) => detail.to_string(),
+        Ok(error) => error.to_string(),
         Err(_) if body.is_empty() => status.canonical_reason().unwrap_or("(no body)").to_owned(),
         Err(_) => body.to_owned(),
     };
@@ -114,18 +110,6 @@ fn detail(status: StatusCode, body: &str) -> String {
 
 fn validation_errors(body: &str) -> Vec<ValidationError> {
     serde_json::from_str::<HttpValidationError>(body).map(|faults| faults.detail).unwrap_or_default()
-}
-
-/// `scores.0.score: Input should be a valid number`.
-fn fault(error: &ValidationError) -> String {
-    let steps = error.loc.iter().filter(|step| **step != Location::from("body"));
-    let path: Vec<_> = steps
-        .map(|step| match step {
-            Location::Name(name) => name.clone(),
-            Location::Index(index) => index.to_string(),
-        })
-        .collect();
-    if path.is_empty() { error.msg.clone() } else { format!("{}: {}", path.join("."), error.msg) }
 }
 
 /// An error with its sources on one line: reqwest hides the reason in them.

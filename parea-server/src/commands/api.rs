@@ -31,7 +31,10 @@ pub(crate) struct Api {
 
 impl Remote {
     pub(crate) fn connect(&self) -> Result<Api, CommandError> {
-        let bad = |why: String| CommandError::new(format!("`{}` cannot be used as the server's URL: {why}", self.url));
+        let bad = |why: String| {
+            let example = "write it as http://127.0.0.1:7273";
+            CommandError::new(format!("`{}` cannot be used as the server's URL: {why}; {example}", self.url))
+        };
         let mut base = Url::parse(self.url.trim()).map_err(|error| bad(error.to_string()))?;
         if !matches!(base.scheme(), "http" | "https") {
             return Err(bad("it is neither http nor https".to_owned()));
@@ -91,7 +94,7 @@ impl Api {
         let status = answer.status();
         let body = answer.bytes().await.map_err(|error| failed(error.to_string()))?;
         if !status.is_success() {
-            let detail = serde_json::from_slice::<ErrorBody>(&body).map(|error| error.detail.to_string());
+            let detail = serde_json::from_slice::<ErrorBody>(&body).map(|error| error.to_string());
             return Err(failed(format!("{status}: {}", detail.unwrap_or_default())));
         }
         serde_json::from_slice(&body)

@@ -121,7 +121,7 @@ impl Server {
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|error| gone(&error));
         }
-        let said = serde_json::from_slice::<ErrorBody>(&body).map(|body| body.detail.to_string());
+        let said = serde_json::from_slice::<ErrorBody>(&body).map(|body| body.to_string());
         Err(OperateError::Served(said.unwrap_or_else(|_| String::from_utf8_lossy(&body).into_owned())))
     }
 
