@@ -92,14 +92,14 @@ impl Source {
 
 impl Journal {
     pub(crate) fn create(folder: &Path, header: &Header) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
+        private_folder(folder)?;
         // Results are nobody's business but the user's, least of all a repository's.
         let ignore = folder.join(".gitignore");
         if !ignore.exists() {
             fs::write(ignore, "*\n")?;
         }
         let path = path(folder, &header.uuid);
-        let file = OpenOptions::new().create_new(true).append(true).open(&path)?;
+        let file = private_file().create_new(true).append(true).open(&path)?;
         let mut journal = Self { file, source: Source::open(&path)? };
         journal.line(header)?;
         Ok(journal)
@@ -140,6 +140,24 @@ impl Journal {
         self.file.write_all(&line)?;
         Ok(line.len())
     }
+}
+
+/// Rows hold what users said, also what is left out of logs: they are for their owner alone.
+fn private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// How a file is made that only its owner may read.
+pub(crate) fn private_file() -> OpenOptions {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "there are no such modes"))]
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 /// The header, and the rest of the file from its second line on.

@@ -3,7 +3,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -13,7 +14,10 @@ use parea_runtime::{
     types::{EvaluationScore, ExperimentStatus, KeptRun, Timestamp},
 };
 
-use crate::{journal::Header, report::RunStatus};
+use crate::{
+    journal::{Header, private_file},
+    report::RunStatus,
+};
 
 fn path(folder: &Path, uuid: &str) -> PathBuf {
     folder.join(format!("{uuid}{}", KeptRun::ENDING))
@@ -51,7 +55,7 @@ pub(crate) fn ended(folder: &Path, uuid: &str, status: RunStatus, scores: &[Eval
 /// Notes the run in its file, which is whole at any moment: a server may be reading it.
 pub(crate) fn write(folder: &Path, run: &KeptRun) -> io::Result<()> {
     let draft = folder.join(format!("{}.run.draft", run.uuid));
-    fs::write(&draft, serde_json::to_vec(run)?)?;
+    private_file().write(true).create(true).truncate(true).open(&draft)?.write_all(&serde_json::to_vec(run)?)?;
     fs::rename(draft, path(folder, &run.uuid))
 }
 

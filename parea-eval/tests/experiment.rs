@@ -444,6 +444,13 @@ async fn results_lie_in_the_journal_and_are_read_back_as_they_were() {
     let seventh = report.score("seventh").unwrap();
     assert_eq!((seventh.mean, seventh.count), (1.0, 598));
     assert!(report.to_string().contains("evaluation complains: three (86×)"), "{report}");
+    // Rows are there as they came, whatever is left out of logs.
+    #[cfg(unix)]
+    for entry in std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap()) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert!(mode == 0o600 || entry.file_name() == ".gitignore", "{:?} {mode:o}", entry.file_name());
+    }
 
     // What is gone on with is the same report, but for the rows that failed.
     let path = folder.path().join("report.json");

@@ -59,8 +59,12 @@ enum Held {
 }
 
 impl Held {
-    async fn open(data: &Path) -> Result<Self, OperateError> {
-        match SqliteStore::open(data) {
+    /// Opens the store, by `open` where no server holds it.
+    async fn open(
+        data: &Path,
+        open: impl FnOnce(&Path) -> Result<SqliteStore, OpenError>,
+    ) -> Result<Self, OperateError> {
+        match open(data) {
             Ok(store) => Ok(Self::Own(store)),
             Err(in_use @ OpenError::InUse { .. }) => match served::Server::of(data).await {
                 Some(server) => Ok(Self::Served(server)),
@@ -73,7 +77,7 @@ impl Held {
 
 /// Erases logs for good and answers how many. A server that holds the folder does it while it goes on.
 pub async fn erase(data: &Path, what: &Erasure) -> Result<u64, OperateError> {
-    match Held::open(data).await? {
+    match Held::open(data, SqliteStore::open_existing).await? {
         Held::Own(store) => {
             let erased = store.erase(what).await;
             store.close().await;
@@ -85,7 +89,7 @@ pub async fn erase(data: &Path, what: &Erasure) -> Result<u64, OperateError> {
 
 /// Lets go of what the rules do not keep; traces and logs by project. A server that holds the folder does it.
 pub async fn retain(data: &Path, rules: &Retention) -> Result<Retained, OperateError> {
-    match Held::open(data).await? {
+    match Held::open(data, SqliteStore::open_existing).await? {
         Held::Own(store) => {
             let done = retain_in(&store, rules, false).await;
             store.close().await;

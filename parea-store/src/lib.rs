@@ -6,6 +6,7 @@
 mod catalog;
 mod logs;
 mod merge;
+pub mod private;
 pub mod query;
 mod row;
 mod sampling;

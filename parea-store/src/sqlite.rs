@@ -117,6 +117,12 @@ struct Thread {
 }
 
 impl SqliteStore {
+    /// [`open`](Self::open), where a store is there already: nothing is made.
+    pub fn open_existing(dir: &Path) -> Result<Self, OpenError> {
+        open::existing(dir)?;
+        Self::open(dir)
+    }
+
     /// Opens the store in `dir`, which is made when absent, and holds the folder until the store is closed. Blocks
     /// for some milliseconds, longer after a crash under load.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use parea_store::private;
 use parea_types::Timestamp;
 use ring::{
     digest,
@@ -88,10 +89,9 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// Those of this folder, which is made when absent.
-    pub fn open(data: &Path) -> io::Result<Self> {
-        fs::create_dir_all(data)?;
-        Ok(Self { path: data.join(FILE) })
+    /// Those of this folder, which is made with the first key.
+    pub fn open(data: &Path) -> Self {
+        Self { path: data.join(FILE) }
     }
 
     /// All keys that were ever made, revoked ones too.
@@ -117,6 +117,9 @@ impl KeyRing {
             revoked_at: None,
             hash: hash(key.as_bytes()),
         };
+        if let Some(folder) = self.path.parent() {
+            private::folder(folder)?;
+        }
         self.change(|keys| keys.push(record.clone()))?;
         Ok((key, record))
     }
@@ -124,6 +127,9 @@ impl KeyRing {
     /// Revokes a key by its id; `false` when there is none.
     pub fn revoke(&self, id: &str) -> io::Result<bool> {
         let mut found = false;
+        if !self.list()?.iter().any(|key| key.id == id) {
+            return Ok(false);
+        }
         self.change(|keys| {
             for key in keys.iter_mut().filter(|key| key.id == id) {
                 found = true;
@@ -135,26 +141,17 @@ impl KeyRing {
 
     /// Reads, changes and writes the file while nobody else does.
     fn change(&self, change: impl FnOnce(&mut Vec<KeyRecord>)) -> io::Result<()> {
-        let lock = private(&self.path.with_extension("lock"))?;
+        let lock = private::file(&self.path.with_extension("lock"))?;
         lock.lock()?;
         let mut keys = read(&self.path)?;
         change(&mut keys);
         let fresh = self.path.with_extension("new");
-        let mut file = private(&fresh)?;
+        let mut file = private::file(&fresh)?;
         file.set_len(0)?;
         file.write_all(&serde_json::to_vec_pretty(&Stored { keys })?)?;
         file.sync_all()?;
         fs::rename(&fresh, &self.path)
     }
-}
-
-/// A file that only its owner may read.
-fn private(path: &Path) -> io::Result<fs::File> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 fn read(path: &Path) -> io::Result<Vec<KeyRecord>> {

@@ -14,7 +14,7 @@ use crate::tell;
 
 #[derive(Subcommand)]
 pub(crate) enum Key {
-    /// Makes a key and prints it, once: only its hash is kept.
+    /// Makes a key and prints it, once: only its hash is kept
     ///
     /// A running server knows it within a second. From the first key on the folder's server demands one, on this machine
     /// too.
@@ -37,14 +37,15 @@ pub(crate) enum Key {
         #[arg(long, value_name = "TEXT")]
         note: Option<String>,
     },
-    /// Lists all keys without their secrets, revoked ones too.
+    /// Lists all keys without their secrets, revoked ones too
     List {
         #[command(flatten)]
         folder: Folder,
     },
-    /// Revokes a key: a running server refuses it within a second.
+    /// Revokes a key: a running server refuses it within a second
     ///
     /// Example: parea key revoke 1f0c3a9be27d, with the id that the list shows.
+    #[command(verbatim_doc_comment)]
     Revoke {
         #[command(flatten)]
         folder: Folder,
@@ -103,7 +104,7 @@ fn create(data: &Path, scope: KeyScope, project: Option<String>, note: Option<St
         tell(format_args!("parea: a project's name is not empty; leave --project out for all projects"));
         return Ok(false);
     }
-    let (key, record) = KeyRing::open(data)?.create(scope, project.clone(), note)?;
+    let (key, record) = KeyRing::open(data).create(scope, project.clone(), note)?;
     writeln!(io::stdout(), "{key}")?;
     let reach = project.map_or("all projects".to_owned(), |project| format!("the project `{project}`"));
     tell(format_args!("key {}: {scope} in {reach}. Keep it now, it is not shown again", record.id));
@@ -112,7 +113,7 @@ fn create(data: &Path, scope: KeyScope, project: Option<String>, note: Option<St
 
 fn list(data: &Path) -> io::Result<()> {
     let heads = ["id", "scope", "project", "created", "state", "note"].map(str::to_owned).to_vec();
-    let rows = KeyRing::open(data)?.list()?.into_iter().map(|key| {
+    let rows = KeyRing::open(data).list()?.into_iter().map(|key| {
         let state = key.revoked_at.map_or_else(|| "good".to_owned(), |at| format!("revoked {at}"));
         vec![
             key.id,
@@ -130,7 +131,7 @@ fn list(data: &Path) -> io::Result<()> {
 fn revoke(data: &Path, id: &str) -> io::Result<bool> {
     // Whoever has the whole key means its id.
     let id = id.strip_prefix("parea_").and_then(|rest| rest.split('_').next()).unwrap_or(id);
-    let found = KeyRing::open(data)?.revoke(id)?;
+    let found = KeyRing::open(data).revoke(id)?;
     if found {
         tell(format_args!("key {id} is revoked"));
     } else {

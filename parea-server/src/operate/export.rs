@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use parea_store::StoreFile;
+use parea_store::{StoreFile, private};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -171,11 +171,7 @@ fn last_of(name: &str) -> Option<u64> {
 
 fn into_folder(file: &StoreFile, to: &Path) -> Result<Exported, OperateError> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", to.display()));
-    let mut folder = fs::DirBuilder::new();
-    folder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
-    folder.create(to).map_err(named)?;
+    private::folder(to).map_err(named)?;
     let mut after = 0;
     for entry in fs::read_dir(to).map_err(named)? {
         after = after.max(entry.map_err(named)?.file_name().to_str().and_then(last_of).unwrap_or_default());

@@ -103,7 +103,7 @@ struct Sink {
 impl Sink {
     async fn open(data: &Path) -> Result<Self, OperateError> {
         let rules = Rules::of(&Config::default());
-        let held = Held::open(data).await?;
+        let held = Held::open(data, SqliteStore::open).await?;
         Ok(Self { held, rules, lines: Vec::new(), count: 0, first: 1, total: Imported::default() })
     }
 

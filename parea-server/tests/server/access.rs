@@ -28,7 +28,7 @@ struct Shared {
 impl Shared {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let ring = KeyRing::open(folder.path()).unwrap();
+        let ring = KeyRing::open(folder.path());
         let make = |scope, project: Option<&str>| ring.create(scope, project.map(str::to_owned), None).unwrap().0;
         let a = make(KeyScope::Write, Some("a"));
         let b = make(KeyScope::Write, Some("b"));

@@ -68,7 +68,7 @@ async fn figures_count_what_happened() {
 #[tokio::test]
 async fn health_needs_no_key_and_figures_need_the_greatest() {
     let folder = tempfile::tempdir().unwrap();
-    let ring = KeyRing::open(folder.path()).unwrap();
+    let ring = KeyRing::open(folder.path());
     let key = |scope, project: Option<&str>| ring.create(scope, project.map(str::to_owned), None).unwrap().0;
     let (admin, write, own) = (key(KeyScope::Admin, None), key(KeyScope::Write, None), key(KeyScope::Admin, Some("a")));
     let local = Local::on(folder).await;
@@ -85,8 +85,7 @@ async fn health_needs_no_key_and_figures_need_the_greatest() {
 #[tokio::test]
 async fn a_request_is_one_line_with_ids_and_without_what_it_carries() {
     let folder = tempfile::tempdir().unwrap();
-    let (key, record) =
-        KeyRing::open(folder.path()).unwrap().create(KeyScope::Write, Some("chat".to_owned()), None).unwrap();
+    let (key, record) = KeyRing::open(folder.path()).create(KeyScope::Write, Some("chat".to_owned()), None).unwrap();
     let server = Process::serve_with(folder.path(), &["--verbose", "--log-format", "json"]);
     let mut body = log("a");
     body["project_name"] = "chat".into();

@@ -214,7 +214,7 @@ async fn what_is_erased_by_command_is_gone() {
     let server = filled(folder.path()).await;
     let erase = |arguments: &[&str]| run(&[&["erase", "--data", data], arguments].concat(), b"");
     // Beside a server, which goes on.
-    assert_eq!(erase(&["--trace", "batch-7"]).2.trim(), "1 logs erased");
+    assert_eq!(erase(&["--trace", "batch-7"]).2.trim(), "1 log erased");
     let files = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
     for file in files.filter(|path| path.extension().is_some_and(|ending| ending != "sock")) {
         let bytes = fs::read(&file).unwrap();
@@ -234,6 +234,11 @@ async fn what_is_erased_by_command_is_gone() {
         assert_eq!(erase(arguments).0, Some(2), "{arguments:?}");
     }
     assert_eq!(erase(&["--project", "test"]).2.trim(), "100 logs erased");
+    // In a folder that is not the server's nobody was erased, and nothing is made there.
+    let elsewhere = folder.path().join("elsewhere");
+    let (code, _, said) = run(&["erase", "--data", elsewhere.to_str().unwrap(), "--user", "ann"], b"");
+    assert_eq!((code, elsewhere.exists()), (Some(1), false), "{said}");
+    assert!(said.contains("there is no parea database at"), "{said}");
     let (code, lines, _) = run(&["export", "--data", data], b"");
     assert_eq!((code, lines.len()), (Some(0), 0));
 }
@@ -260,12 +265,12 @@ async fn a_server_lets_go_of_what_its_settings_do_not_keep() {
     assert!(retain(&[]).2.contains("everything is kept"));
     assert_eq!(retain(&["--keep", "soon"]).0, Some(2));
     let (code, _, said) = retain(&["--keep", "30 d", "--dry-run"]);
-    assert!(code == Some(0) && said.contains("test: 1 traces, 1 logs") && said.contains("1 old traces stay"), "{said}");
+    assert!(code == Some(0) && said.contains("test: 1 trace, 1 log") && said.contains("1 old trace kept"), "{said}");
     assert!(retain(&["--keep", "30 d", "--keep-project", "test=forever", "--dry-run"]).2.contains("0 traces"));
     assert_eq!(client.logs().await.len(), 3, "a dry run leaves everything");
     // By the command, which has the server do it.
     let (code, _, said) = retain(&["--keep", "30 d"]);
-    assert!(code == Some(0) && said.contains("1 traces, 1 logs went"), "{said}");
+    assert!(code == Some(0) && said.contains("1 trace, 1 log went"), "{said}");
     assert_eq!(client.logs().await.len(), 2);
     // By the server's own settings.
     assert_eq!(client.post("/trace_log", &aged("old again", 20)).await.0, 200);
@@ -370,4 +375,32 @@ async fn what_is_broken_off_goes_on_without_holes_or_repeats() {
     assert!(kills > 3, "it was never broken off");
     let partial = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
     assert!(!partial.iter().any(|name| name.to_str().unwrap().contains(".p")), "{partial:?}");
+}
+
+/// Who may read a file or folder, and write it.
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_users_said_is_for_the_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    // The first step of a server that others reach.
+    let data = folder.path().join("new");
+    assert_eq!(run(&["key", "list", "--data", data.to_str().unwrap()], b"").0, Some(0));
+    assert!(!data.exists(), "a list makes nothing");
+    assert_eq!(run(&["key", "create", "--data", data.to_str().unwrap()], b"").0, Some(0));
+    assert_eq!(mode(&data), 0o700);
+    // A folder that was there, and that everyone may look into.
+    let open = folder.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let server = Process::serve(&open);
+    assert_eq!(server.client().post("/trace_log", &log("a")).await.0, 200);
+    for entry in fs::read_dir(&open).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+        assert_eq!(mode(&entry), 0o600, "{}", entry.display());
+    }
+    assert_eq!(mode(&open), 0o755, "a folder that was there stays as it is");
 }

@@ -35,7 +35,7 @@ pub struct Exported {
 impl StoreFile {
     /// Opens the file in a store's folder. It must have this version's schema: start the server once after an update.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
-        let path = dir.join(open::FILE);
+        let path = open::existing(dir)?;
         let fail = |error: rusqlite::Error| open::refusal(&path, &error);
         if let Err(source) = File::open(&path) {
             return Err(OpenError::Folder { path, source });

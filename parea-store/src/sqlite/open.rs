@@ -1,7 +1,7 @@
 //! From a folder to connections.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{File, TryLockError},
     io,
     ops::{Deref, DerefMut},
     path::{Path, PathBuf},
@@ -11,6 +11,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{directory::Slot, functions, schema};
+use crate::private;
 
 /// The database in a store's folder.
 pub(super) const FILE: &str = "parea.db";
@@ -30,6 +31,12 @@ pub enum OpenError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// No store was ever in the folder.
+    #[error("there is no parea database at {}; choose the folder of the server", path.display())]
+    Missing {
+        /// Where it would be.
+        path: PathBuf,
     },
     /// Another store holds the folder, most likely another server.
     #[error(
@@ -95,17 +102,22 @@ pub(super) struct Folder {
     _lock: File,
 }
 
+/// The database of a folder that has one.
+pub(super) fn existing(dir: &Path) -> Result<PathBuf, OpenError> {
+    let path = dir.join(FILE);
+    match path.try_exists() {
+        Ok(true) => Ok(path),
+        Ok(false) => Err(OpenError::Missing { path }),
+        Err(source) => Err(OpenError::Folder { path, source }),
+    }
+}
+
 impl Folder {
     pub(super) fn lock(path: &Path) -> Result<Self, OpenError> {
         let fail = |path: &Path, source| OpenError::Folder { path: path.to_owned(), source };
-        make(path).map_err(|source| fail(path, source))?;
+        private::folder(path).map_err(|source| fail(path, source))?;
         let lock_path = path.join(LOCK);
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(|source| fail(&lock_path, source))?;
+        let lock = private::file(&lock_path).map_err(|source| fail(&lock_path, source))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { file: path.join(FILE), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
@@ -114,18 +126,13 @@ impl Folder {
     }
 }
 
-/// Makes the folder for the owner's eyes only: logs hold what users said.
-fn make(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
 /// The connection that writes, with the schema brought up to date.
 pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     let fail = |error: rusqlite::Error| refusal(path, &error);
+    if !path.exists() {
+        // SQLite would let everyone read it; the files beside it get the permissions that it has.
+        private::file(path).map_err(|source| OpenError::Folder { path: path.to_owned(), source })?;
+    }
     let mut conn = Connection::open(path).map_err(fail)?;
     if conn.is_readonly("main").map_err(fail)? {
         return Err(OpenError::NotWritable { path: path.to_owned() });

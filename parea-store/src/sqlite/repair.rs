@@ -28,6 +28,7 @@ impl SqliteStore {
     /// trace, or in one named `recovered`. The values themselves stay as they are. All of it or nothing; takes some seconds
     /// for each hundred thousand logs.
     pub fn repair(dir: &Path) -> Result<(), OpenError> {
+        open::existing(dir)?;
         let folder = Folder::lock(dir)?;
         let mut conn = open::writer(&folder.file)?;
         rebuild(&mut conn).map_err(|error| open::refusal(&folder.file, &error))
