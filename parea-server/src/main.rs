@@ -20,7 +20,7 @@ struct Parea {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves the Parea v1 API and the web interface from one folder.
+    /// Serves the Parea v1 API and the web interface from one folder
     ///
     /// Needs nothing else. Stops on Ctrl-C and SIGTERM when the requests under way are done; a second one ends it at
     /// once, and what was acknowledged is on disk either way.
@@ -34,7 +34,7 @@ enum Command {
     ///   parea serve --config /etc/parea.toml --body-limit "64 MiB"
     #[command(verbatim_doc_comment)]
     Serve(commands::Serve),
-    /// Prints every setting of `parea serve`, its unit, and where its value came from.
+    /// Prints every setting of `parea serve`, its unit, and where its value came from
     ///
     /// Takes the flags of `parea serve`, so that what it prints is what that would do. A flag counts before the
     /// environment (PAREA_BODY_LIMIT), that before the file `parea.toml` in the data folder, and the file before the
@@ -48,10 +48,10 @@ enum Command {
     /// Exit codes: 0 the configuration can be used, 2 it cannot, and why is on stderr.
     #[command(verbatim_doc_comment)]
     Config(commands::ConfigCommand),
-    /// Keys of a folder's server
+    /// Makes, lists and revokes the keys of a folder's server
     #[command(subcommand)]
     Key(commands::Key),
-    /// Prints the logs that a folder's server refused, and why, oldest first, one JSON object a line.
+    /// Prints the logs that a folder's server refused, and why, oldest first, one JSON object a line
     ///
     /// `log` is what was sent: mend it and post it again. How much is kept is the setting `refused_limit`.
     ///
@@ -62,7 +62,10 @@ enum Command {
     Refused(commands::RefusedCommand),
     #[command(flatten)]
     Folder(commands::FolderCommand),
-    /// Runs of experiments on a server
+    /// Lists and shows runs of experiments on a server
+    ///
+    /// Exit codes: 0 done, 2 wrong arguments, 4 why not is on stderr.
+    #[command(verbatim_doc_comment)]
     #[command(subcommand)]
     Experiment(commands::Experiment),
     /// Compares two runs on a server, row by row
@@ -72,8 +75,12 @@ enum Command {
     ///
     /// Exit codes: 0 no score is worse than the margin allows, 1 one is for sure, 2 wrong arguments, 3 the rows tell neither,
     /// 4 the runs cannot be had or compared. Without `--margin`: 0, or 4.
+    #[command(verbatim_doc_comment)]
     Compare(commands::Compare),
-    /// Datasets on a server
+    /// Shows datasets on a server, and moves rows there and back
+    ///
+    /// Exit codes: 0 done, 1 `diff` has found differences, 2 wrong arguments, 4 why not is on stderr.
+    #[command(verbatim_doc_comment)]
     #[command(subcommand)]
     Dataset(commands::Dataset),
 }

@@ -17,10 +17,10 @@ pub(crate) struct Compare {
     #[arg(long)]
     project: Option<String>,
     /// The largest loss that is accepted: exit code 1 when a score is worse by more for sure, 3 when the rows tell neither
-    #[arg(long, value_name = "LOSS")]
+    #[arg(long, value_name = "LOSS", allow_negative_numbers = true, value_parser = loss)]
     margin: Option<f64>,
     /// The least difference that matters, for the number of rows that it takes to see it
-    #[arg(long, default_value_t = 0.05, value_name = "DIFFERENCE")]
+    #[arg(long, default_value_t = 0.05, value_name = "DIFFERENCE", allow_negative_numbers = true, value_parser = difference)]
     effect: f64,
     /// As Markdown, for a pull request
     #[arg(long, conflicts_with = "json")]
@@ -42,13 +42,7 @@ impl Compare {
         let settings = Settings { minimal_effect: self.effect, ..Settings::default() };
         let comparison =
             compare(&runs[0], &runs[1], &settings).map_err(|error| CommandError::new(error.to_string()))?;
-        let code = match self.margin {
-            Some(margin) if !(margin.is_finite() && margin >= 0.0) => {
-                return Err(CommandError::new("`--margin` must be a number of 0 or more"));
-            }
-            Some(margin) => exit_code(&comparison, margin),
-            None => 0,
-        };
+        let code = self.margin.map_or(0, |margin| exit_code(&comparison, margin));
         let text = match (self.json, self.markdown) {
             (true, _) => pretty(&comparison)?,
             (_, true) => comparison.markdown(),
@@ -56,6 +50,17 @@ impl Compare {
         };
         Ok((text, code))
     }
+}
+
+fn loss(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|loss: &f64| loss.is_finite() && *loss >= 0.0)
+        .ok_or("a number of 0 or more is wanted".to_owned())
+}
+
+fn difference(text: &str) -> Result<f64, String> {
+    loss(text).ok().filter(|difference| *difference > 0.0).ok_or("a number above 0 is wanted".to_owned())
 }
 
 /// 1 if a score is surely worse by more than the margin, 3 if the rows do not tell it of one, else 0.

@@ -18,7 +18,7 @@ use super::{
     api::{Api, Remote, segment},
     experiments::pretty,
     row_file::{self, line, text},
-    table::table,
+    table::{self, table},
 };
 
 /// What to do.
@@ -44,6 +44,7 @@ pub(crate) enum Dataset {
     /// The file is CSV with a header line, one JSON object a line (`.jsonl`), or Parquet. `target` is the expected output,
     /// `tags` a list of labels; all other columns are inputs. Rows that the dataset has already are left out; the others
     /// make one version.
+    #[command(verbatim_doc_comment)]
     Push {
         /// The file
         file: PathBuf,
@@ -63,8 +64,10 @@ pub(crate) enum Dataset {
         #[command(flatten)]
         remote: Remote,
     },
-    /// Tells how a file, or another dataset or version, differs from a dataset. Exit codes: 0 they have the same rows, 1 they
-    /// differ
+    /// Tells how a file, or another dataset or version, differs from a dataset
+    ///
+    /// Exit codes: 0 they have the same rows, 1 they differ, 4 one of them cannot be had.
+    #[command(verbatim_doc_comment)]
     Diff {
         /// The dataset's name or number, as for `show`
         dataset: String,
@@ -109,7 +112,7 @@ impl Dataset {
                     None => Ok((rows(&found).map(|case| line(&case) + "\n").collect(), 0)),
                     Some(path) => {
                         row_file::write(&path, &found.column_names, &rows(&found).collect::<Vec<_>>())?;
-                        Ok((format!("{} rows written to {}\n", found.test_cases.len(), path.display()), 0))
+                        Ok((format!("{} written to {}\n", table::rows(found.test_cases.len()), path.display()), 0))
                     }
                 }
             }
@@ -178,8 +181,9 @@ async fn push(api: &Api, name: &str, cases: Vec<TestCase>) -> Result<String, Com
         // All at once, since each request makes a version.
         let _: Vec<i64> = api.post("/testcases", &CreateTestCases::to_name(name, fresh)).await?;
     }
-    let before = there.map_or("a new dataset".to_owned(), |there| format!("{} rows", there.test_cases.len()));
-    Ok(format!("{added} rows added to `{name}`, which was {before}; {} were there already\n", total - added))
+    let before = there.map_or("a new dataset".to_owned(), |there| table::rows(there.test_cases.len()));
+    let added_rows = table::rows(added);
+    Ok(format!("{added_rows} added to `{name}`, which was {before}; {} were there already\n", total - added))
 }
 
 /// A trace as a row: what went in, and what should come out.
@@ -223,8 +227,8 @@ fn show(dataset: &GetTestCaseCollectionResponse, shown: &DatasetVersion, version
     const SHOWN: usize = 5;
     const VERSIONS: usize = 10;
     let (name, id, version, changed) = (&dataset.name, dataset.id, shown.version, shown.created_at);
-    let rows_count = dataset.test_cases.len();
-    let mut text = format!("{name} · number {id} · version {version} · {rows_count} rows · changed {changed}\n");
+    let count = table::rows(dataset.test_cases.len());
+    let mut text = format!("{name} · number {id} · version {version} · {count} · changed {changed}\n");
     let columns = dataset.column_names.iter().map(|column| {
         let texts = dataset.test_cases.values().filter_map(|case| case.test_case.inputs.get(column));
         vec![format!("  {column}"), kind(texts).to_owned()]
@@ -236,7 +240,7 @@ fn show(dataset: &GetTestCaseCollectionResponse, shown: &DatasetVersion, version
     let known = versions.iter().take(VERSIONS).map(|known| {
         let mark = if known.version == version { "  → version" } else { "    version" };
         let digest: String = known.digest.chars().take(12).collect();
-        vec![format!("{mark} {}", known.version), format!("{} rows", known.rows), digest, known.created_at.to_string()]
+        vec![format!("{mark} {}", known.version), table::count(known.rows, "row"), digest, known.created_at.to_string()]
     });
     text.push_str(&table(&known.collect::<Vec<_>>()));
     if versions.len() > VERSIONS {
@@ -268,6 +272,7 @@ fn diff(there: &[TestCase], here: &[TestCase]) -> (String, u8) {
         }
     }
     let total = |rows: &[(&String, &i64)]| rows.iter().map(|(_, count)| count.unsigned_abs()).sum::<u64>();
-    let sum = format!("{} rows only in the dataset, {} only in the other\n", total(&removed), total(&added));
+    let sum =
+        format!("{} only in the dataset, {} only in the other\n", table::count(total(&removed), "row"), total(&added));
     (text + &sum, u8::from(!counts.is_empty()))
 }

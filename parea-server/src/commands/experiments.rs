@@ -7,7 +7,7 @@ use parea_types::{ExperimentWithStats, ListExperimentsRequest, TraceLogTree};
 use super::{
     CommandError,
     api::Remote,
-    table::{number, table},
+    table::{count, number, table},
 };
 
 /// What to do.
@@ -76,7 +76,8 @@ fn list(runs: &[ExperimentWithStats]) -> String {
     }
     let mut rows = vec![["created", "experiment", "run", "status", "rows", "figures"].map(str::to_owned).to_vec()];
     for run in runs {
-        let scores = run.pinned_stats.iter().filter(|figure| !BUILT_IN.contains(&figure.var1.as_str()));
+        // Those that every run has are left to `show`.
+        let scores = run.pinned_stats.iter().filter(|figure| !figure.is_built_in());
         let figures: Vec<String> = scores.map(|figure| format!("{} {}", figure.var1, number(figure.value))).collect();
         rows.push(vec![
             run.experiment.created_at.to_string(),
@@ -89,9 +90,6 @@ fn list(runs: &[ExperimentWithStats]) -> String {
     }
     table(&rows)
 }
-
-/// Figures that every run has; the list leaves them to `show`.
-const BUILT_IN: [&str; 5] = ["Cost", "Latency", "Input Tokens", "Output Tokens", "Total Tokens"];
 
 fn show(run: &ExperimentWithStats, traces: &[TraceLogTree]) -> String {
     let experiment = &run.experiment;
@@ -120,8 +118,8 @@ fn show(run: &ExperimentWithStats, traces: &[TraceLogTree]) -> String {
     let latency = |share| summary::percentile(&latencies, share).unwrap_or_default();
     let failed: Vec<_> = logged.rows.iter().filter(|row| row.failed).collect();
     let sum = format!(
-        "  {} rows, latency p50 {} s, p95 {} s, {} failed\n",
-        logged.rows.len(),
+        "  {}, latency p50 {} s, p95 {} s, {} failed\n",
+        count(logged.rows.len() as u64, "row"),
         number(latency(0.5)),
         number(latency(0.95)),
         failed.len()

@@ -9,12 +9,16 @@ use std::{
 use clap::{Subcommand, ValueEnum};
 use parea_server::operate::{self, Erasure, Exported, OperateError, Retained};
 
-use super::serve::{Given, misused};
+use super::{
+    keys::Folder,
+    serve::{Given, misused},
+    table::count,
+};
 use crate::tell;
 
 #[derive(Subcommand)]
 pub(crate) enum FolderCommand {
-    /// Writes all logs to stdout or into files; a server may be running on the folder.
+    /// Writes all logs to stdout or into files; a server may be running on the folder
     ///
     /// To stdout it says on stderr how far it came: given as `--after`, the next export goes on from there. With `--to` it
     /// may be broken off at any moment and done again: it goes on where it was. What is written is taken in by `parea
@@ -40,38 +44,41 @@ pub(crate) enum FolderCommand {
         #[arg(long, default_value_t = 0, value_name = "PLACE", conflicts_with = "to")]
         after: u64,
     },
-    /// Takes in logs from JSON lines or Parquet; a server that runs on the folder takes them in itself.
+    /// Takes in logs from JSON lines or Parquet; a server that runs on the folder takes them in itself
     ///
     /// What is there already stays as it is, and what was erased stays away. An import of a file that broke off goes on
     /// where it was when it is done again.
     ///
     /// Exit codes: 0 all logs were taken, 1 some were refused, or the folder cannot be used.
+    #[command(verbatim_doc_comment)]
     Import {
         #[command(flatten)]
         folder: Folder,
         /// A file of JSON lines or Parquet, or a folder with such; JSON lines from stdin when absent
         file: Option<PathBuf>,
     },
-    /// Copies everything, as it is when the copy is done, into a new file; a server may be running on the folder.
+    /// Copies everything, as it is when the copy is done, into a new file; a server may be running on the folder
     ///
     /// To restore, put the copy as `parea.db` into an empty folder.
+    #[command(verbatim_doc_comment)]
     Backup {
         #[command(flatten)]
         folder: Folder,
         /// The file to write, which must not exist
         file: PathBuf,
     },
-    /// Erases logs for good; a server that runs on the folder does it while it goes on.
+    /// Erases logs for good; a server that runs on the folder does it while it goes on
     ///
     /// Nothing of them is left in the folder when this ends but hashes of their ids: clients that still have copies cannot
     /// bring them back. Backups and exports are not reached. If it is broken off, do it again.
+    #[command(verbatim_doc_comment)]
     Erase {
         #[command(flatten)]
         folder: Folder,
         #[command(flatten)]
         what: What,
     },
-    /// Lets go of logs that are older than the settings `keep`, `keep_project` and `keep_size` say.
+    /// Lets go of logs that are older than the settings `keep`, `keep_project` and `keep_size` say
     ///
     /// `parea serve` does so by itself every ten minutes. Traces go as a whole, by their start; those of experiments stay,
     /// and those that people annotated, commented or gave feedback on. What went is forgotten rather than erased: it may
@@ -90,9 +97,10 @@ pub(crate) enum FolderCommand {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Checks a folder beyond the database's own check; a server may be running on it.
+    /// Checks a folder beyond the database's own check; a server may be running on it
     ///
     /// Exit codes: 0 all is well, 1 faults were found, or the folder cannot be used.
+    #[command(verbatim_doc_comment)]
     Doctor {
         #[command(flatten)]
         folder: Folder,
@@ -134,18 +142,13 @@ pub(crate) struct What {
     project: Option<String>,
 }
 
-impl From<What> for Option<Erasure> {
-    fn from(What { trace, user, project }: What) -> Self {
+impl What {
+    /// `None` where nothing was named, which the group does not let pass.
+    fn erasure(self) -> Option<Erasure> {
+        let Self { trace, user, project } = self;
         let trace = trace.map(Erasure::Trace);
         trace.or(user.map(Erasure::User)).or(project.map(Erasure::Project))
     }
-}
-
-#[derive(clap::Args)]
-pub(crate) struct Folder {
-    /// Folder that holds everything
-    #[arg(long, env = "PAREA_DATA", default_value = ".parea", value_name = "DIR")]
-    data: PathBuf,
 }
 
 impl FolderCommand {
@@ -182,13 +185,13 @@ fn export(folder: Folder, format: operate::Format, to: Option<PathBuf>, after: u
     let Folder { data } = folder;
     if let Some(to) = to {
         let Exported { logs, .. } = operate::export_to(&data, &to, format)?;
-        tell(format_args!("{logs} logs in {}", to.display()));
+        tell(format_args!("{} in {}", count(logs, "log"), to.display()));
         return Ok(true);
     }
     let mut out = io::BufWriter::new(io::stdout());
     let Exported { logs, last } = operate::export(&data, after, format, &mut out)?;
     io::Write::flush(&mut out)?;
-    tell(format_args!("{logs} logs; `--after {last}` goes on from here"));
+    tell(format_args!("{}; `--after {last}` goes on from here", count(logs, "log")));
     Ok(true)
 }
 
@@ -202,11 +205,9 @@ async fn import(folder: Folder, file: Option<PathBuf>) -> Result<bool, OperateEr
 }
 
 async fn erase(folder: Folder, what: What) -> Result<bool, OperateError> {
-    let what: Option<Erasure> = what.into();
-    if let Some(what) = what {
-        let logs = operate::erase(&folder.data, &what).await?;
-        tell(format_args!("{logs} logs erased"));
-    }
+    let Some(what) = what.erasure() else { return Ok(false) };
+    let logs = operate::erase(&folder.data, &what).await?;
+    tell(format_args!("{} erased", count(logs, "log")));
     Ok(true)
 }
 
@@ -222,12 +223,15 @@ async fn retain(config: &parea_server::Config, is_dry: bool) -> Result<bool, Ope
         if is_dry { operate::retention(&config.data, &rules)? } else { operate::retain(&config.data, &rules).await? };
     let Retained { gone, kept, .. } = &retained;
     for (project, (traces, logs)) in gone {
-        tell(format_args!("{project}: {traces} traces, {logs} logs"));
+        tell(format_args!("{project}: {}, {}", count(*traces, "trace"), count(*logs, "log")));
     }
     let (traces, logs) = retained.total();
     let verb = if is_dry { "would go" } else { "went" };
     tell(format_args!(
-        "{traces} traces, {logs} logs {verb}; {kept} old traces stay, for someone may come back to them"
+        "{}, {} {verb}; {} kept, for someone may come back to them",
+        count(traces, "trace"),
+        count(logs, "log"),
+        count(*kept, "old trace")
     ));
     Ok(true)
 }

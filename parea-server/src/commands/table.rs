@@ -19,6 +19,17 @@ fn flat(cell: &str) -> String {
     cell.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
+/// `1 row`, `2 rows`.
+pub(crate) fn count(count: impl Into<u64>, noun: &str) -> String {
+    let count = count.into();
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The same of what is in memory.
+pub(crate) fn rows(rows: usize) -> String {
+    count(rows as u64, "row")
+}
+
 /// At most four decimals, without zeros at the end.
 pub(crate) fn number(value: f64) -> String {
     let text = format!("{value:.4}");

@@ -56,7 +56,11 @@ impl fmt::Display for ConfigError {
                     None => f.write_str("; `parea config` lists them all"),
                 }
             }
-            Self::Value { name, origin, reason } => write!(f, "{origin}: `{name}`: {reason}"),
+            Self::Value { name, origin: origin @ Origin::File(..), reason } => {
+                write!(f, "{origin}: `{name}`: {reason}")
+            }
+            // A flag and a variable are named after the setting.
+            Self::Value { origin, reason, .. } => write!(f, "{origin}: {reason}"),
         }
     }
 }

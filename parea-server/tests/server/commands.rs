@@ -70,6 +70,11 @@ async fn runs_are_listed_shown_and_compared_with_exit_codes() {
     let (code, _, error) = parea(&local, &["compare", "old", "none"]).await;
     assert_eq!(code, 4);
     assert!(error.contains("no run of the uuid or name `none`; `parea experiment list` shows them"), "{error}");
+    for wrong in [["--margin", "-1"], ["--margin", "nan"], ["--effect", "0"]] {
+        let (code, _, error) = parea(&local, &[&["compare", "old", "new"], &wrong[..]].concat()).await;
+        assert_eq!(code, 2, "{wrong:?}: {error}");
+        assert!(error.contains(wrong[0]) && error.contains("is wanted"), "{error}");
+    }
     let nowhere = ["experiment", "list", "--url", "http://127.0.0.1:9"];
     let (code, _, error) = parea(&local, &nowhere).await;
     assert_eq!(code, 4);
@@ -137,7 +142,7 @@ async fn datasets_go_to_the_server_and_back() {
                    + {\"a\":\"1\",\"b\":\"2\",\"target\":\"three\"}\n\
                    + {\"a\":\"3\",\"b\":\"4\",\"target\":\"7\"}\n";
     assert!(code == 1 && text.starts_with(changed), "{text}");
-    assert!(text.ends_with("1 rows only in the dataset, 2 only in the other\n"), "{text}");
+    assert!(text.ends_with("1 row only in the dataset, 2 only in the other\n"), "{text}");
     let (code, _, error) = parea(&local, &["dataset", "pull", "sums@9"]).await;
     assert_eq!(code, 4);
     assert!(error.contains("dataset `sums` has no version 9; its newest is 3"), "{error}");

@@ -317,7 +317,7 @@ async fn tables_hold_all_of_a_log() {
     assert!(code == Some(0) && said.contains("102 logs"), "{said}");
     // What comes later goes into a table of its own.
     assert_eq!(server.client().post("/trace_log", &log("later")).await.0, 200);
-    assert!(run(&to_tables, b"").2.contains("1 logs"));
+    assert!(run(&to_tables, b"").2.contains("1 log "));
     assert_eq!(fs::read_dir(tables).unwrap().count(), 2);
     let data = new.path().join("data");
     let (code, _, said) = run(&["import", "--data", data.to_str().unwrap(), tables], b"");
