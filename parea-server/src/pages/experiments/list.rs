@@ -7,7 +7,7 @@ use axum::{
     extract::{RawQuery, State},
     response::Html,
 };
-use parea_types::{EvaluationScore, ExperimentWithStats, ListExperimentsRequest, StatisticOperation};
+use parea_types::{EvaluationScore, ExperimentWithStats, ListExperimentsRequest, StatisticOperation, Timestamp};
 
 use super::{class, compare_url, name, url};
 use crate::{
@@ -101,37 +101,8 @@ pub(in crate::pages) async fn show(
     let uuids = runs.iter().map(|run| run.experiment.uuid.clone()).collect();
     let sizes = state.logs.experiment_sizes(&access.to_see(), uuids).await?;
     let now = moment::now();
-    let rows = runs.into_iter().zip(sizes).zip(compares).map(|((run, size), compare)| {
-        let figure = |name: &str| run.pinned_stats.iter().find(|figure| figure.var1 == name).map(|figure| figure.value);
-        let chips = run.pinned_stats.iter().filter(|figure| !figure.is_built_in());
-        let mut scores: Vec<ScoreChip> = chips
-            .map(|figure| {
-                let reason = (figure.operation == StatisticOperation::Custom).then(|| "of the whole run".to_owned());
-                let (name, score) = (figure.var1.clone(), figure.value);
-                ScoreChip::from(&EvaluationScore { name, score, reason, ..EvaluationScore::default() })
-            })
-            .collect();
-        let more_scores = scores.split_off(scores.len().min(CHIPS));
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(project.iter().map(|project| ("project", project.as_str())));
-        query.append_pair("experiment", &run.experiment.name);
-        Row {
-            url: url(&run.experiment.uuid),
-            experiment_url: format!("/experiments?{}", query.finish()),
-            run: name(&run),
-            status: run.status.as_str(),
-            class: class(run.status),
-            created: Moment::new(run.experiment.created_at, now),
-            samples: figures::count(i64::try_from(size).unwrap_or(i64::MAX)),
-            scores,
-            more_scores,
-            latency: figure("Latency").map(figures::duration),
-            tokens: figure("Total Tokens").filter(|tokens| *tokens > 0.0).map(|tokens| figures::count(tokens as i64)),
-            cost: figure("Cost").filter(|cost| *cost > 0.0).map(figures::cost),
-            compare,
-            experiment: run.experiment.name,
-        }
-    });
+    let rows = runs.into_iter().zip(sizes).zip(compares);
+    let rows = rows.map(|((run, size), compare)| Row { compare, ..row(run, size, project.as_deref(), now) });
     let page = ListPage {
         assets: &URLS,
         rows: rows.collect(),
@@ -146,4 +117,37 @@ pub(in crate::pages) async fn show(
         experiment,
     };
     Ok(Html(page.render()?))
+}
+
+/// A run of so many traces, without its comparison.
+fn row(run: ExperimentWithStats, size: u64, project: Option<&str>, now: Timestamp) -> Row {
+    let figure = |name: &str| run.pinned_stats.iter().find(|figure| figure.var1 == name).map(|figure| figure.value);
+    let chips = run.pinned_stats.iter().filter(|figure| !figure.is_built_in());
+    let mut scores: Vec<ScoreChip> = chips
+        .map(|figure| {
+            let reason = (figure.operation == StatisticOperation::Custom).then(|| "of the whole run".to_owned());
+            let (name, score) = (figure.var1.clone(), figure.value);
+            ScoreChip::from(&EvaluationScore { name, score, reason, ..EvaluationScore::default() })
+        })
+        .collect();
+    let more_scores = scores.split_off(scores.len().min(CHIPS));
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(project.map(|project| ("project", project)));
+    query.append_pair("experiment", &run.experiment.name);
+    Row {
+        url: url(&run.experiment.uuid),
+        experiment_url: format!("/experiments?{}", query.finish()),
+        run: name(&run),
+        status: run.status.as_str(),
+        class: class(run.status),
+        created: Moment::new(run.experiment.created_at, now),
+        samples: figures::count(i64::try_from(size).unwrap_or(i64::MAX)),
+        scores,
+        more_scores,
+        latency: figure("Latency").map(figures::duration),
+        tokens: figure("Total Tokens").filter(|tokens| *tokens > 0.0).map(|tokens| figures::count(tokens as i64)),
+        cost: figure("Cost").filter(|cost| *cost > 0.0).map(figures::cost),
+        compare: None,
+        experiment: run.experiment.name,
+    }
 }

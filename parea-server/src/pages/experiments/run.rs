@@ -102,43 +102,10 @@ pub(in crate::pages) async fn show(
             _ => {}
         }
     }
-    let mut all = Run { name: name(&run), rows: Vec::new() };
-    let (mut latencies, mut cost, mut tokens, mut matching) = (Vec::new(), None::<f64>, 0, 0);
-    let (mut rows, mut descriptions) = (Vec::new(), BTreeMap::new());
-    let cut = each_trace(&*state.logs, &access.to_see(), &uuid, |tree| {
-        let told = run_of_logs("", std::slice::from_ref(tree)).rows;
-        let Some(mut told) = told.into_iter().next() else { return };
-        let own_cost = sum(tree, |node| node.log.cost);
-        cost = own_cost.map(|own| own + cost.unwrap_or(0.0)).or(cost);
-        tokens += tree.iter().map(|node| node.log.total_tokens.unwrap_or(0)).sum::<i64>();
-        latencies.extend(tree.log.latency.filter(|_| !told.failed));
-        for node in tree {
-            let text = node.log.metadata.as_ref().and_then(|metadata| metadata.get("description")?.as_str());
-            if let (Some(name), Some(text)) = (&node.log.trace_name, text) {
-                descriptions.entry(name.clone()).or_insert_with(|| text.to_owned());
-            }
-        }
-        if told.failed || !only_failed {
-            if matching >= from && rows.len() < LIMIT {
-                rows.push(row(tree, &told, own_cost));
-            }
-            matching += 1;
-        }
-        // What was shown is not kept.
-        told.output = String::new();
-        told.label = String::new();
-        all.rows.push(told);
-    })
-    .await?;
-    let failed = all.rows.iter().filter(|row| row.failed).count();
-    let mut facts = vec![("rows", figures::exact(all.rows.len() as i64))];
-    for (label, share) in [("latency p50", 0.5), ("p95", 0.95)] {
-        facts.extend(summary::percentile(&latencies, share).map(|value| (label, figures::duration(value))));
-    }
-    if tokens > 0 {
-        facts.push(("tokens", figures::count(tokens)));
-    }
-    facts.extend(cost.map(|cost| ("cost", figures::cost(cost))));
+    let mut seen = Seen { run: Run { name: name(&run), rows: Vec::new() }, ..Seen::default() };
+    let cut = each_trace(&*state.logs, &access.to_see(), &uuid, |tree| seen.take(tree, only_failed, from)).await?;
+    let facts = seen.facts();
+    let Seen { run: all, rows, matching, descriptions, .. } = seen;
     let wanted = ListExperimentsRequest {
         experiment_name_filter: Some(run.experiment.name.clone()),
         ..ListExperimentsRequest::default()
@@ -172,7 +139,7 @@ pub(in crate::pages) async fn show(
         scores,
         whole: custom.map(|figure| (figure.var1.clone(), figures::decimal(figure.value))).collect(),
         facts,
-        failed,
+        failed: all.rows.iter().filter(|row| row.failed).count(),
         only_failed,
         first: if rows.is_empty() { 0 } else { from + 1 },
         last: from + rows.len(),
@@ -185,6 +152,59 @@ pub(in crate::pages) async fn show(
         cut,
     };
     Ok(Html(html.render()?))
+}
+
+/// What the page tells of a run's traces, of which none is kept.
+#[derive(Default)]
+struct Seen {
+    /// All rows, without the texts that only [`Self::rows`] show.
+    run: Run,
+    /// Those of the page.
+    rows: Vec<Row>,
+    /// How many the page is one of.
+    matching: usize,
+    latencies: Vec<f64>,
+    cost: Option<f64>,
+    tokens: i64,
+    /// What evaluations tell, by their names.
+    descriptions: BTreeMap<String, String>,
+}
+
+impl Seen {
+    fn take(&mut self, tree: &TraceLogTree, only_failed: bool, from: usize) {
+        let Some(mut told) = run_of_logs("", std::slice::from_ref(tree)).rows.into_iter().next() else { return };
+        let cost = sum(tree, |node| node.log.cost);
+        self.cost = cost.map(|own| own + self.cost.unwrap_or(0.0)).or(self.cost);
+        self.tokens += tree.iter().map(|node| node.log.total_tokens.unwrap_or(0)).sum::<i64>();
+        self.latencies.extend(tree.log.latency.filter(|_| !told.failed));
+        for node in tree {
+            let text = node.log.metadata.as_ref().and_then(|metadata| metadata.get("description")?.as_str());
+            if let (Some(name), Some(text)) = (&node.log.trace_name, text) {
+                self.descriptions.entry(name.clone()).or_insert_with(|| text.to_owned());
+            }
+        }
+        if told.failed || !only_failed {
+            if self.matching >= from && self.rows.len() < LIMIT {
+                self.rows.push(row(tree, &told, cost));
+            }
+            self.matching += 1;
+        }
+        told.output = String::new();
+        told.label = String::new();
+        self.run.rows.push(told);
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let mut facts = vec![("rows", figures::exact(self.run.rows.len() as i64))];
+        for (label, share) in [("latency p50", 0.5), ("p95", 0.95)] {
+            facts.extend(summary::percentile(&self.latencies, share).map(|value| (label, figures::duration(value))));
+        }
+        if self.tokens > 0 {
+            facts.push(("tokens", figures::count(self.tokens)));
+        }
+        facts.extend(self.cost.map(|cost| ("cost", figures::cost(cost))));
+        facts
+    }
 }
 
 fn sum(tree: &TraceLogTree, figure: impl Fn(&TraceLogTree) -> Option<f64>) -> Option<f64> {
