@@ -8,7 +8,7 @@ use std::{
 };
 
 use parea_store::{Logs, Outcome, Patch, SqliteStore, StoreError};
-use parea_types::{Location, TraceLog};
+use parea_types::TraceLog;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde::{Deserialize, Serialize};
 
@@ -64,8 +64,7 @@ pub(crate) async fn take_in<'a>(
             Err(faults) => {
                 imported.refused += 1;
                 if let Some(fault) = faults.first() {
-                    let place: Vec<String> = fault.loc.iter().map(spelled).collect();
-                    imported.faults.push((number, format!("{}: {}", place.join("."), fault.msg)));
+                    imported.faults.push((number, fault.to_string()));
                 }
             }
         }
@@ -80,13 +79,6 @@ pub(crate) async fn take_in<'a>(
         }
     }
     Ok(imported)
-}
-
-fn spelled(place: &Location) -> String {
-    match place {
-        Location::Name(name) => name.clone(),
-        Location::Index(index) => index.to_string(),
-    }
 }
 
 /// Where logs go, with the lines that wait to go there together.
@@ -226,59 +218,73 @@ async fn import_file(data: &Path, path: &Path, sink: &mut Sink) -> Result<(), Op
     }
     sink.first = place.lines + 1;
     if head.starts_with(b"PAR1") {
-        let reader = SerializedFileReader::new(file)?;
-        let mut skipped = 0;
-        // Whole row groups that are behind us are not read again.
-        let mut group = 0;
-        while group < reader.num_row_groups() {
-            let rows = reader.metadata().row_group(group).num_rows() as u64;
-            if skipped + rows > place.at {
-                break;
-            }
-            skipped += rows;
-            group += 1;
-        }
-        for group in group..reader.num_row_groups() {
-            for row in reader.get_row_group(group)?.get_row_iter(None)? {
-                skipped += 1;
-                if skipped <= place.at {
-                    continue;
-                }
-                match columns::read(&row?) {
-                    Ok(line) => sink.push(&line),
-                    Err(why) => {
-                        return Err(
-                            io::Error::new(io::ErrorKind::InvalidData, format!("{}: {why}", path.display())).into()
-                        );
-                    }
-                }
-                if sink.is_full() {
-                    sink.flush().await?;
-                    (place.at, place.lines) = (skipped, skipped);
-                    progress.note(&place)?;
-                }
-            }
-        }
+        import_table(file, &mut place, &progress, sink).await?;
     } else {
-        file.seek(io::SeekFrom::Start(place.at)).map_err(named)?;
-        let mut input = BufReader::with_capacity(1 << 20, file);
-        let (mut line, mut at, mut lines) = (Vec::new(), place.at, place.lines);
-        loop {
-            line.clear();
-            let length = input.read_until(b'\n', &mut line).map_err(named)?;
-            if length == 0 {
-                break;
-            }
-            at += length as u64;
-            lines += 1;
-            sink.push(line.strip_suffix(b"\n").unwrap_or(&line));
-            if sink.is_full() {
-                sink.flush().await?;
-                (place.at, place.lines) = (at, lines);
-                progress.note(&place)?;
-            }
-        }
+        import_lines(file, &mut place, &progress, sink).await?;
     }
     sink.flush().await?;
     Ok(progress.remove()?)
+}
+
+/// The rest of a Parquet file; a place in it is a number of rows.
+async fn import_table(file: File, place: &mut Place, progress: &Progress, sink: &mut Sink) -> Result<(), OperateError> {
+    let reader = SerializedFileReader::new(file)?;
+    let mut skipped = 0;
+    // Whole row groups that are behind us are not read again.
+    let mut group = 0;
+    while group < reader.num_row_groups() {
+        let rows = reader.metadata().row_group(group).num_rows() as u64;
+        if skipped + rows > place.at {
+            break;
+        }
+        skipped += rows;
+        group += 1;
+    }
+    for group in group..reader.num_row_groups() {
+        for row in reader.get_row_group(group)?.get_row_iter(None)? {
+            skipped += 1;
+            if skipped <= place.at {
+                continue;
+            }
+            let line = columns::read(&row?).map_err(|why| {
+                io::Error::new(io::ErrorKind::InvalidData, format!("{}: {why}", place.file.display()))
+            })?;
+            sink.push(&line);
+            if sink.is_full() {
+                sink.flush().await?;
+                (place.at, place.lines) = (skipped, skipped);
+                progress.note(place)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The rest of a file of JSON lines; a place in it is a number of bytes.
+async fn import_lines(
+    mut file: File,
+    place: &mut Place,
+    progress: &Progress,
+    sink: &mut Sink,
+) -> Result<(), OperateError> {
+    let path = place.file.clone();
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    file.seek(io::SeekFrom::Start(place.at)).map_err(named)?;
+    let mut input = BufReader::with_capacity(1 << 20, file);
+    let (mut line, mut at, mut lines) = (Vec::new(), place.at, place.lines);
+    loop {
+        line.clear();
+        let length = input.read_until(b'\n', &mut line).map_err(named)?;
+        if length == 0 {
+            return Ok(());
+        }
+        at += length as u64;
+        lines += 1;
+        sink.push(line.strip_suffix(b"\n").unwrap_or(&line));
+        if sink.is_full() {
+            sink.flush().await?;
+            (place.at, place.lines) = (at, lines);
+            progress.note(place)?;
+        }
+    }
 }
