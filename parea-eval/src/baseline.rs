@@ -50,6 +50,7 @@ impl From<Run> for Baseline {
 
 impl Baseline {
     /// The run itself: from the file, from this machine's journals, or from the server.
+    #[cfg_attr(not(feature = "http"), expect(clippy::unused_async, reason = "a server alone is waited for"))]
     pub(crate) async fn find(self, experiment: &str, folder: &Path) -> Result<Run, ExperimentError> {
         let name = match self.0 {
             Named::Run(run) => return Ok(*run),

@@ -138,6 +138,7 @@ pub(crate) async fn dataset(wanted: &str) -> Result<(Vec<Row>, Option<DatasetVer
 }
 
 #[cfg(not(feature = "http"))]
+#[expect(clippy::unused_async, reason = "as the one whose place it takes")]
 pub(crate) async fn dataset(wanted: &str) -> Result<(Vec<Row>, Option<DatasetVersion>), ExperimentError> {
     let why = "parea was built without its feature `http`".to_owned();
     Err(ExperimentError::Source { source: format!("dataset `{wanted}`"), why })
