@@ -56,7 +56,9 @@ fn program() {
             return;
         }
     };
-    assert!(matches!(parea::init(), Err(InitError::AlreadyInitialised)));
+    let again = parea::init().unwrap_err();
+    assert!(matches!(again, InitError::AlreadyInitialised));
+    assert_eq!(format!("{again:?}"), again.to_string(), "what a `main` prints that returns it");
     let calls = setting("CALLS", 100);
     let text = "x".repeat(setting("TEXT", 10));
     let started = Instant::now();

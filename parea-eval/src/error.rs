@@ -7,7 +7,6 @@ use parea_stats::CompareError;
 use crate::RowError;
 
 /// Why an experiment did not run, or has no report. Failed rows are no error: they are in the report.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum ExperimentError {
     /// There is no row.
@@ -52,6 +51,13 @@ impl fmt::Display for ExperimentError {
             Self::Compare(error) => error.fmt(f),
             Self::Journal(why) => write!(f, "the journal cannot be written: {why}"),
         }
+    }
+}
+
+/// The text of `Display`: a `main` or a test that returns the error prints this.
+impl fmt::Debug for ExperimentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -99,7 +99,7 @@ fn typed<T: DeserializeOwned>(what: &str, text: Option<&str>) -> Result<T, LogEr
 }
 
 /// Why a log has not what an evaluation asks of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LogError {
     /// The log has no output, or no target.
@@ -125,6 +125,13 @@ impl fmt::Display for LogError {
             Self::NoInput { name, known } => write!(f, "the log has no input `{name}`, only `{}`", known.join("`, `")),
             Self::Type(what, why) => write!(f, "{what}: {why}"),
         }
+    }
+}
+
+/// The text of `Display`: a `main` or a test that returns the error prints this.
+impl fmt::Debug for LogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

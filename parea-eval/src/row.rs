@@ -192,7 +192,7 @@ fn short(name: &str) -> &str {
 }
 
 /// A row that is not as it has to be: which one, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RowError {
     origin: String,
     why: String,
@@ -201,6 +201,13 @@ pub struct RowError {
 impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.origin, self.why)
+    }
+}
+
+/// The text of `Display`: a `main` or a test that returns the error prints this.
+impl fmt::Debug for RowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -362,7 +362,6 @@ fn server(settings: &Settings) -> Result<Server, InitError> {
 }
 
 /// Why recording did not start. The program runs on as without it.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum InitError {
     /// `init` was called before in this process; the first one stays in force.
@@ -384,13 +383,19 @@ impl fmt::Display for InitError {
         match self {
             Self::AlreadyInitialised => f.write_str("parea is initialised already; call `parea::init` once, in main"),
             Self::MissingBaseUrl => f.write_str(
-                "PAREA_API_KEY is set but PAREA_BASE_URL is not: say where the logs should go. The hosted API is \
+                "an API key is set but PAREA_BASE_URL is not: say where the logs should go, there or by `.base_url(..)`. The \
+                 hosted API is \
                  https://parea-ai-backend-us-9ac16cdbc7a7b006.onporter.run/api/parea/v1, a local `parea serve` \
                  http://127.0.0.1:7273/api/parea/v1",
             ),
-            Self::InvalidBaseUrl(why) => write!(f, "PAREA_BASE_URL cannot be used: {why}"),
+            Self::InvalidBaseUrl(why) => write!(
+                f,
+                "the base URL of PAREA_BASE_URL or `.base_url(..)` cannot be used: {why}; write it as http://127.0.0.1:7273"
+            ),
             Self::InvalidApiKey => {
-                f.write_str("PAREA_API_KEY cannot be used: it has letters that no HTTP header carries")
+                f.write_str(
+                    "the key of PAREA_API_KEY or `.api_key(..)` cannot be used: it has letters that no HTTP header carries",
+                )
             }
             Self::InvalidSampleRate(rate) => write!(
                 f,
@@ -398,6 +403,13 @@ impl fmt::Display for InitError {
             ),
             Self::Thread(error) => write!(f, "the exporter's thread cannot be started: {error}"),
         }
+    }
+}
+
+/// The text of `Display`: a `main` or a test that returns the error prints this.
+impl fmt::Debug for InitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -170,7 +170,7 @@ pub struct Comparison {
 }
 
 /// Why two runs cannot be compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CompareError {
     /// A run without rows; its name.
@@ -209,6 +209,13 @@ impl fmt::Display for CompareError {
                 write!(f, "score `{score}` of row {row} in run `{run}` is no finite number")
             }
         }
+    }
+}
+
+/// The text of `Display`: a `main` or a test that returns the error prints this.
+impl fmt::Debug for CompareError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

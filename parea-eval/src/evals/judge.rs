@@ -31,7 +31,7 @@ impl<J: Judge + ?Sized> Judge for Arc<J> {
 }
 
 /// Why a model gave no verdict.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JudgeError {
     /// It could not be asked.
@@ -49,6 +49,13 @@ impl fmt::Display for JudgeError {
             Self::Answer(answer) => write!(f, "the judge answered something else than it was asked for: {answer}"),
             Self::Setup(what) => f.write_str(what),
         }
+    }
+}
+
+/// The text of `Display`: a `main` or a test that returns the error prints this.
+impl fmt::Debug for JudgeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -6,7 +6,7 @@ use parea_types::{ErrorBody, HttpValidationError, ValidationError};
 use reqwest::StatusCode;
 
 /// Why a call failed.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ApiError {
     /// The URL cannot be used; the text says why.
@@ -92,6 +92,13 @@ impl fmt::Display for ApiError {
             Self::Answer(why) => write!(f, "the server's answer is not what the API promises: {why}"),
             Self::Stream(why) => write!(f, "the model's answer broke off: {why}"),
         }
+    }
+}
+
+/// The text of `Display`: a `main` or a test that returns the error prints this.
+impl fmt::Debug for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
