@@ -44,6 +44,8 @@ pub struct Config {
     pub body_limit: usize,
     /// Largest request body in bytes once it is decompressed. Default: 32 MiB.
     pub plain_limit: usize,
+    /// Bytes that the bodies of all requests under way may have together; others wait for their turn. Default: 512 MiB.
+    pub body_memory: usize,
     /// Deepest nesting of JSON that is read, 127 at most. Default: 127.
     pub json_depth: usize,
     /// Longest text of a log, in bytes; what is longer loses its middle. Default: 1 MiB.
@@ -86,6 +88,7 @@ impl Default for Config {
             api_key: None,
             body_limit: 32 << 20,
             plain_limit: 32 << 20,
+            body_memory: 512 << 20,
             json_depth: 127,
             text_limit: 1 << 20,
             request_time: Duration::from_secs(120),

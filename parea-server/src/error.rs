@@ -41,8 +41,8 @@ pub(crate) enum ApiError {
     BrokenBody(String),
     /// 431: the head is larger than this many bytes.
     LargeHead(usize),
-    /// 503: too many requests are worked on.
-    Busy,
+    /// 503: too many requests are worked on, or too large ones; by which setting.
+    Busy(&'static str),
     /// 503: the answer did not begin in this time.
     Slow(Duration),
     /// 501: what is asked for is part of the API but not of this server yet.
@@ -104,10 +104,9 @@ impl IntoResponse for ApiError {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 format!("the head is larger than {limit} bytes; the limit is `parea serve --head-limit`"),
             ),
-            Self::Busy => (
+            Self::Busy(flag) => (
                 StatusCode::SERVICE_UNAVAILABLE,
-                "too many requests are under way; try again, or raise the limit with `parea serve --requests`"
-                    .to_owned(),
+                format!("too many requests are under way; try again, or raise the limit with `parea serve {flag}`"),
             ),
             Self::Slow(limit) => (
                 StatusCode::SERVICE_UNAVAILABLE,

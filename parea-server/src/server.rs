@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    fmt,
     future::Future,
     io,
     net::{Ipv4Addr, SocketAddr},
@@ -29,6 +30,7 @@ use crate::{
     auth::{Keys, Projects},
     config::Config,
     keeper::Keeper,
+    limits,
     metrics::Metrics,
     operator,
     refused::RefusedLogs,
@@ -39,7 +41,7 @@ use crate::{
 };
 
 /// Why a server did not start.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
     /// Whoever reaches the address could read everything.
@@ -65,6 +67,13 @@ pub enum ServeError {
     /// The folder cannot be used.
     #[error("{0}{hint}", hint = folder_hint(.0))]
     Open(#[from] OpenError),
+}
+
+/// The text of `Display`: a `main` or a test that returns the error prints this.
+impl fmt::Debug for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 fn folder_hint(error: &OpenError) -> &'static str {
@@ -120,6 +129,7 @@ impl Server {
             keys: Arc::new(keys),
             projects: Arc::new(Projects::default()),
             turns: Arc::new(Semaphore::new(config.requests.min(Semaphore::MAX_PERMITS))),
+            room: Arc::new(Semaphore::new(limits::room(&config) as usize)),
             refused: RefusedLogs::of(&config.data, config.refused_limit),
             metrics: Arc::new(Metrics::new(store.clone(), &config.data)),
             config: Arc::new(config),

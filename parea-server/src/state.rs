@@ -31,4 +31,6 @@ pub(crate) struct AppState {
     pub(crate) metrics: Arc<Metrics>,
     /// A place for each request that may be worked on at once.
     pub(crate) turns: Arc<Semaphore>,
+    /// Room for the bodies of requests under way, in KiB.
+    pub(crate) room: Arc<Semaphore>,
 }

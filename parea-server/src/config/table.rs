@@ -151,6 +151,13 @@ pub const SETTINGS: &[Setting] = &[
         |bytes: &usize| unit::spelled_bytes(*bytes)
     ),
     setting!(
+        body_memory,
+        "bytes",
+        "What the bodies of requests under way may have together; others wait, at most `request_time`",
+        |text: &str| least(unit::bytes(text)?, 1 << 20, "1 MiB"),
+        |bytes: &usize| unit::spelled_bytes(*bytes)
+    ),
+    setting!(
         json_depth,
         "levels",
         "Deepest nesting of JSON that is read, 127 at most; deeper is 422",

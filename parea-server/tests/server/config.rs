@@ -151,6 +151,33 @@ async fn a_request_waits_for_its_turn_and_not_for_ever() {
     assert!(given_up.starts_with("HTTP/1.1 503 ") && given_up.contains("--request-time"), "{given_up}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn large_bodies_wait_for_room_and_nothing_else_does() {
+    let local = Local::with(Config { body_memory: 1 << 20, ..Config::default() }).await;
+    let mut idle = TcpStream::connect(local.handle.local_addr()).unwrap();
+    let head = "POST /api/parea/v1/trace_log HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+                content-length: 1048576\r\nexpect: 100-continue\r\n\r\n";
+    idle.write_all(head.as_bytes()).unwrap();
+    // It is told to go on once it has all the room.
+    let mut answer = [0; 12];
+    idle.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100");
+    let small = log("a");
+    let posted = local.client.post("/trace_log", &small);
+    let others = async {
+        for _ in 0..20 {
+            assert_eq!(local.client.get("/").await.0, 200);
+        }
+    };
+    tokio::pin!(posted, others);
+    tokio::select! {
+        _ = &mut posted => panic!("there is no room for it"),
+        () = &mut others => {}
+    }
+    drop(idle);
+    assert_eq!(posted.await.0, 200);
+}
+
 #[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
     let local = Local::start().await;
