@@ -6,6 +6,12 @@ use parea_types::{EvaluationScore, TraceLog, TraceLogTree};
 
 use crate::row::latency;
 
+/// Copies of scores in what is read of one trace. A chain of thousands of logs, each with scores, would be millions.
+const MANY: usize = 250_000;
+
+/// How many levels up scores are copied where they would be too many; to the root they are copied from anywhere.
+const LEVELS: usize = 64;
+
 /// Places siblings, and whole traces: by execution order, then start, then id.
 pub(crate) fn in_order(a: &TraceLog, b: &TraceLog) -> std::cmp::Ordering {
     (a.execution_order, a.start_timestamp, &a.trace_id).cmp(&(b.execution_order, b.start_timestamp, &b.trace_id))
@@ -50,7 +56,7 @@ pub(crate) fn grow(top: &str, mut nodes: Vec<TraceLog>) -> Option<TraceLogTree> 
     for &place in &order {
         reached[place] = true;
     }
-    let copies = copied_scores(&nodes, &parents, &reached);
+    let copies = copied_scores(&nodes, &parents, &reached, top);
     let links: Vec<Vec<String>> =
         children.iter().map(|children| children.iter().map(|child| nodes[*child].trace_id.clone()).collect()).collect();
     let mut grown: Vec<Option<TraceLogTree>> = nodes
@@ -69,17 +75,62 @@ pub(crate) fn grow(top: &str, mut nodes: Vec<TraceLog>) -> Option<TraceLogTree> 
 }
 
 /// For each log the scores of those below it. `nodes` are in execution order, and so are the copies.
-fn copied_scores(nodes: &[TraceLog], parents: &[Option<usize>], reached: &[bool]) -> Vec<Vec<EvaluationScore>> {
+fn copied_scores(
+    nodes: &[TraceLog],
+    parents: &[Option<usize>],
+    reached: &[bool],
+    top: usize,
+) -> Vec<Vec<EvaluationScore>> {
+    let root = Some(top).filter(|top| is_root(&nodes[*top]));
+    let scored = || {
+        let all = nodes.iter().enumerate().filter(|(place, _)| reached[*place]);
+        all.map(|(place, log)| (place, log.scores.as_deref().unwrap_or_default()))
+    };
+    let levels = levels(scored().map(|(place, scores)| (place, scores.len())), parents);
     let mut copies = vec![Vec::new(); nodes.len()];
-    for (place, log) in nodes.iter().enumerate().filter(|(place, _)| reached[*place]) {
-        let Some(scores) = log.scores.as_deref().filter(|scores| !scores.is_empty()) else { continue };
-        let mut above = parents[place];
-        while let Some(ancestor) = above {
+    for (place, scores) in scored().filter(|(_, scores)| !scores.is_empty()) {
+        for ancestor in above(place, parents, levels, root) {
             copies[ancestor].extend(not_in(scores, nodes[ancestor].scores.as_deref()));
-            above = parents[ancestor];
         }
     }
     copies
+}
+
+fn is_root(log: &TraceLog) -> bool {
+    log.parent_trace_id.as_ref().is_none_or(|parent| *parent == log.trace_id)
+}
+
+/// How many levels up scores are copied: all, unless that makes too many copies. `scored` has how many each log carries.
+pub(crate) fn levels(scored: impl Iterator<Item = (usize, usize)>, parents: &[Option<usize>]) -> usize {
+    let mut copies = 0;
+    for (place, count) in scored.filter(|(_, count)| *count > 0) {
+        let mut above = parents[place];
+        while let Some(ancestor) = above {
+            copies += count;
+            if copies > MANY {
+                return LEVELS;
+            }
+            above = parents[ancestor];
+        }
+    }
+    usize::MAX
+}
+
+/// Those to which the scores of the log at `place` are copied: so many levels of them, the nearest first, and `root`
+/// however far it is.
+pub(crate) fn above(
+    place: usize,
+    parents: &[Option<usize>],
+    levels: usize,
+    root: Option<usize>,
+) -> impl Iterator<Item = usize> {
+    let mut near = std::iter::successors(parents[place], |ancestor| parents[*ancestor]).take(levels);
+    let mut far = root.filter(|root| *root != place);
+    std::iter::from_fn(move || {
+        let Some(ancestor) = near.next() else { return far.take() };
+        far = far.filter(|root| *root != ancestor);
+        Some(ancestor)
+    })
 }
 
 /// The scores whose name the log does not carry itself.

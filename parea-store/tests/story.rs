@@ -313,6 +313,33 @@ async fn scores_of_a_chain_are_copied_to_all_above() {
     assert!(pages > 1, "memory holds a few megabytes at a time");
 }
 
+/// Where every log of a chain has scores, copying all of them to all above would make twelve million.
+#[tokio::test]
+async fn scores_of_a_chain_of_scored_logs_stay_few() {
+    let (_folder, store) = fresh();
+    let link = |n: u32| {
+        let log = json!({
+            "root_trace_id": "s0", "parent_trace_id": format!("s{}", n.max(1) - 1), "trace_id": format!("s{n}"),
+            "execution_order": n, "scores": [{"name": format!("of {n}"), "score": 0.5}],
+        });
+        post(with(span("", "", 0), &log))
+    };
+    commit(&store, (0..5000).map(link)).await;
+    let names = |log: &TraceLog| log.scores.iter().flatten().map(|score| score.name.clone()).collect::<Vec<_>>();
+    let of = |numbers: std::ops::Range<usize>| numbers.map(|n| format!("of {n}")).collect::<Vec<_>>();
+    let tree = store.tree("s0").await.unwrap().unwrap();
+    for (n, tree) in tree.iter().enumerate() {
+        let expected = if n == 0 { 0..5000 } else { n..5000.min(n + 65) };
+        assert_eq!(names(&tree.log), of(expected), "the root has all, others those of the 64 below");
+    }
+    assert_eq!(names(&store.tree("s100").await.unwrap().unwrap().log), of(100..165));
+    let page = store.page(&Scope::default(), &LogFilter::default(), After::Start, 5000).await.unwrap();
+    for log in page.rows.iter().map(|row| &row.log).filter(|log| log.trace_id != "s0") {
+        let n: usize = log.trace_id[1..].parse().unwrap();
+        assert_eq!(names(log), of(n..5000.min(n + 65)));
+    }
+}
+
 #[tokio::test]
 async fn a_circle_of_parents_is_a_trace_of_its_own() {
     let (_folder, store) = fresh();

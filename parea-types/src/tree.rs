@@ -38,7 +38,18 @@ impl TraceLogTree {
     ///
     /// The same text as `serde_json::to_writer` writes, without its intermediate copy.
     pub fn write_json(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
-        tree_json::write(self, out)
+        tree_json::write(self, out, |_| Ok(()))
+    }
+
+    /// Writes the tree as JSON piece by piece: `pass` is called with what was written since it took the last away, a log or
+    /// more, for a tree may be larger than memory should hold twice. What it leaves is there at the next call, and what is
+    /// written behind the last one stays in `out`. Its first error ends the writing.
+    pub fn write_json_by_pieces<E: From<serde_json::Error>>(
+        &self,
+        out: &mut Vec<u8>,
+        pass: impl FnMut(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        tree_json::write(self, out, pass)
     }
 }
 

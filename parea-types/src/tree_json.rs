@@ -7,20 +7,31 @@ use crate::{TraceLog, TraceLogTree};
 
 const CHILDREN: &str = "children_logs";
 
-/// Appends the tree to `out`: the log's own members, then its children.
-pub(crate) fn write(tree: &TraceLogTree, out: &mut Vec<u8>) -> Result<()> {
+/// Appends the tree to `out`: the log's own members, then its children. `pass` is called after each log, and may take
+/// what is there.
+pub(crate) fn write<E: From<Error>>(
+    tree: &TraceLogTree,
+    out: &mut Vec<u8>,
+    mut pass: impl FnMut(&mut Vec<u8>) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
     begin(tree, out)?;
+    pass(out)?;
     let mut open = vec![tree.children_logs.iter()];
+    // Whether the next log is the first among its siblings.
+    let mut is_first = true;
     while let Some(siblings) = open.last_mut() {
         if let Some(tree) = siblings.next() {
-            if out.last() == Some(&b'}') {
+            if !is_first {
                 out.push(b',');
             }
             begin(tree, out)?;
+            pass(out)?;
             open.push(tree.children_logs.iter());
+            is_first = true;
         } else {
             out.extend_from_slice(b"]}");
             open.pop();
+            is_first = false;
         }
     }
     Ok(())

@@ -42,8 +42,7 @@ pub(super) async fn list(
         loop {
             for tree in step.rows.iter().filter(|tree| filter.matches(&tree.log)) {
                 out.text.extend_from_slice(comma);
-                tree.write_json(&mut out.text)?;
-                out.pass()?;
+                out.tree(tree)?;
                 comma = b",";
             }
             let Some(cursor) = step.next else { break };

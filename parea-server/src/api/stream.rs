@@ -14,6 +14,7 @@ use axum::{
 use bytes::Bytes;
 use http_body::Frame;
 use parea_store::StoreError;
+use parea_types::TraceLogTree;
 use tokio::sync::mpsc;
 
 use crate::operator;
@@ -61,18 +62,20 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    /// Hands the text on if there is enough of it. To be called now and then.
-    pub(super) fn pass(&mut self) -> Result<(), Broken> {
-        if self.text.len() < CHUNK { Ok(()) } else { self.flush() }
+    /// Appends a tree.
+    pub(super) fn tree(&mut self, tree: &TraceLogTree) -> Result<(), Broken> {
+        let Self { text, sender } = self;
+        tree.write_json_by_pieces(text, |text| if text.len() < CHUNK { Ok(()) } else { hand_on(text, sender) })
     }
 
     fn flush(&mut self) -> Result<(), Broken> {
-        if self.text.is_empty() {
-            return Ok(());
-        }
-        let chunk = std::mem::replace(&mut self.text, Vec::with_capacity(CHUNK));
-        self.sender.blocking_send(Ok(chunk.into())).map_err(|_| Broken::Gone)
+        if self.text.is_empty() { Ok(()) } else { hand_on(&mut self.text, &self.sender) }
     }
+}
+
+fn hand_on(text: &mut Vec<u8>, sender: &mpsc::Sender<Chunk>) -> Result<(), Broken> {
+    let chunk = std::mem::replace(text, Vec::with_capacity(CHUNK));
+    sender.blocking_send(Ok(chunk.into())).map_err(|_| Broken::Gone)
 }
 
 /// The other end: the chunks as a body.

@@ -105,6 +105,6 @@ pub(super) async fn read(
     })?;
     Ok(match state.logs.tree_in(&access.to_see(), &trace_id).await? {
         None => Json(()).into_response(),
-        Some(tree) => stream::json(move |out| Ok(tree.write_json(&mut out.text)?)),
+        Some(tree) => stream::json(move |out| out.tree(&tree)),
     })
 }

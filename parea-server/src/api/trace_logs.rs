@@ -76,8 +76,7 @@ fn page(query: &QueryParamsPagination, total: u64, rows: Option<(Page<TraceLogTr
         while let Some((step, mut rows)) = coming.take() {
             for tree in step.rows {
                 out.text.extend_from_slice(comma);
-                tree.write_json(&mut out.text)?;
-                out.pass()?;
+                out.tree(&tree)?;
                 comma = b",";
             }
             if let (Some(cursor), 1..) = (step.next, rows.wanted) {

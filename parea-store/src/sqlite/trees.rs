@@ -193,8 +193,8 @@ fn children(conn: &Connection, project: i64, trace_id: &str) -> rusqlite::Result
         .collect()
 }
 
-/// For each of the logs the scores of all that hangs below it, in execution order. What hangs below several of them,
-/// as on a chain, is read once.
+/// For each of the logs, none of them a root, the scores of what hangs below it, in execution order. What hangs below
+/// several of them, as on a chain, is read once.
 fn scores_below(conn: &Connection, project: i64, wanted: &[&str]) -> rusqlite::Result<Vec<Vec<EvaluationScore>>> {
     let mut find = conn.prepare_cached(&LINKS)?;
     let (mut ids, mut parents, mut scores) = (Vec::new(), Vec::new(), Vec::new());
@@ -214,18 +214,20 @@ fn scores_below(conn: &Connection, project: i64, wanted: &[&str]) -> rusqlite::R
             asked[*place] = Some(number);
         }
     }
+    let levels = tree::levels(scores.iter().map(Vec::len).enumerate(), &parents);
     let mut copies = vec![Vec::new(); wanted.len()];
-    // By which log each was passed last: parents may form a circle.
+    // By which log each was passed last.
     let mut passed = vec![usize::MAX; ids.len()];
     for (place, scores) in scores.iter().enumerate().filter(|(_, scores)| !scores.is_empty()) {
         passed[place] = place;
-        let mut above = parents[place];
-        while let Some(ancestor) = above.filter(|ancestor| passed[*ancestor] != place) {
-            passed[ancestor] = place;
+        for ancestor in tree::above(place, &parents, levels, None) {
+            // Parents may form a circle.
+            if std::mem::replace(&mut passed[ancestor], place) == place {
+                break;
+            }
             if let Some(number) = asked[ancestor] {
                 copies[number].extend_from_slice(scores);
             }
-            above = parents[ancestor];
         }
     }
     Ok(copies)

@@ -119,6 +119,15 @@ proptest! {
         tree.write_json(&mut json).unwrap();
         prop_assert_eq!(serde_json::from_slice::<Value>(&json).unwrap(), written(&tree));
         prop_assert_eq!(&serde_json::to_vec(&tree).unwrap(), &json);
+        let (mut pieces, mut count, mut rest) = (Vec::new(), 0, Vec::new());
+        let taken = tree.write_json_by_pieces(&mut rest, |piece| {
+            count += 1;
+            pieces.append(piece);
+            Ok::<_, serde_json::Error>(())
+        });
+        taken.unwrap();
+        pieces.append(&mut rest);
+        prop_assert_eq!((&pieces, count), (&json, tree.iter().count()));
         prop_assert_eq!(&tree.clone(), &tree);
         let mut other = tree.clone();
         other.children_logs.push(TraceLogTree::default());
