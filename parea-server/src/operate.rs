@@ -12,7 +12,7 @@ use std::{
     path::{Path, absolute},
 };
 
-pub use parea_store::{Erasure, Retained, Retention};
+pub use parea_store::{Erasure, Recast, Retained, Retention};
 use parea_store::{OpenError, SqliteStore, StoreError, StoreFile};
 use parea_types::Timestamp;
 
@@ -131,4 +131,10 @@ pub fn check(data: &Path) -> Result<Vec<String>, OperateError> {
 /// Makes anew what follows from the logs: sums, indexes, words. No server may hold the folder.
 pub fn repair(data: &Path) -> Result<(), OperateError> {
     Ok(SqliteStore::repair(data)?)
+}
+
+/// Writes what can still be read of a damaged file into a new one, which takes its place; the damaged one is kept beside
+/// it. No server may hold the folder.
+pub fn salvage(data: &Path) -> Result<Recast, OperateError> {
+    Ok(SqliteStore::salvage(data)?)
 }

@@ -20,7 +20,9 @@ pub use logs::{
     TraceSummary,
 };
 
-pub use sqlite::{Erasure, Exported, OpenError, Retained, Retention, SqliteStore, StoreFile, Written};
+pub use sqlite::{
+    Erasure, Exported, OpenError, Recast, Retained, Retention, Salvaged, SqliteStore, StoreFile, Unread, Written,
+};
 
 use std::{future::Future, pin::Pin};
 

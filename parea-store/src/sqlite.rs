@@ -28,10 +28,12 @@ mod pending;
 mod plan;
 mod projects;
 mod readers;
+mod recast;
 mod removal;
 mod repair;
 mod retain;
 mod rollup;
+mod salvage;
 mod sampling;
 mod schema;
 mod scope;
@@ -78,8 +80,9 @@ use self::{
 };
 pub use self::{
     erase::Erasure,
-    export::{Exported, StoreFile},
+    export::{Exported, Salvaged, StoreFile, Unread},
     open::OpenError,
+    recast::Recast,
     retain::{Retained, Retention},
     writer::Written,
 };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::{Subcommand, ValueEnum};
-use parea_server::operate::{self, Erasure, Exported, OperateError, Retained};
+use parea_server::operate::{self, Erasure, Exported, OperateError, Recast, Retained};
 
 use super::{
     keys::Folder,
@@ -28,6 +28,8 @@ pub(crate) enum FolderCommand {
     ///   parea export > logs.jsonl
     ///   parea export --to logs.jsonl
     ///   parea export --format parquet --to tables/       one file for each 65,536 logs; later, what came since
+    ///
+    /// Where the file is damaged, what can still be read is written, and the rest is named on stderr.
     ///
     /// Exit codes: 0 all logs are written, 1 why not is on stderr.
     #[command(verbatim_doc_comment)]
@@ -99,7 +101,12 @@ pub(crate) enum FolderCommand {
     },
     /// Checks a folder beyond the database's own check; a server may be running on it
     ///
-    /// Exit codes: 0 all is well, 1 faults were found, or the folder cannot be used.
+    /// What follows from the logs (sums, indexes, words) is made anew by `--repair`. Where the file itself is damaged a
+    /// backup is best; without one `--salvage` writes all that can still be read into a new file, says what could not,
+    /// and keeps the damaged file as `parea.db.damaged`. Remove that when it is no longer of use: `parea erase` does not
+    /// reach it.
+    ///
+    /// Exit codes: 0 all is well, 1 faults were found, something was lost, or the folder cannot be used.
     #[command(verbatim_doc_comment)]
     Doctor {
         #[command(flatten)]
@@ -107,6 +114,9 @@ pub(crate) enum FolderCommand {
         /// Make anew what follows from the logs (sums, indexes, words); the server must be stopped
         #[arg(long)]
         repair: bool,
+        /// Keep what can still be read of a damaged file, and let the rest go; the server must be stopped
+        #[arg(long, conflicts_with = "repair")]
+        salvage: bool,
     },
 }
 
@@ -168,7 +178,8 @@ impl FolderCommand {
                 };
                 retain(&config, dry_run).await
             }
-            Self::Doctor { folder, repair } => doctor(&folder, repair),
+            Self::Doctor { folder, repair: false, salvage: true } => salvage(&folder),
+            Self::Doctor { folder, repair, .. } => doctor(&folder, repair),
         };
         match done {
             Ok(true) => ExitCode::SUCCESS,
@@ -184,15 +195,23 @@ impl FolderCommand {
 fn export(folder: Folder, format: operate::Format, to: Option<PathBuf>, after: u64) -> Result<bool, OperateError> {
     let Folder { data } = folder;
     if let Some(to) = to {
-        let Exported { logs, .. } = operate::export_to(&data, &to, format)?;
+        let Exported { logs, unread, .. } = operate::export_to(&data, &to, format)?;
         tell(format_args!("{} in {}", count(logs, "log"), to.display()));
-        return Ok(true);
+        return Ok(is_whole(unread));
     }
     let mut out = io::BufWriter::new(io::stdout());
-    let Exported { logs, last } = operate::export(&data, after, format, &mut out)?;
+    let Exported { logs, last, unread } = operate::export(&data, after, format, &mut out)?;
     io::Write::flush(&mut out)?;
     tell(format_args!("{}; `--after {last}` goes on from here", count(logs, "log")));
-    Ok(true)
+    Ok(is_whole(unread))
+}
+
+/// Whether nothing had to be left out; else says so.
+fn is_whole(unread: u64) -> bool {
+    if unread > 0 {
+        tell(format_args!("what the file no longer holds was left out, as told above; a backup may have it"));
+    }
+    unread == 0
 }
 
 async fn import(folder: Folder, file: Option<PathBuf>) -> Result<bool, OperateError> {
@@ -246,8 +265,23 @@ fn doctor(folder: &Folder, repair: bool) -> Result<bool, OperateError> {
     }
     match faults.len() {
         0 => tell(format_args!("all is well")),
-        _ if repair => tell(format_args!("what is left concerns the logs themselves; restore a backup")),
+        _ if repair => tell(format_args!(
+            "what is left concerns the logs themselves: restore a backup, or keep what can be read with `parea doctor \
+             --salvage`"
+        )),
         _ => tell(format_args!("stop the server and run `parea doctor --repair`, after a copy of the folder")),
     }
     Ok(faults.is_empty())
+}
+
+fn salvage(folder: &Folder) -> Result<bool, OperateError> {
+    let Recast { kept, lost } = operate::salvage(&folder.data)?;
+    for lost in &lost {
+        tell(format_args!("lost: {lost}"));
+    }
+    tell(format_args!(
+        "what could be read is in a new file; the old one is {}: remove it when it is no longer of use",
+        kept.display()
+    ));
+    Ok(doctor(folder, false)? && lost.is_empty())
 }

@@ -14,6 +14,7 @@ use super::{
     columns::Table,
     progress::{Progress, create},
 };
+use crate::operator;
 
 /// How exported logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Exported {
     pub logs: u64,
     /// Place of the last one.
     pub last: u64,
+    /// How many places were left out because the file is damaged there; each was told to the operator.
+    pub unread: u64,
 }
 
 /// Logs in one file of a Parquet export into a folder.
@@ -49,7 +52,7 @@ pub fn export(
     mut out: &mut (dyn Write + Send),
 ) -> Result<Exported, OperateError> {
     let file = StoreFile::open(data)?;
-    let mut logs = 0;
+    let (mut logs, mut unread) = (0, 0);
     if format == Format::Parquet {
         let mut table = Table::new(&mut out)?;
         let exported = rows(&file, after, u64::MAX, &mut table)?;
@@ -61,19 +64,30 @@ pub fn export(
         out.flush()?;
         after = step.last;
         logs += step.logs;
+        unread += step.unread;
     }
-    Ok(Exported { logs, last: after })
+    Ok(Exported { logs, last: after, unread })
+}
+
+/// The next logs, around what cannot be read, which is told; `None` at the end.
+fn step(file: &StoreFile, after: u64) -> Result<Option<(Vec<parea_store::Exported>, Exported)>, OperateError> {
+    let found = file.salvage(after, STEP)?;
+    let Some(last) = found.last else { return Ok(None) };
+    for unread in &found.unread {
+        operator::tell(format_args!("parea: {unread}"));
+    }
+    let so_far = Exported { logs: found.logs.len() as u64, last, unread: found.unread.len() as u64 };
+    Ok(Some((found.logs, so_far)))
 }
 
 /// The next lines; `None` at the end.
 fn lines(file: &StoreFile, after: u64, out: &mut dyn Write) -> Result<Option<Exported>, OperateError> {
-    let step = file.logs(after, STEP)?;
-    let Some(last) = step.last().map(|log| log.arrival) else { return Ok(None) };
-    for exported in &step {
+    let Some((logs, so_far)) = step(file, after)? else { return Ok(None) };
+    for exported in &logs {
         serde_json::to_writer(&mut *out, &exported.log).map_err(io::Error::from)?;
         out.write_all(b"\n")?;
     }
-    Ok(Some(Exported { logs: step.len() as u64, last }))
+    Ok(Some(so_far))
 }
 
 /// The next rows, at most so many.
@@ -83,17 +97,18 @@ fn rows<W: Write + Send>(
     most: u64,
     table: &mut Table<W>,
 ) -> Result<Exported, OperateError> {
-    let mut logs = 0;
-    while logs < most {
-        let step = file.logs(after, STEP)?;
-        let Some(last) = step.last() else { break };
-        after = last.arrival;
-        logs += step.len() as u64;
-        for exported in &step {
+    let (mut written, mut unread) = (0, 0);
+    while written < most
+        && let Some((logs, so_far)) = step(file, after)?
+    {
+        after = so_far.last;
+        written += so_far.logs;
+        unread += so_far.unread;
+        for exported in &logs {
             table.push(exported.arrival, &exported.log)?;
         }
     }
-    Ok(Exported { logs, last: after })
+    Ok(Exported { logs: written, last: after, unread })
 }
 
 /// Writes all logs of a folder into a file of JSON lines, or into a folder of Parquet files. If it is broken off at any
@@ -114,6 +129,8 @@ struct Place {
     /// Bytes of the file that are complete.
     bytes: u64,
     logs: u64,
+    #[serde(default)]
+    unread: u64,
 }
 
 fn into_file(file: &StoreFile, to: &Path) -> Result<Exported, OperateError> {
@@ -130,7 +147,7 @@ fn into_file(file: &StoreFile, to: &Path) -> Result<Exported, OperateError> {
     let known = progress
         .read::<Place>()
         .filter(|place| fs::metadata(&partial).is_ok_and(|partial| partial.len() >= place.bytes));
-    let mut place = known.unwrap_or(Place { after: 0, bytes: 0, logs: 0 });
+    let mut place = known.unwrap_or(Place { after: 0, bytes: 0, logs: 0, unread: 0 });
     let mut partial_file = if place.bytes == 0 {
         create(&partial).map_err(named)?
     } else {
@@ -141,16 +158,17 @@ fn into_file(file: &StoreFile, to: &Path) -> Result<Exported, OperateError> {
     };
     loop {
         let mut out = BufWriter::with_capacity(1 << 20, &mut partial_file);
-        let mut written = 0;
+        let (begin, mut written) = (place.after, 0);
         while written < NOTE
             && let Some(step) = lines(file, place.after, &mut out)?
         {
             place.after = step.last;
+            place.unread += step.unread;
             written += step.logs;
         }
         out.flush().map_err(named)?;
         drop(out);
-        if written == 0 {
+        if place.after == begin {
             break;
         }
         partial_file.sync_data().map_err(named)?;
@@ -161,7 +179,7 @@ fn into_file(file: &StoreFile, to: &Path) -> Result<Exported, OperateError> {
     partial_file.sync_all().map_err(named)?;
     fs::rename(&partial, to).map_err(named)?;
     progress.remove().map_err(named)?;
-    Ok(Exported { logs: place.logs, last: place.after })
+    Ok(Exported { logs: place.logs, last: place.after, unread: place.unread })
 }
 
 /// The place of the last log in a part, which its name tells.
@@ -177,14 +195,15 @@ fn into_folder(file: &StoreFile, to: &Path) -> Result<Exported, OperateError> {
         after = after.max(entry.map_err(named)?.file_name().to_str().and_then(last_of).unwrap_or_default());
     }
     let partial = to.join("logs.partial");
-    let mut logs = 0;
+    let (mut logs, mut unread) = (0, 0);
     loop {
         let mut table = Table::new(BufWriter::with_capacity(1 << 20, create(&partial).map_err(named)?))?;
         let part = rows(file, after, PART, &mut table)?;
         let out = table.finish()?.into_inner().map_err(|error| named(error.into_error()))?;
+        unread += part.unread;
         if part.logs == 0 {
             fs::remove_file(&partial).map_err(named)?;
-            return Ok(Exported { logs, last: after });
+            return Ok(Exported { logs, last: after, unread });
         }
         out.sync_all().map_err(named)?;
         fs::rename(&partial, to.join(format!("logs-{:016}.parquet", part.last))).map_err(named)?;

@@ -145,6 +145,7 @@ async fn a_doctor_finds_what_is_wrong_and_mends_what_follows_from_logs() {
         ("UPDATE history SET arrivals = 3", "the count of arrivals is behind"),
         ("UPDATE history SET words = 0", "the count of words is behind"),
         ("UPDATE log SET execution_order = 7", "its row is not that of its value"),
+        ("UPDATE log SET trace_id = 'batch-x' WHERE trace_id = 'batch-9'", "its row is not that of its value"),
         ("DELETE FROM log WHERE trace_id = 'batch-9'", "which has no row"),
         ("DELETE FROM log WHERE typeof(trace_id) = 'blob'", "a value has no log"),
         ("UPDATE doc SET block = 12345 WHERE block IS NULL", "disagree on their block"),
@@ -176,35 +177,90 @@ async fn a_doctor_finds_what_is_wrong_and_mends_what_follows_from_logs() {
     );
 }
 
-/// Pages of the file that say nothing any more, each in turn: the doctor tells, never fails, and says what can be done.
+/// Pages of the file that say nothing any more, each in turn, and bits that turned: the doctor tells, never fails, and says
+/// what can be done; what can still be read is written out, and kept in a new file.
 #[tokio::test]
-async fn a_doctor_tells_of_a_file_that_is_damaged_itself() {
+async fn what_a_damaged_file_still_holds_is_found_and_kept() {
     const PAGE: usize = 8192;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
     let server = filled(folder.path()).await;
+    let client = server.client();
+    client
+        .post(
+            "/collection",
+            &json!({ "name": "rows", "column_names": ["q"], "test_cases": [{ "inputs": { "q": "1" } }] }),
+        )
+        .await;
     server.signal("TERM");
     server.wait();
     let file = folder.path().join("parea.db");
     let sound = fs::read(&file).unwrap();
-    let (mut told, mut beyond) = (0, 0);
-    for page in (1..sound.len() / PAGE).step_by(3) {
+    let all = exported(folder.path());
+    let pages = (1..sound.len() / PAGE).step_by(3).map(|page| {
         let mut damaged = sound.clone();
         damaged[page * PAGE..(page + 1) * PAGE].fill(0x5a);
+        (format!("page {page}"), damaged)
+    });
+    // Every few thousand bytes one has another bit; the places differ from case to case.
+    let bits = (0..8).map(|case| {
+        let mut damaged = sound.clone();
+        for place in (PAGE + 997 * case..sound.len()).step_by(40_009) {
+            damaged[place] ^= 1 << case;
+        }
+        (format!("bits of case {case}"), damaged)
+    });
+    let ends =
+        [2, 5].map(|part| (format!("the last of {part} parts"), sound[..sound.len() / part * (part - 1)].to_vec()));
+    let (mut told, mut beyond, mut whole) = (0, 0, 0);
+    for (case, damaged) in pages.chain(bits).chain(ends) {
         fs::write(&file, &damaged).unwrap();
         let (code, _, said) = run(&["doctor", "--data", data], b"");
-        assert!(!said.contains("panicked") && !said.trim().is_empty(), "page {page}: {said}");
+        assert!(!said.contains("panicked") && !said.trim().is_empty(), "{case}: {said}");
         // Some pages are free.
-        assert!(code == Some(1) || said.trim() == "all is well", "page {page}: {said}");
+        assert!(code == Some(1) || said.trim() == "all is well", "{case}: {said}");
         told += usize::from(code == Some(1));
+        let (code, lines, said) = run(&["export", "--data", data], b"");
+        assert!(matches!(code, Some(0 | 1)) && !said.contains("panicked"), "{case}: {said}");
+        let found = sorted(&lines).len();
+        assert!(
+            code == Some(0) || said.contains("cannot be read") || said.contains("restore a backup"),
+            "{case}: {said}"
+        );
         let (code, _, said) = run(&["doctor", "--data", data, "--repair"], b"");
-        assert!(matches!(code, Some(0 | 1)) && !said.contains("panicked"), "page {page}: {said}");
+        assert!(matches!(code, Some(0 | 1)) && !said.contains("panicked"), "{case}: {said}");
         if said.contains("damaged (") {
-            assert!(said.contains("restore a backup") && said.contains("parea export"), "page {page}: {said}");
+            assert!(said.contains("restore a backup") && said.contains("--salvage"), "{case}: {said}");
             beyond += 1;
         }
+
+        fs::write(&file, &damaged).unwrap();
+        let (code, _, said) = run(&["doctor", "--data", data, "--salvage"], b"");
+        assert!(matches!(code, Some(0 | 1)) && !said.contains("panicked"), "{case}: {said}");
+        if !said.contains("all is well") {
+            assert!(said.contains("restore a backup") && fs::read(&file).unwrap() == damaged, "{case}: {said}");
+            continue;
+        }
+        assert!(fs::read(folder.path().join("parea.db.damaged")).unwrap() == damaged, "{case}: it is kept");
+        fs::remove_file(folder.path().join("parea.db.damaged")).unwrap();
+        let kept = exported(folder.path());
+        assert!(kept.len() >= found, "{case}: {found} could be read, {} are kept: {said}", kept.len());
+        // What is not said to be lost is there.
+        if code == Some(0) {
+            assert_eq!(kept.len(), all.len(), "{case}: {said}");
+            whole += 1;
+        }
     }
-    assert!(told > 5 && beyond > 3, "{told} told, {beyond} beyond repair");
+    assert!(told > 5 && beyond > 3 && whole > 5, "{told} told, {beyond} beyond repair, {whole} kept whole");
+    // The new file is one like any other.
+    fs::write(&file, &sound).unwrap();
+    let (code, _, said) = run(&["doctor", "--data", data, "--salvage"], b"");
+    assert!(code == Some(0) && said.contains("all is well"), "{said}");
+    assert_eq!(exported(folder.path()), all);
+    let client = Process::serve(folder.path());
+    assert_eq!(client.client().get("/collection/rows").await.1["test_cases"]["1"]["inputs"]["q"], "1");
+    let (_, answer) = client.client().post("/search_trace_logs", &json!({ "query": "needle" })).await;
+    assert_eq!(answer["results"][0]["trace_id"], "batch-7");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use parea_types::TraceLog;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row as Columns, params};
 
 use super::{
     block::{Opened, Words},
@@ -11,6 +11,7 @@ use super::{
     index,
     ingest::status_of,
     key::{Key, key},
+    salvage,
     terms::Terms,
     values::{self, Blocks, Source},
 };
@@ -130,7 +131,7 @@ pub(super) fn faults(conn: &Connection, most: usize) -> rusqlite::Result<Vec<Str
 
 /// Notes that something cannot be read for damage of the file; any other error stays one.
 fn unless_damage(error: rusqlite::Error, what: &str, faults: &mut Vec<String>) -> rusqlite::Result<()> {
-    if error.sqlite_error_code() != Some(ErrorCode::DatabaseCorrupt) {
+    if !salvage::is_damage(&error) {
         return Err(error);
     }
     faults.push(format!("{what} cannot be read: {error}"));
@@ -234,41 +235,55 @@ fn logs(conn: &Connection, most: usize, faults: &mut Vec<String>) -> rusqlite::R
         if faults.len() >= most {
             break;
         }
-        let source = Source::read(row)?;
-        let (id, block) = (source.id, source.block);
-        if block.is_some_and(|block| broken.contains(&block)) {
-            continue;
+        let id: i64 = row.get(0)?;
+        log(conn, (row, id), &blocks, &mut broken, faults)
+            .or_else(|error| unless_damage(error, &format!("log {id}"), faults))?;
+    }
+    Ok(())
+}
+
+/// One of them. `broken` has the blocks that cannot be read, which are told once.
+fn log(
+    conn: &Connection,
+    (row, id): (&Columns<'_>, i64),
+    blocks: &Blocks,
+    broken: &mut HashSet<i64>,
+    faults: &mut Vec<String>,
+) -> rusqlite::Result<()> {
+    let source = Source::read(row)?;
+    let block = source.block;
+    if block.is_some_and(|block| broken.contains(&block)) {
+        return Ok(());
+    }
+    let value = match source.value(conn, blocks) {
+        Ok(value) => value,
+        Err(error) => {
+            faults.push(format!("log {id}: {error}"));
+            broken.extend(block);
+            return Ok(());
         }
-        let value = match source.value(conn, &blocks) {
-            Ok(value) => value,
-            Err(error) => {
-                faults.push(format!("log {id}: {error}"));
-                broken.extend(block);
-                continue;
-            }
-        };
-        if value.stamps.as_deref().is_some_and(|stamps| serde_json::from_str::<Form>(stamps).is_err()) {
-            faults.push(format!("log {id}: what is known of its changes cannot be read"));
+    };
+    if value.stamps.as_deref().is_some_and(|stamps| serde_json::from_str::<Form>(stamps).is_err()) {
+        faults.push(format!("log {id}: what is known of its changes cannot be read"));
+    }
+    let log: TraceLog = match serde_json::from_str(&value.json) {
+        Ok(log) => log,
+        Err(error) => {
+            faults.push(format!("log {id}: its value cannot be read: {error}"));
+            return Ok(());
         }
-        let log: TraceLog = match serde_json::from_str(&value.json) {
-            Ok(log) => log,
-            Err(error) => {
-                faults.push(format!("log {id}: its value cannot be read: {error}"));
-                continue;
-            }
-        };
-        let (project, Key(trace_id), Key(root)) =
-            (row.get(values::WIDTH)?, row.get(values::WIDTH + 1)?, row.get(values::WIDTH + 2)?);
-        if trace_id != log.trace_id || !is_row(row, values::WIDTH + 3, &log)? {
-            faults.push(format!("log {id}: its row is not that of its value"));
-        }
-        let missing = Terms::of(&log).missing(conn, project, id)?;
-        if missing > 0 {
-            faults.push(format!("log {id} is not found by {missing} of its names, tags, metadata or scores"));
-        }
-        if trace_id == root && !is_head(conn, project, &log)? {
-            faults.push(format!("log {id}: what lists show of its trace is not what it says"));
-        }
+    };
+    let (project, Key(trace_id), Key(root)) =
+        (row.get(values::WIDTH)?, row.get(values::WIDTH + 1)?, row.get(values::WIDTH + 2)?);
+    if trace_id != log.trace_id || !is_row(row, values::WIDTH + 3, &log)? {
+        faults.push(format!("log {id}: its row is not that of its value"));
+    }
+    let missing = Terms::of(&log).missing(conn, project, id)?;
+    if missing > 0 {
+        faults.push(format!("log {id} is not found by {missing} of its names, tags, metadata or scores"));
+    }
+    if trace_id == root && !is_head(conn, project, &log)? {
+        faults.push(format!("log {id}: what lists show of its trace is not what it says"));
     }
     Ok(())
 }
@@ -279,7 +294,7 @@ pub(super) const ROW: &str =
     scores, experiment";
 
 /// Whether these columns, from a place on, are those of the log.
-pub(super) fn is_row(row: &rusqlite::Row<'_>, at: usize, log: &TraceLog) -> rusqlite::Result<bool> {
+pub(super) fn is_row(row: &Columns<'_>, at: usize, log: &TraceLog) -> rusqlite::Result<bool> {
     let said = Row::of(log);
     Ok(row.get::<_, Key>(at)?.0 == said.parent
         && row.get::<_, i64>(at + 1)? == said.started

@@ -10,7 +10,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{directory::Slot, functions, schema};
+use super::{directory::Slot, functions, salvage, schema};
 use crate::private;
 
 /// The database in a store's folder.
@@ -75,7 +75,7 @@ pub enum OpenError {
     /// The file is damaged beyond what follows from its logs.
     #[error(
         "{} is damaged ({reason}): restore a backup into an empty folder, or save what can still be read with `parea \
-         export > logs.jsonl` and take it into a new folder with `parea import`",
+         doctor --salvage`",
         path.display()
     )]
     Damaged {
@@ -217,8 +217,8 @@ pub(super) fn refusal(path: &Path, error: &rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },
-        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged { path, reason: error.to_string() },
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => OpenError::NotWritable { path },
+        _ if salvage::is_damage(error) => OpenError::Damaged { path, reason: error.to_string() },
         _ => OpenError::Engine { path, reason: error.to_string() },
     }
 }

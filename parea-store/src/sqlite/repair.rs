@@ -17,7 +17,7 @@ use super::{
     open::{self, Folder, OpenError},
     pack::Spelled,
     removal::Trace,
-    tallies,
+    salvage, tallies,
     terms::{Terms, Vocabulary},
     values::{self, Blocks, Source},
 };
@@ -35,7 +35,7 @@ impl SqliteStore {
     }
 }
 
-fn rebuild(conn: &mut Connection) -> rusqlite::Result<()> {
+pub(super) fn rebuild(conn: &mut Connection) -> rusqlite::Result<()> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     tx.execute_batch("REINDEX")?;
     directory::rebuild(&tx)?;
@@ -189,18 +189,31 @@ fn rows(ingest: &mut Ingest<'_>) -> rusqlite::Result<()> {
     let blocks = Blocks::default();
     let mut wrong = Vec::new();
     {
-        let sql =
-            format!("SELECT {}, project, {} FROM {} ORDER BY log.id", values::COLUMNS, check::ROW, values::SOURCES);
+        let sql = format!(
+            "SELECT {}, project, trace_id, {} FROM {} ORDER BY log.id",
+            values::COLUMNS,
+            check::ROW,
+            values::SOURCES
+        );
         let mut read = ingest.conn.prepare(&sql)?;
         let mut rows = read.query([])?;
         while let Some(row) = rows.next()? {
             let Some((id, log)) = readable(ingest.conn, row, &blocks)? else { continue };
-            if !check::is_row(row, values::WIDTH + 1, &log)? {
+            let is_own = row.get(values::WIDTH + 1).map(|Key(trace_id)| trace_id == log.trace_id);
+            let is_right = match is_own.and_then(|is_own| Ok(is_own && check::is_row(row, values::WIDTH + 2, &log)?)) {
+                Err(error) if salvage::is_damage(&error) => false,
+                said => said?,
+            };
+            if !is_right {
                 wrong.push((row.get(values::WIDTH)?, id, log));
             }
         }
     }
     for (project, id, log) in wrong {
+        ingest
+            .conn
+            .prepare_cached("UPDATE log SET trace_id = ?2 WHERE id = ?1")?
+            .execute(params![id, key(&log.trace_id)])?;
         ingest.replace(project, id, &log, None)?;
     }
     let runs: Vec<(i64, String)> = ingest
@@ -212,12 +225,15 @@ fn rows(ingest: &mut Ingest<'_>) -> rusqlite::Result<()> {
 }
 
 /// A log with its value, unless that is damaged.
-fn readable(conn: &Connection, row: &rusqlite::Row<'_>, blocks: &Blocks) -> rusqlite::Result<Option<(i64, TraceLog)>> {
-    let source = Source::read(row)?;
-    let id = source.id;
-    match source.value(conn, blocks) {
-        Ok(value) => Ok(serde_json::from_str(&value.json).ok().map(|log| (id, log))),
-        Err(rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::QueryReturnedNoRows) => Ok(None),
+pub(super) fn readable(
+    conn: &Connection,
+    row: &rusqlite::Row<'_>,
+    blocks: &Blocks,
+) -> rusqlite::Result<Option<(i64, TraceLog)>> {
+    match Source::read(row).and_then(|source| source.value(conn, blocks)) {
+        Ok(value) => Ok(serde_json::from_str(&value.json).ok().map(|log| (value.id, log))),
+        // That of the engine itself is more than a value.
+        Err(error) if salvage::is_damage(&error) && error.sqlite_error_code().is_none() => Ok(None),
         Err(error) => Err(error),
     }
 }
