@@ -129,11 +129,12 @@ impl Folder {
 /// The connection that writes, with the schema brought up to date.
 pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     let fail = |error: rusqlite::Error| refusal(path, &error);
-    if !path.exists() {
-        // SQLite would let everyone read it; the files beside it get the permissions that it has.
-        private::file(path).map_err(|source| OpenError::Folder { path: path.to_owned(), source })?;
-    }
+    let is_new = !path.exists();
     let mut conn = Connection::open(path).map_err(fail)?;
+    if is_new {
+        // SQLite lets everyone read it, empty as it is yet; the files beside it will get the permissions that it has.
+        private::restrict(path).map_err(|source| OpenError::Folder { path: path.to_owned(), source })?;
+    }
     if conn.is_readonly("main").map_err(fail)? {
         return Err(OpenError::NotWritable { path: path.to_owned() });
     }
