@@ -72,7 +72,9 @@ async fn admitted(state: &AppState, given: Option<&[u8]>) -> Result<Option<Acces
 /// Lets an API request pass if it carries a key in `x-api-key` or, when that is absent, in `x-user-id`.
 pub(crate) async fn api(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let headers = request.headers();
-    let given = headers.get("x-api-key").or_else(|| headers.get("x-user-id"));
+    let first = headers.get("x-api-key");
+    let given = first.or_else(|| headers.get("x-user-id"));
+    let is_first = first.is_some();
     match admitted(&state, given.map(HeaderValue::as_bytes)).await {
         Ok(Some(access)) => {
             request.extensions_mut().insert(access.clone());
@@ -80,9 +82,12 @@ pub(crate) async fn api(State(state): State<AppState>, mut request: Request, nex
             response.extensions_mut().insert(access);
             response
         }
-        Ok(None) if given.is_some() => {
-            ApiError::Unauthorized("the key in `x-api-key` is none of this server's keys").into_response()
-        }
+        Ok(None) if given.is_some() => ApiError::Unauthorized(if is_first {
+            "the key in `x-api-key` is none of this server's keys"
+        } else {
+            "the key in `x-user-id` is none of this server's keys"
+        })
+        .into_response(),
         Ok(None) => {
             ApiError::Unauthorized("this server demands a key: send it in the header `x-api-key`").into_response()
         }
