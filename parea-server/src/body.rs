@@ -23,10 +23,13 @@ pub(crate) use elements::{Element, MOST, elements};
 pub(crate) use parse::{Checked, at, fault, missing, parse};
 pub(crate) use unread::read_out;
 
-use crate::{body::compression::Compression, error::ApiError, state::AppState};
+use crate::{body::compression::Compression, error::ApiError, limits, state::AppState};
 
 /// How long a body may pause.
 const PAUSE: Duration = Duration::from_secs(30);
+
+/// The most that is set aside for a body before it comes.
+const AT_ONCE: usize = 1 << 20;
 
 /// From here on a body is worth a thread of its own, so that parsing does not hold up other connections.
 const LARGE: usize = 64 << 10;
@@ -61,9 +64,11 @@ pub(crate) async fn receive(state: &AppState, headers: &HeaderMap, body: Body) -
 }
 
 async fn collect(mut body: Body, announced: usize, limit: usize) -> Result<Vec<u8>, ApiError> {
-    let mut raw = Vec::with_capacity(announced);
+    // What is only announced costs nothing yet.
+    let mut raw = Vec::with_capacity(announced.min(AT_ONCE));
     loop {
-        let Ok(frame) = tokio::time::timeout(PAUSE, body.frame()).await else { return Err(ApiError::SlowBody) };
+        let frame = limits::patiently(raw.len(), tokio::time::timeout(PAUSE, body.frame())).await;
+        let Ok(frame) = frame else { return Err(ApiError::SlowBody) };
         match frame {
             None => return Ok(raw),
             Some(Err(error)) => return Err(ApiError::BrokenBody(format!("the body broke off: {error}"))),

@@ -141,3 +141,36 @@ async fn a_client_that_goes_away_in_the_midst_disturbs_nobody() {
     }
     assert_eq!(local.client.post("/trace_log", &json!(log("a"))).await.0, 200);
 }
+
+/// Clients that stop in the midst of their bodies hold up nobody, and are served when they go on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_slow_to_send_is_in_nobodys_way() {
+    let local = Local::with(Config { requests: 2, body_memory: 2 << 20, ..Config::default() }).await;
+    let address = local.handle.local_addr();
+    let begun: Vec<(TcpStream, String)> = (0..6)
+        .map(|number| {
+            let body = log(&format!("slow-{number}")).to_string();
+            let (first, rest) = body.split_at(10);
+            let mut stream = TcpStream::connect(address).unwrap();
+            // Those that do not say how much there will be could need the most.
+            let head = if number % 2 == 0 {
+                format!("content-length: {}\r\n\r\n{first}", body.len())
+            } else {
+                format!("transfer-encoding: chunked\r\n\r\na\r\n{first}\r\n")
+            };
+            let path = "POST /api/parea/v1/trace_log HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json";
+            stream.write_all(format!("{path}\r\n{head}").as_bytes()).unwrap();
+            (stream, rest.to_owned())
+        })
+        .collect();
+    for number in 0..20 {
+        assert_eq!(local.client.post("/trace_log", &log(&format!("quick-{number}"))).await.0, 200);
+    }
+    for (number, (mut stream, rest)) in begun.into_iter().enumerate() {
+        let rest = if number % 2 == 0 { rest } else { format!("{:x}\r\n{rest}\r\n0\r\n\r\n", rest.len()) };
+        stream.write_all(rest.as_bytes()).unwrap();
+        let answer = answer(&mut stream);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    assert_eq!(local.client.logs().await.len(), 26);
+}
