@@ -343,10 +343,13 @@ fn record(options: &Options, function: &Function, hooks: &TokenStream) -> TokenS
     let rungs = rungs(hooks);
     quote! {
         #moved_in
-        #hooks::record(&__PAREA_SITE, &mut |#recorder| {
-            #rungs
-            #statements
-        });
+        // Asked here: what the closure borrows is not even noted down while nobody listens.
+        if #hooks::is_listening() {
+            #hooks::record(&__PAREA_SITE, &mut |#recorder| {
+                #rungs
+                #statements
+            });
+        }
     }
 }
 

@@ -317,6 +317,19 @@ impl Beginning {
         };
     }
 
+    /// The body of a future that was dropped half-way is gone.
+    #[cold]
+    #[inline(never)]
+    fn dropped(&mut self) {
+        match self.take().0 {
+            Stage::Dropping => cancelled(),
+            Stage::DroppingApart(span) => {
+                span.finish(Outcome { error: Some(CANCELLED.to_owned()), ..Outcome::default() });
+            }
+            _ => {}
+        }
+    }
+
     /// The span for whoever goes on.
     fn take_live(&mut self) -> Option<Live> {
         match self.take().0 {
@@ -331,21 +344,8 @@ impl Drop for Beginning {
     #[inline]
     fn drop(&mut self) {
         if !matches!(self.0, Stage::Off | Stage::New(_)) {
-            dropped(self.take().0);
+            self.dropped();
         }
-    }
-}
-
-/// The body of a future that was dropped half-way is gone.
-#[cold]
-#[inline(never)]
-fn dropped(stage: Stage) {
-    match stage {
-        Stage::Dropping => cancelled(),
-        Stage::DroppingApart(span) => {
-            span.finish(Outcome { error: Some(CANCELLED.to_owned()), ..Outcome::default() });
-        }
-        _ => {}
     }
 }
 

@@ -285,17 +285,16 @@ pub fn apply<'a, T: ?Sized, R>(value: &'a T, closure: impl FnOnce(&'a T) -> R) -
     closure(value)
 }
 
-/// Captures inputs and options into the span that was started for `site`, if there is one. The body calls this
-/// first, before it moves its arguments.
+/// Whether anybody wants records. The body asks this before it gets ready to [`record`].
 #[inline]
-pub fn record(site: &'static CallSite, capture: &mut dyn FnMut(&mut Recorder)) {
-    if context::is_listening() {
-        record_live(site, capture);
-    }
+pub fn is_listening() -> bool {
+    context::is_listening()
 }
 
+/// Captures inputs and options into the span that was started for `site`, if there is one. The body calls this
+/// first, before it moves its arguments.
 #[inline(never)]
-fn record_live(site: &'static CallSite, capture: &mut dyn FnMut(&mut Recorder)) {
+pub fn record(site: &'static CallSite, capture: &mut dyn FnMut(&mut Recorder)) {
     let Some(buffer) = stack::lend_for_inputs(site) else { return };
     let mut recorder = Recorder { start: buffer.len(), buffer, draft: None, target: None };
     // The stack is free meanwhile: the user's `Serialize` may start spans or score the current one.

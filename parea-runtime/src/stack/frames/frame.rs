@@ -171,10 +171,18 @@ impl Children {
         true
     }
 
+    #[inline]
     pub(super) fn push(&mut self, id: Id) {
-        self.all.truncate(self.len);
-        self.all.push(id);
-        self.len += 1;
+        if !self.add(id) {
+            self.grow();
+            self.add(id);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) {
+        self.all.reserve(1);
         self.all.resize(self.all.capacity(), Id::default());
     }
 
