@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     hooks::{End, ErrorSlot},
-    json::{MOST_BYTES, floor, push_text},
+    json::{Bytes, MOST_BYTES, Out as _, floor, push_text},
     ladder::Slot,
 };
 
@@ -98,7 +98,7 @@ impl Told<'_> {
         let bytes = self.end.long_error();
         let room = limit.saturating_sub(bytes.len());
         let end = if text.len() <= room { text.len() } else { floor(text, room) };
-        bytes.extend_from_slice(&text.as_bytes()[..end]);
+        bytes.extend(&text.as_bytes()[..end]);
         self.cut |= end < text.len();
         // There is no more to be had: the formatting may stop.
         if self.cut { Err(fmt::Error) } else { Ok(()) }
@@ -144,7 +144,7 @@ impl<'a> ErrorSlot<'a> {
             Ok(Ok(false)) => {}
             Ok(Ok(true)) => {
                 let mark = format!(" …[cut at {MOST_BYTES} bytes]");
-                end.long_error().extend_from_slice(mark.as_bytes());
+                end.long_error().extend(mark.as_bytes());
             }
             failed => end.untold(name, failed.map(|_| ())),
         }
@@ -180,7 +180,7 @@ fn write_chain(end: &mut End, text: fmt::Arguments<'_>, source: &(dyn Error + 's
     for _ in 0..LONGEST {
         let Some(error) = source else { break };
         let before = end.long_error().len();
-        end.long_error().extend_from_slice(b"\ncaused by: ");
+        end.long_error().extend(b"\ncaused by: ");
         let line = end.long_error().len();
         let mut told = Told { from: line - end.mark, most: MOST, end: &mut *end, cut: false };
         let _ = write!(told, "{error}");
@@ -202,7 +202,7 @@ fn write_chain(end: &mut End, text: fmt::Arguments<'_>, source: &(dyn Error + 's
 
 impl End {
     /// The bytes that a long text lies at the end of, behind [`RAW`]. A short one becomes one.
-    fn long_error(&mut self) -> &mut Vec<u8> {
+    fn long_error(&mut self) -> &mut Bytes {
         let short = &mut self.captured.error;
         if short.len == Short::MOVED {
             return &mut self.captured.buffer.get_or_insert_default().bytes;
@@ -211,7 +211,7 @@ impl End {
         short.len = Short::MOVED;
         let bytes = bytes.get(..len).unwrap_or_default();
         let buffer = self.error_as_json().into_buffer();
-        buffer.bytes.extend_from_slice(bytes);
+        buffer.bytes.extend(bytes);
         &mut buffer.bytes
     }
 

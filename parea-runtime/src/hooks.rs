@@ -18,7 +18,7 @@ use crate::{
     context,
     error_text::{RAW, Short},
     evaluation::Evaluator,
-    json::{Buffer, push_text},
+    json::{Buffer, Out as _, push_text},
     record::{Outcome, Sections, error_text_of, text_of},
     span::Draft,
     stack,
@@ -118,7 +118,7 @@ impl Captured {
     /// Puts a short error behind the rest.
     pub(crate) fn push_error(&self, buffer: &mut Buffer, sections: &mut Sections) {
         if !self.error.is_empty() {
-            buffer.bytes.extend_from_slice(self.error.bytes());
+            buffer.bytes.extend(self.error.bytes());
             sections.error = self.error.len() as u32;
         }
     }
@@ -319,9 +319,9 @@ impl Recorder {
     #[inline]
     pub(crate) fn close(&mut self) {
         if self.buffer.len() == self.start {
-            self.buffer.bytes.push(b'{');
+            self.buffer.bytes.put_byte(b'{');
         }
-        self.buffer.bytes.push(b'}');
+        self.buffer.bytes.put_byte(b'}');
     }
 
     #[cold]

@@ -1,11 +1,13 @@
 //! Captured values as JSON: written once, straight into a buffer that the thread uses again, with a limit and without
 //! what its key or its type says is secret.
 
+mod bytes;
 mod escape;
 mod keys;
 mod known;
 mod writer;
 
+pub(crate) use bytes::{Bytes, Out};
 pub(crate) use escape::{Escaping, ceil, floor, left_out, push_text, push_text_body};
 pub use keys::Key;
 use keys::Keys;
@@ -18,7 +20,7 @@ pub(crate) const MOST_BYTES: usize = 256 * 1024;
 /// Where values are written, one behind the other.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Bytes,
     /// Values that were left out because their key or their type says that they are secret.
     pub(crate) redacted: u32,
     /// A value was written as its `Debug` shows it or by its type's name: a text, but not one of the user's.
@@ -30,7 +32,7 @@ pub(crate) struct Buffer {
 impl Buffer {
     /// One that begins with these bytes.
     pub(crate) fn of(bytes: Vec<u8>) -> Self {
-        Self { bytes, ..Self::default() }
+        Self { bytes: bytes.into(), ..Self::default() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -46,9 +48,7 @@ impl Buffer {
     /// The same, with zeros behind it up to a whole word.
     #[inline]
     pub(crate) fn words_since(&mut self, start: usize) -> &[[u8; 8]] {
-        let words = self.bytes.len().saturating_sub(start).div_ceil(8);
-        self.bytes.extend_from_slice(&[0; 8]);
-        self.bytes.get(start..start + words * 8).unwrap_or_default().as_chunks().0
+        self.bytes.words_since(start)
     }
 
     /// Appends the key of a member, behind `lead`: a comma or an opening brace. Whether its value is a secret.

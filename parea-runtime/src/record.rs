@@ -13,7 +13,7 @@ use crate::{
     error_text,
     fit::fit,
     id::{self, Id},
-    json::{Buffer, push_text, push_text_body},
+    json::{Buffer, Out as _, push_text, push_text_body},
     redact::redact,
     site::CallSite,
     span::{Draft, Identity, Known, Span},
@@ -197,7 +197,7 @@ pub(crate) fn push_rest(
         push_text(&mut buffer.bytes, target);
     }
     let targeted = buffer.len();
-    buffer.bytes.extend_from_slice(experiment.unwrap_or_default().as_bytes());
+    buffer.bytes.extend(experiment.unwrap_or_default().as_bytes());
     sections.draft = (drafted - start) as u32;
     sections.target = (targeted - drafted) as u32;
     sections.experiment = (buffer.len() - targeted) as u32;

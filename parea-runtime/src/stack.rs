@@ -22,7 +22,7 @@ use crate::{
     exit::fork::{self, PerProcess},
     hooks::{Captured, Recorder},
     id,
-    json::{Buffer, push_text},
+    json::{Buffer, Out as _, push_text},
     record::{Outcome, Sections},
     scope::Scope,
     site::CallSite,
@@ -238,7 +238,7 @@ fn finish_outcome(stack: &mut Stack, span: &Arc<Span>, outcome: Outcome, latency
         ..Sections::default()
     };
     for section in [inputs, output, output_for_eval_metrics] {
-        bytes.extend_from_slice(&section);
+        bytes.extend(&section);
     }
     if let Some(error) = error {
         let before = bytes.len();

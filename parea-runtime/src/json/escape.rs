@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-use super::MOST_BYTES;
+use super::{Bytes, MOST_BYTES, Out};
 
 /// Appends a text as a JSON string. One that is longer than a value may be keeps its head and its tail.
 #[inline]
-pub(crate) fn push_text(out: &mut Vec<u8>, text: &str) {
-    push_between(out, text, true);
+pub(crate) fn push_text<O: Out>(out: &mut O, text: &str) {
+    push_between::<O, true>(out, text);
 }
 
 #[cold]
-fn push_cut(out: &mut Vec<u8>, text: &str) {
+fn push_cut(out: &mut impl Out, text: &str) {
     let head = floor(text, MOST_BYTES / 2);
     let tail = ceil(text, text.len() - MOST_BYTES / 2);
     push_text_body(out, &text[..head]);
@@ -39,100 +39,111 @@ const SHORT: usize = 512;
 
 /// Appends a text as it stands between the quotes.
 #[inline]
-pub(crate) fn push_text_body(out: &mut Vec<u8>, text: &str) {
-    push_between(out, text, false);
+pub(crate) fn push_text_body<O: Out>(out: &mut O, text: &str) {
+    push_between::<O, false>(out, text);
 }
 
 /// Appends a text, with quotes around it or without.
 #[inline(never)]
-fn push_between(out: &mut Vec<u8>, text: &str, quoted: bool) {
+fn push_between<O: Out, const QUOTED: bool>(out: &mut O, text: &str) {
     let bytes = text.as_bytes();
+    let length = bytes.len();
     // Most texts need no escape. Short ones are looked at and copied by their first and their last bytes, which may
     // overlap: that is a few instructions where a loop over what is left would be many.
-    if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
-        if bytes.len() > 32 {
-            return push_long(out, text, quoted);
+    match length {
+        0 => push_other::<O, QUOTED>(out, text),
+        1..4 => {
+            // Of less than three bytes some are the same.
+            let tiny = [bytes[0], bytes[length / 2], bytes[length - 1]];
+            if has_special(u64::from_le_bytes([tiny[0], tiny[1], tiny[2], b' ', b' ', b' ', b' ', b' '])) {
+                return push_other::<O, QUOTED>(out, text);
+            }
+            out.put::<5>(|room| {
+                if !QUOTED {
+                    room[..3].copy_from_slice(&tiny);
+                    return length;
+                }
+                *room = [b'"', tiny[0], tiny[1], tiny[2], b'"'];
+                room[length + 1] = b'"';
+                length + 2
+            });
         }
-        if u128::from_ne_bytes(marks(first, last)) != 0 {
-            return push_other(out, text, quoted);
+        4..8 => {
+            let (first, last) = ends::<4>(bytes);
+            if has_special(u64::from(u32::from_ne_bytes(first)) << 32 | u64::from(u32::from_ne_bytes(last))) {
+                return push_other::<O, QUOTED>(out, text);
+            }
+            out.put::<10>(|room| put_ends::<4, 10, QUOTED>(room, length, &first, &last));
         }
-        push_ends(out, bytes.len(), first, last, quoted);
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        if has_special(u64::from_ne_bytes(*first)) | has_special(u64::from_ne_bytes(*last)) {
-            return push_other(out, text, quoted);
+        8..=16 => {
+            let (first, last) = ends::<8>(bytes);
+            if (specials(u64::from_ne_bytes(first)) | specials(u64::from_ne_bytes(last))) & HIGHEST != 0 {
+                return push_other::<O, QUOTED>(out, text);
+            }
+            out.put::<18>(|room| put_ends::<8, 18, QUOTED>(room, length, &first, &last));
         }
-        push_ends(out, bytes.len(), first, last, quoted);
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        let (high, low) = (u32::from_ne_bytes(*first), u32::from_ne_bytes(*last));
-        if has_special(u64::from(high) << 32 | u64::from(low)) {
-            return push_other(out, text, quoted);
+        17..=32 => {
+            let (first, last) = ends::<16>(bytes);
+            if u128::from_ne_bytes(marks(&first, &last)) != 0 {
+                return push_other::<O, QUOTED>(out, text);
+            }
+            out.put::<34>(|room| put_ends::<16, 34, QUOTED>(room, length, &first, &last));
         }
-        push_ends(out, bytes.len(), first, last, quoted);
-    } else {
-        push_tiny(out, text, quoted);
+        33.. => push_long::<O, QUOTED>(out, text),
     }
 }
 
-/// Appends so many bytes, of which these are the first and the last, none of them special.
+/// The first and the last bytes of at least so many.
+#[expect(clippy::inline_always, reason = "a few loads")]
+#[inline(always)]
+fn ends<const N: usize>(bytes: &[u8]) -> ([u8; N], [u8; N]) {
+    let at = |from: usize| bytes.get(from..from + N).and_then(|chunk| chunk.try_into().ok()).unwrap_or([0; N]);
+    (at(0), at(bytes.len() - N))
+}
+
+/// Writes so many bytes, of which these are the first and the last.
 #[expect(clippy::inline_always, reason = "a few stores")]
 #[inline(always)]
-fn push_ends<const N: usize>(out: &mut Vec<u8>, length: usize, first: &[u8; N], last: &[u8; N], quoted: bool) {
-    if quoted {
-        out.push(b'"');
+fn put_ends<const N: usize, const ROOM: usize, const QUOTED: bool>(
+    room: &mut [u8; ROOM],
+    length: usize,
+    first: &[u8; N],
+    last: &[u8; N],
+) -> usize {
+    let quote = usize::from(QUOTED);
+    let end = length + quote;
+    if QUOTED {
+        room[0] = b'"';
+        room[end] = b'"';
     }
-    let end = out.len() + length;
-    out.extend_from_slice(first);
-    out.truncate(end - N);
-    out.extend_from_slice(last);
-    if quoted {
-        out.push(b'"');
-    }
-}
-
-/// A text of up to three bytes.
-#[inline]
-fn push_tiny(out: &mut Vec<u8>, text: &str, quoted: bool) {
-    let bytes = text.as_bytes();
-    let (Some(first), Some(middle), Some(last)) = (bytes.first(), bytes.get(bytes.len() / 2), bytes.last()) else {
-        return push_other(out, text, quoted);
-    };
-    if is_special(*first) || is_special(*middle) || is_special(*last) {
-        return push_other(out, text, quoted);
-    }
-    if quoted {
-        out.push(b'"');
-    }
-    let end = out.len() + bytes.len();
-    // Of less than three bytes some are the same.
-    out.extend_from_slice(&[*first, *middle, *last]);
-    out.truncate(end);
-    if quoted {
-        out.push(b'"');
-    }
+    room[quote..quote + N].copy_from_slice(first);
+    room[end - N..end].copy_from_slice(last);
+    end + quote
 }
 
 /// A text of more than 32 bytes.
 #[inline(never)]
-fn push_long(out: &mut Vec<u8>, text: &str, quoted: bool) {
+fn push_long<O: Out, const QUOTED: bool>(out: &mut O, text: &str) {
     let bytes = text.as_bytes();
-    let (Some(first), Some(last)) = (bytes.first_chunk::<32>(), bytes.last_chunk::<32>()) else { return };
+    let Some(last) = bytes.last_chunk::<32>() else { return };
     if bytes.len() > SHORT {
-        return push_other(out, text, quoted);
+        return push_other::<O, QUOTED>(out, text);
     }
     let (chunks, _) = bytes.as_chunks::<32>();
     let marked = chunks.iter().fold(marks_of(last), |all, chunk| all | marks_of(chunk));
     if marked != 0 {
-        return push_other(out, text, quoted);
+        return push_other::<O, QUOTED>(out, text);
     }
     if bytes.len() <= 64 {
-        return push_ends(out, bytes.len(), first, last, quoted);
+        let (first, last) = ends::<32>(bytes);
+        return out.put::<66>(|room| put_ends::<32, 66, QUOTED>(room, bytes.len(), &first, &last));
     }
-    if quoted {
-        out.push(b'"');
+    if QUOTED {
+        out.put_byte(b'"');
     }
-    out.extend_from_slice(bytes);
-    if quoted {
-        out.push(b'"');
+    out.extend(bytes);
+    if QUOTED {
+        out.put_byte(b'"');
     }
 }
 
@@ -146,25 +157,25 @@ fn marks_of(chunk: &[u8; 32]) -> u128 {
 
 /// A text that has something to escape, is long, or is empty.
 #[inline(never)]
-fn push_other(out: &mut Vec<u8>, text: &str, quoted: bool) {
-    if quoted {
-        out.push(b'"');
+fn push_other<O: Out, const QUOTED: bool>(out: &mut O, text: &str) {
+    if QUOTED {
+        out.put_byte(b'"');
     }
-    if quoted && text.len() > MOST_BYTES {
+    if QUOTED && text.len() > MOST_BYTES {
         push_cut(out, text);
     } else {
         push_escaped(out, text.as_bytes());
     }
-    if quoted {
-        out.push(b'"');
+    if QUOTED {
+        out.put_byte(b'"');
     }
 }
 
 #[inline(never)]
-fn push_escaped(out: &mut Vec<u8>, mut rest: &[u8]) {
+fn push_escaped(out: &mut impl Out, mut rest: &[u8]) {
     loop {
         let plain = plain_prefix(rest);
-        out.extend_from_slice(&rest[..plain]);
+        out.extend(&rest[..plain]);
         let Some(&special) = rest.get(plain) else { return };
         push_escape(out, special);
         rest = &rest[plain + 1..];
@@ -191,17 +202,24 @@ fn marks(one: &[u8; 16], other: &[u8; 16]) -> [u8; 16] {
     marks
 }
 
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const HIGHEST: u64 = ONES << 7;
+
 /// Whether one of eight bytes needs an escape.
 #[inline]
 const fn has_special(word: u64) -> bool {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGHEST: u64 = ONES << 7;
+    specials(word) & HIGHEST != 0
+}
+
+/// The first of eight bytes that needs an escape has its highest bit set.
+#[inline]
+const fn specials(word: u64) -> u64 {
     // A byte without its highest bit goes below zero, and so has it afterwards, where less is taken from it than it has: 0x20
     // from a control character, 1 from what the exclusive or has made 0. What borrows from the next has been found already.
     let control = word.wrapping_sub(ONES * 0x20);
     let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
     let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
-    (control | quote | backslash) & !word & HIGHEST != 0
+    (control | quote | backslash) & !word
 }
 
 #[inline]
@@ -211,7 +229,7 @@ pub(super) const fn is_special(byte: u8) -> bool {
 }
 
 #[cold]
-fn push_escape(out: &mut Vec<u8>, byte: u8) {
+fn push_escape(out: &mut impl Out, byte: u8) {
     let short = match byte {
         b'"' | b'\\' => byte,
         b'\n' => b'n',
@@ -221,18 +239,17 @@ fn push_escape(out: &mut Vec<u8>, byte: u8) {
         0x0c => b'f',
         _ => {
             const DIGITS: &[u8; 16] = b"0123456789abcdef";
-            out.extend_from_slice(b"\\u00");
-            out.extend([DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+            out.extend(&[b'\\', b'u', b'0', b'0', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
             return;
         }
     };
-    out.extend([b'\\', short]);
+    out.extend(&[b'\\', short]);
 }
 
 /// Takes formatted text and appends it as a JSON string, at most so much of it as a value may be.
 #[derive(Debug)]
 pub(crate) struct Escaping<'a> {
-    out: &'a mut Vec<u8>,
+    out: &'a mut Bytes,
     /// Bytes that may still come.
     left: usize,
     cut: bool,
@@ -240,8 +257,8 @@ pub(crate) struct Escaping<'a> {
 
 impl<'a> Escaping<'a> {
     /// Opens the string.
-    pub(crate) fn open(out: &'a mut Vec<u8>) -> Self {
-        out.push(b'"');
+    pub(crate) fn open(out: &'a mut Bytes) -> Self {
+        out.put_byte(b'"');
         Self { out, left: MOST_BYTES, cut: false }
     }
 
@@ -253,14 +270,14 @@ impl<'a> Escaping<'a> {
         } else {
             formatted?;
         }
-        self.out.push(b'"');
+        self.out.put_byte(b'"');
         Ok(())
     }
 }
 
 #[cold]
 #[inline(never)]
-fn push_cut_mark(out: &mut Vec<u8>) {
+fn push_cut_mark(out: &mut Bytes) {
     push_text_body(out, &format!(" …[cut at {MOST_BYTES} bytes]"));
 }
 

@@ -1,10 +1,11 @@
 //! Keys of members. They live as long as the program, so each is looked at and escaped once.
 
-use super::{escape::is_special, push_text};
+use super::{Bytes, Out, escape::is_special, push_text};
 use crate::redact::is_secret_name;
 
-/// As many keys as a thread remembers.
-const KEYS: usize = 128;
+/// As many keys as a thread remembers, in groups of which each key has one.
+const KEYS: usize = 256;
+const GROUP: usize = 4;
 
 /// Longest member that is kept written. All of it is copied, whatever its length: that is a few instructions.
 const LONGEST: usize = 32;
@@ -39,24 +40,24 @@ impl Key {
 
     /// Appends the key as a member behind `lead`; whether its value is a secret.
     #[inline]
-    pub(crate) fn push(&self, bytes: &mut Vec<u8>, lead: u8) -> bool {
+    pub(crate) fn push(&self, bytes: &mut Bytes, lead: u8) -> bool {
         if self.written == 0 {
             self.push_whole(bytes, lead);
             return self.secret;
         }
-        let mut member = self.member;
-        member[0] = lead;
-        let end = bytes.len() + usize::from(self.written);
-        bytes.extend_from_slice(&member);
-        bytes.truncate(end);
+        bytes.put::<LONGEST>(|room| {
+            *room = self.member;
+            room[0] = lead;
+            usize::from(self.written)
+        });
         self.secret
     }
 
     #[cold]
-    fn push_whole(&self, bytes: &mut Vec<u8>, lead: u8) {
-        bytes.push(lead);
+    fn push_whole(&self, bytes: &mut Bytes, lead: u8) {
+        bytes.put_byte(lead);
         push_text(bytes, self.name);
-        bytes.push(b':');
+        bytes.put_byte(b':');
     }
 }
 
@@ -67,10 +68,11 @@ pub(super) struct Keys(Option<Box<[Key; KEYS]>>);
 impl Keys {
     /// Appends the key as a member behind `lead`; whether its value is a secret.
     #[inline]
-    pub(super) fn push(&mut self, bytes: &mut Vec<u8>, lead: u8, name: &'static str) -> bool {
-        // Texts of the program lie side by side, so the low bits tell most of them apart.
-        let address = name.as_ptr().addr();
-        let at = (address ^ address >> 7) % KEYS;
+    pub(super) fn push(&mut self, bytes: &mut Bytes, lead: u8, name: &'static str) -> bool {
+        /// The golden ratio, which spreads addresses that lie side by side.
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let address = name.as_ptr().addr() as u64;
+        let at = (address.wrapping_mul(SPREAD) >> 32) as usize % KEYS;
         if let Some(known) = &self.0
             && std::ptr::eq(known[at].name, name)
         {
@@ -79,18 +81,18 @@ impl Keys {
         self.look(at, name).push(bytes, lead)
     }
 
-    /// The key in the second of its places, else made anew. What stood in the first one moves on to the second, so that two
-    /// that fall in one place are both remembered.
+    /// The key in another place of its group, else made anew: in its own place if there is none that is free.
     #[inline(never)]
     fn look(&mut self, at: usize, name: &'static str) -> &Key {
         let known = &mut **self.0.get_or_insert_with(|| Box::new([Key::new(""); KEYS]));
-        let second = at ^ 1;
-        if std::ptr::eq(known[second].name, name) {
-            return &known[second];
+        let first = at - at % GROUP;
+        let group = || [at].into_iter().chain(first..first + GROUP);
+        if let Some(at) = group().find(|at| std::ptr::eq(known[*at].name, name)) {
+            return &known[at];
         }
-        known[second] = known[at];
-        known[at] = Key::new(name);
-        &known[at]
+        let free = group().find(|at| known[*at].name.is_empty()).unwrap_or(at);
+        known[free] = Key::new(name);
+        &known[free]
     }
 }
 
@@ -104,16 +106,18 @@ mod tests {
         for letter in ['k', '"', '\\', '\n', 'ü'] {
             for length in 0..40 {
                 let name: &'static str = format!("{}{letter}", "n".repeat(length)).leak();
-                let mut bytes = b"{".to_vec();
+                let mut bytes = Bytes::from(b"{".to_vec());
                 // The first time it is looked at, the second time it is known.
                 keys.push(&mut bytes, b' ', name);
-                bytes.extend_from_slice(b"1");
+                bytes.extend(b"1");
                 keys.push(&mut bytes, b',', name);
-                bytes.extend_from_slice(b"2}");
+                bytes.extend(b"2}");
                 let quoted = serde_json::to_string(name).unwrap_or_default();
                 assert_eq!(String::from_utf8_lossy(&bytes), format!("{{ {quoted}:1,{quoted}:2}}"));
             }
         }
-        assert!(Key::new("api_key").push(&mut Vec::new(), b',') && !Key::new("api").push(&mut Vec::new(), b','));
+        assert!(
+            Key::new("api_key").push(&mut Bytes::default(), b',') && !Key::new("api").push(&mut Bytes::default(), b',')
+        );
     }
 }

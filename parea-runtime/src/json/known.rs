@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Buffer, MOST_BYTES, push_text, writer::cut};
+use super::{Buffer, Bytes, MOST_BYTES, Out, push_text, writer::cut};
 
 /// A value that is written at once: nothing of the user's runs, so nothing can fail.
 pub trait Known {
@@ -17,27 +17,29 @@ pub struct Room<'a>(pub(crate) &'a mut Buffer);
 
 /// Appends an integer.
 #[inline]
-pub(super) fn push_integer<N: itoa::Integer + Copy + TryInto<u8>>(out: &mut Vec<u8>, value: N) {
+pub(super) fn push_integer<N: itoa::Integer + Copy + TryInto<u8>>(out: &mut Bytes, value: N) {
     match value.try_into() {
-        Ok(digit @ 0..10) => out.push(b'0' + digit),
-        Ok(digits @ 10..100) => out.extend_from_slice(&[b'0' + digits / 10, b'0' + digits % 10]),
+        Ok(digit @ 0..10) => out.put_byte(b'0' + digit),
+        Ok(digits @ 10..100) => out.put::<2>(|room| {
+            *room = [b'0' + digits / 10, b'0' + digits % 10];
+            2
+        }),
         _ => push_digits(out, value),
     }
 }
 
 #[inline(never)]
-fn push_digits(out: &mut Vec<u8>, value: impl itoa::Integer) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+fn push_digits(out: &mut Bytes, value: impl itoa::Integer) {
+    out.extend(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// Appends `true` or `false`.
 #[inline]
-pub(super) fn push_bool(out: &mut Vec<u8>, value: bool) {
-    if value {
-        out.extend_from_slice(b"true");
-    } else {
-        out.extend_from_slice(b"false");
-    }
+pub(super) fn push_bool(out: &mut Bytes, value: bool) {
+    out.put::<5>(|room| {
+        *room = if value { *b"true " } else { *b"false" };
+        if value { 4 } else { 5 }
+    });
 }
 
 macro_rules! known {
@@ -75,7 +77,7 @@ known! {
 }
 
 /// Not finite ones are null.
-fn push_float(out: &mut Vec<u8>, value: &impl serde::Serialize) {
+fn push_float(out: &mut Bytes, value: &impl serde::Serialize) {
     // Writing a number to memory does not fail.
     let _ = serde_json::to_writer(out, value);
 }
@@ -92,7 +94,7 @@ impl<T: Known> Known for Option<T> {
     fn put(&self, into: &mut Room<'_>) {
         match self {
             Some(value) => value.put(into),
-            None => into.0.bytes.extend_from_slice(b"null"),
+            None => into.0.bytes.extend(b"null"),
         }
     }
 }
@@ -109,10 +111,10 @@ impl<T: Known> Known for [T] {
         let start = into.0.len();
         // How many items stand before the middle of what there may be, and where they end.
         let mut half = (0, start);
-        into.0.bytes.push(b'[');
+        into.0.bytes.put_byte(b'[');
         for (at, item) in self.iter().enumerate() {
             if at > 0 {
-                into.0.bytes.push(b',');
+                into.0.bytes.put_byte(b',');
             }
             item.put(into);
             let end = into.0.len();
@@ -122,7 +124,7 @@ impl<T: Known> Known for [T] {
                 return cut_list(self, into.0, start, half);
             }
         }
-        into.0.bytes.push(b']');
+        into.0.bytes.put_byte(b']');
     }
 }
 
@@ -134,7 +136,7 @@ fn cut_list<T: Known>(list: &[T], buffer: &mut Buffer, start: usize, (head, end)
     let (mut tail, mut starts) = (0, Vec::new());
     for item in list.iter().skip(head).rev() {
         let before = last.len();
-        last.bytes.push(b',');
+        last.bytes.put_byte(b',');
         item.put(&mut Room(&mut last));
         if last.len() > MOST_BYTES / 2 {
             break;
@@ -147,13 +149,13 @@ fn cut_list<T: Known>(list: &[T], buffer: &mut Buffer, start: usize, (head, end)
         return cut(&mut buffer.bytes, start, format_args!("{MOST_BYTES} bytes"));
     }
     buffer.bytes.truncate(end);
-    buffer.bytes.push(b',');
+    buffer.bytes.put_byte(b',');
     let left_out = list.len() - head - tail;
     push_text(&mut buffer.bytes, &format!("…[{left_out} of {} items left out]…", list.len()));
     for item in starts.into_iter().rev() {
-        buffer.bytes.extend_from_slice(&last.bytes[item]);
+        buffer.bytes.extend(&last.bytes[item]);
     }
-    buffer.bytes.push(b']');
+    buffer.bytes.put_byte(b']');
 }
 
 #[cfg(test)]

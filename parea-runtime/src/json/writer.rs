@@ -12,7 +12,7 @@ use serde::{
 };
 
 use super::{
-    Buffer, Escaping, MOST_BYTES, floor,
+    Buffer, Bytes, Escaping, MOST_BYTES, Out, floor,
     known::{push_bool, push_integer},
     push_text, push_text_body,
 };
@@ -48,14 +48,14 @@ fn failed(buffer: &mut Buffer, start: usize, failure: Failure) -> Result<(), Box
 }
 
 #[cold]
-pub(super) fn cut(bytes: &mut Vec<u8>, start: usize, at: fmt::Arguments<'_>) {
+pub(super) fn cut(bytes: &mut Bytes, start: usize, at: fmt::Arguments<'_>) {
     let begun = String::from_utf8_lossy(&bytes[start..]).into_owned();
     bytes.truncate(start);
     let head = floor(&begun, MOST_BYTES);
-    bytes.push(b'"');
+    bytes.put_byte(b'"');
     push_text_body(bytes, &begun[..head]);
     push_text_body(bytes, &format!(" …[cut at {at}]"));
-    bytes.push(b'"');
+    bytes.put_byte(b'"');
 }
 
 /// Behind a pointer, so that the success that each member returns fits into a register.
@@ -110,7 +110,7 @@ struct Json<'a> {
 impl Json<'_> {
     #[inline]
     fn push(&mut self, byte: u8) {
-        self.buffer.bytes.push(byte);
+        self.buffer.bytes.put_byte(byte);
     }
 
     fn float(&mut self, finite: bool, value: impl Serialize) -> Result<(), Failure> {
@@ -129,7 +129,7 @@ impl Json<'_> {
 
     fn null(&mut self) -> Result<(), Failure> {
         self.no_key()?;
-        self.buffer.bytes.extend_from_slice(b"null");
+        self.buffer.bytes.extend(b"null");
         Ok(())
     }
 
@@ -153,9 +153,12 @@ impl Json<'_> {
 
     /// Closes as many brackets.
     #[inline]
-    fn close(&mut self, brackets: &[u8]) {
-        self.depth = self.depth.saturating_sub(brackets.len());
-        self.buffer.bytes.extend_from_slice(brackets);
+    fn close(&mut self, Brackets(brackets, count): Brackets) {
+        self.depth = self.depth.saturating_sub(count);
+        self.buffer.bytes.put::<2>(|room| {
+            *room = brackets;
+            count
+        });
     }
 
     /// Whether others can read this JSON in its place. Text that is JSON by its grammar alone may hold numbers beyond
@@ -303,14 +306,14 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
     ) -> Result<(), Failure> {
         self.variant(variant)?;
         self.inner(value)?;
-        self.close(b"}");
+        self.close(Brackets::ONE);
         Ok(())
     }
 
     fn serialize_seq(self, _length: Option<usize>) -> Result<Items<'a, 'b>, Failure> {
         self.deeper()?;
         self.push(b'[');
-        Ok(Items::new(self, b"]"))
+        Ok(Items::new(self, Brackets([b']', 0], 1)))
     }
 
     fn serialize_tuple(self, length: usize) -> Result<Items<'a, 'b>, Failure> {
@@ -331,23 +334,23 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
         self.variant(variant)?;
         self.deeper()?;
         self.push(b'[');
-        Ok(Items::new(self, b"]}"))
+        Ok(Items::new(self, Brackets(*b"]}", 2)))
     }
 
     fn serialize_map(self, _length: Option<usize>) -> Result<Items<'a, 'b>, Failure> {
         self.deeper()?;
         self.push(b'{');
-        Ok(Items::new(self, b"}"))
+        Ok(Items::new(self, Brackets::ONE))
     }
 
     #[inline]
     fn serialize_struct(self, name: &'static str, _length: usize) -> Result<Items<'a, 'b>, Failure> {
         if name.starts_with("$serde_json::private::") {
             self.no_key()?;
-            return Ok(Items { form: Form::Raw, ..Items::new(self, b"") });
+            return Ok(Items { form: Form::Raw, ..Items::new(self, Brackets([0; 2], 0)) });
         }
         self.deeper()?;
-        Ok(Items::new(self, b"}"))
+        Ok(Items::new(self, Brackets::ONE))
     }
 
     fn serialize_struct_variant(
@@ -359,14 +362,22 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
     ) -> Result<Items<'a, 'b>, Failure> {
         self.variant(variant)?;
         self.deeper()?;
-        Ok(Items::new(self, b"}}"))
+        Ok(Items::new(self, Brackets(*b"}}", 2)))
     }
+}
+
+/// What closes, and how many of it count.
+#[derive(Clone, Copy)]
+struct Brackets([u8; 2], usize);
+
+impl Brackets {
+    const ONE: Self = Self([b'}', 0], 1);
 }
 
 /// What stands between brackets.
 struct Items<'a, 'b> {
     json: &'a mut Json<'b>,
-    close: &'static [u8],
+    close: Brackets,
     first: bool,
     form: Form,
 }
@@ -382,7 +393,7 @@ enum Form {
 
 impl<'a, 'b> Items<'a, 'b> {
     #[inline]
-    fn new(json: &'a mut Json<'b>, close: &'static [u8]) -> Self {
+    fn new(json: &'a mut Json<'b>, close: Brackets) -> Self {
         Self { json, close, first: true, form: Form::Plain }
     }
 
@@ -426,7 +437,8 @@ impl<'a, 'b> Items<'a, 'b> {
             push_text(&mut self.json.buffer.bytes, &text);
         } else {
             // A log is one line. In strings there is no control character.
-            self.json.buffer.bytes.extend(text.bytes().map(|byte| if byte < b' ' { b' ' } else { byte }));
+            let text: Vec<u8> = text.bytes().map(|byte| if byte < b' ' { b' ' } else { byte }).collect();
+            self.json.buffer.bytes.extend(&text);
         }
         self.json.within_limit()
     }

@@ -15,7 +15,7 @@ use crate::{
     exit::fork,
     hooks::{Captured, Recorder},
     id,
-    json::Buffer,
+    json::{Buffer, Out as _},
     record::{self, Ended, Failed, Finished, Head, SHORT_ERROR, Sections},
     sampling,
     scope::{Scope, Sink},
@@ -327,7 +327,7 @@ impl Stack {
         let mut buffer = self.buffer.take().unwrap_or_default();
         captured.start = buffer.len();
         let mut inputs = span.take_inputs();
-        buffer.bytes.extend_from_slice(&inputs);
+        buffer.bytes.extend(&inputs);
         captured.sections.inputs = inputs.len() as u32;
         captured.buffer = Some(buffer);
         if inputs.capacity() <= LARGEST_SPARE && self.spare.len() < SPARE {
