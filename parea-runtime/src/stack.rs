@@ -99,7 +99,7 @@ fn hand_on() {
 
 /// Starts a span at the current place and enters it, if anybody wants it.
 pub(crate) fn begin(site: &'static CallSite) -> Begun {
-    let begun = with(|stack| if stack.begin_usual(site) { Begun::Live } else { stack.begin(site) });
+    let begun = with(|stack| if stack.begin_usual(site) { Begun::Live } else { stack.begin_other(site) });
     begun.unwrap_or(Begun::Off)
 }
 
@@ -140,7 +140,7 @@ pub(crate) fn leave_span() -> Option<Arc<Span>> {
 /// Leaves what was entered last, which nobody enters again.
 #[inline]
 pub(crate) fn leave_for_good() {
-    with(|stack| drop(stack.frames.pop()));
+    with(|stack| stack.frames.leave());
 }
 
 /// Leaves what was entered last, and returns it to be entered again.

@@ -100,9 +100,14 @@ impl Stack {
         true
     }
 
-    /// Starts a span wherever this is.
+    /// Starts a span wherever this is. What is not recorded is told first.
     #[inline(never)]
-    pub(super) fn begin(&mut self, site: &'static CallSite) -> Begun {
+    pub(super) fn begin_other(&mut self, site: &'static CallSite) -> Begun {
+        if self.frames.is_muted() { Begun::Off } else { self.begin(site) }
+    }
+
+    #[inline(never)]
+    fn begin(&mut self, site: &'static CallSite) -> Begun {
         match self.frames.last() {
             Some((_, What::Span)) => self.begin_below(site, None),
             Some((_, What::SpanWith(rest))) => {
@@ -133,6 +138,18 @@ impl Stack {
             self.frames.push(What::Muted);
             return Begun::Muted;
         }
+        self.begin_kept_root(site, scope, sample_rate, outside);
+        Begun::Live
+    }
+
+    #[inline(never)]
+    fn begin_kept_root(
+        &mut self,
+        site: &'static CallSite,
+        scope: Option<Arc<Scope>>,
+        sample_rate: Option<f64>,
+        outside: bool,
+    ) {
         self.get_ready();
         let start = Moment::now();
         let id = id::fresh(start, &mut self.random);
@@ -143,7 +160,6 @@ impl Stack {
         let rest = (!is_plain).then(|| Box::new(Rest { scope, sample_rate, ..Rest::default() }));
         let begun = record::Begun { id, parent: id, root: id, start, depth: 0, order: 0 };
         self.open(Open::new(site, begun, self.frames.len() as u32, kind), rest);
-        Begun::Live
     }
 
     /// Inside a span that is on this thread alone.

@@ -298,6 +298,24 @@ impl Frames {
         Some(what)
     }
 
+    /// Whether nothing is recorded here.
+    #[inline]
+    pub(in crate::stack) fn is_muted(&self) -> bool {
+        matches!(self.last(), Some((_, What::Muted)))
+    }
+
+    /// Leaves what was entered last, for good.
+    #[inline]
+    pub(in crate::stack) fn leave(&mut self) {
+        if let Some((_, what @ What::Muted)) = self.last_mut() {
+            // There is nothing to drop.
+            mem::forget(mem::replace(what, What::Span));
+            self.depth -= 1;
+        } else {
+            drop(self.pop());
+        }
+    }
+
     /// Leaves what was entered last if that is a shared span.
     #[inline]
     pub(in crate::stack) fn pop_shared(&mut self) -> Option<Arc<Span>> {
