@@ -144,7 +144,7 @@ pub struct TraceSummary {
     pub total_tokens: i64,
     /// Sum of all logs' cost in US dollars; `None` when no log has one.
     pub cost: Option<f64>,
-    /// The root's scores, then its descendants' in execution order (as `parea-api.md` §4.1 reads them).
+    /// The root's scores, then its descendants' in execution order.
     pub scores: Vec<EvaluationScore>,
     /// Tags of the root.
     pub tags: Vec<String>,

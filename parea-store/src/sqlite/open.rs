@@ -33,7 +33,7 @@ pub enum OpenError {
         source: io::Error,
     },
     /// No store was ever in the folder.
-    #[error("there is no parea database at {}; choose the folder of the server", path.display())]
+    #[error("there is no parea database at {}; name the folder of the server with `--data`", path.display())]
     Missing {
         /// Where it would be.
         path: PathBuf,
