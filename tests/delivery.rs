@@ -334,6 +334,23 @@ async fn a_batch_that_is_too_large_is_split_and_only_what_cannot_be_taken_is_dro
     assert_eq!((&report["delivered"], &report["dropped"]), (&json!(10), &json!({DropReason::TooLarge.as_str(): 10})));
 }
 
+/// Whatever status a server has for it, one log that it does not take costs no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_refused_for_one_log_is_sent_one_by_one() {
+    for status in [400, 409, 415, 422] {
+        let judged = move |body: String| async move {
+            let poisoned =
+                body.lines().any(|line| line.contains(r#""trace_name":"root""#) && line.contains(r#""n":7,"#));
+            let status = if poisoned { StatusCode::from_u16(status).unwrap() } else { StatusCode::OK };
+            (status, if poisoned { "{}".to_owned() } else { accepted(body.lines().count()).1 })
+        };
+        let router = Router::new().route("/trace_logs", post(judged)).route("/trace_log", post(judged));
+        let folder = tempfile::tempdir().unwrap();
+        let report = run(folder.path(), &[("PAREA_BASE_URL", &serve(api(router)).await)]).await.report();
+        assert_eq!((&report["delivered"], &report["dropped"]), (&json!(199), &json!({"rejected": 1})), "{status}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_are_counted_and_said_once() {
     let rejecting = Router::new().route("/trace_logs", post(|body: String| async move {
@@ -393,6 +410,8 @@ async fn where_logs_go_is_never_a_surprise() {
     assert!(refused.line("INIT").contains("PAREA_BASE_URL is not"), "{}", refused.stdout);
     for (environment, said) in [
         (("PAREA_BASE_URL", "http://127.0.0.1:1/?tenant=1"), "has a query"),
+        (("PAREA_BASE_URL", "localhost:7273"), "does not begin with http://"),
+        (("PAREA_BASE_URL", "127.0.0.1:7273"), "does not begin with http://"),
         (("PAREA_API_KEY", "k\u{1}k"), "no HTTP header carries"),
     ] {
         let ran = run(folder.path(), &[("PAREA_BASE_URL", "http://127.0.0.1:1"), environment]).await;

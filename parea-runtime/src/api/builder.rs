@@ -95,6 +95,10 @@ impl ApiClientBuilder {
 
     fn checked(&self) -> Result<(Url, Option<header::HeaderValue>), ApiError> {
         let base_url = &self.base_url;
+        // `localhost:7273` would be a URL of the scheme `localhost`.
+        if !base_url.contains("://") {
+            return Err(ApiError::Url(format!("`{base_url}` does not begin with http:// or https://")));
+        }
         let mut base = Url::parse(base_url.trim()).map_err(|error| ApiError::Url(format!("`{base_url}`: {error}")))?;
         if !matches!(base.scheme(), "http" | "https") {
             return Err(ApiError::Url(format!("`{base_url}` is neither http nor https")));

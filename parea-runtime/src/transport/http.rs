@@ -143,9 +143,7 @@ impl Http {
                 }
             }
             // Refused as a whole: one by one, the good ones are taken and the bad ones named.
-            Err(ApiError::Status { status: 400 | 415 | 422, .. }) if lines.len() > 1 => {
-                self.send_singly(lines, answer).await;
-            }
+            Err(error) if is_about_the_log(&error) && lines.len() > 1 => self.send_singly(lines, answer).await,
             Err(error) if is_about_the_log(&error) => {
                 for _ in lines {
                     answer.drop_log(DropReason::Rejected, error.to_string());
