@@ -4,29 +4,124 @@
 //! The texts lie inside JSON strings, and may hold JSON themselves, at any depth: a quote comes with as many backslashes
 //! as it is deep.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use super::Wanted;
 
 /// The value behind a separator (`:` or `=`) at `at` of the text that begins at `from`, if the name before it says that
 /// it is secret.
 pub(super) fn value(text: &[u8], from: usize, at: usize, wanted: &Wanted) -> Option<(usize, usize)> {
-    let Name { mut name, start: name_start } = name_before(text, from, at)?;
-    if matches!(&*name, b"value" | b"val" | b"Value") {
-        // `{"name": "api_key", "value": "…"}`
-        name = Cow::Borrowed(text_before(text, from, name_start)?);
-    }
-    let is_secret = wanted.names_secret(&name) || text[at] == b'=' && is_signature(&name, text, from, at);
+    let Name { name: written, start: name_start } = name_before(text, from, at)?;
+    // `{"name": "api_key", "value": "…"}`
+    let is_value = matches!(&*written, b"value" | b"val" | b"Value");
+    let name = if is_value { text_before(text, from, name_start).unwrap_or(&written) } else { &*written };
+    let is_secret = wanted.names_secret(name) || text[at] == b'=' && is_signature(name, text, from, at);
     if !is_secret {
+        return hinted(text, from, at, &written, name_start, wanted);
+    }
+    let (start, end) = value_after(text, at, name)?;
+    let plain = is_harmless(&text[start..end], name) || is_of_a_model(text, from, name_start, name, start..end);
+    (!plain).then_some((start, end))
+}
+
+/// The value of a name that alone says nothing, if it is a secret for the words before: `API key: …`, or for the type
+/// around: `ApiKey { value: "…" }`.
+fn hinted(text: &[u8], from: usize, at: usize, name: &[u8], start: usize, wanted: &Wanted) -> Option<(usize, usize)> {
+    const NEAR: usize = 1024;
+    let before = blank_before(text, from, start);
+    let of_a_type = before > from && text[before - 1] == b'{' && {
+        let end = blank_before(text, from, before - 1);
+        let of = end - text[from..end].iter().rev().take_while(|byte| is_name(**byte)).count();
+        let of = &text[of..end];
+        of.first().is_some_and(u8::is_ascii_uppercase) && of != b"Token" && wanted.names_secret(of)
+    };
+    let spaced = with_word_before(text, from, start, start + name.len());
+    if !of_a_type && (spaced.len() == name.len() || !wanted.names_secret(spaced)) {
         return None;
     }
-    let (start, end) = value_after(text, at, &name)?;
-    (!is_harmless(&text[start..end], &name)).then_some((start, end))
+    // Of what is no secret in the end not all is to be looked at each time.
+    let near = &text[..text.len().min(at + NEAR)];
+    let (start, end) = value_after(near, at, name)?;
+    let value = &text[start..end];
+    let quoted = matches!(text[start - 1], b'"' | b'\'' | b'`');
+    let told = quoted || !of_a_type && is_mixed(value);
+    if !told || is_harmless(value, name) {
+        return None;
+    }
+    if end < near.len() { Some((start, end)) } else { value_after(text, at, name) }
+}
+
+/// What is said in a sentence, `the password is …`, whose `is` stands at `is..space`.
+pub(super) fn told(text: &[u8], from: usize, is: usize, space: usize, wanted: &Wanted) -> Option<(usize, usize)> {
+    let before = is.checked_sub(1).filter(|before| *before > from && text[*before] == b' ')?;
+    let start = before - text[from..before].iter().rev().take_while(|byte| is_name(**byte)).count();
+    if !wanted.names_secret(with_word_before(text, from, start, before)) {
+        return None;
+    }
+    let blank = blanks(text, space);
+    let slashes = slashes(text, blank);
+    let start = match text.get(blank + slashes) {
+        Some(b'"') if slashes % 2 == 1 => blank + slashes + 1,
+        Some(b'\'' | b'`') if slashes == 0 => blank + 1,
+        _ => blank,
+    };
+    let length = text[start..].iter().take_while(|byte| !b" \\\"'`<>".contains(byte)).count();
+    let value = &text[start..start + length];
+    let value = &value[..value.len() - value.iter().rev().take_while(|byte| b".,;:!?)".contains(byte)).count()];
+    (is_mixed(value) && !is_harmless(value, b"password")).then_some((start, start + value.len()))
+}
+
+/// A name with the word before it, if a blank alone parts them.
+fn with_word_before(text: &[u8], from: usize, start: usize, end: usize) -> &[u8] {
+    let word = start.checked_sub(1).filter(|blank| *blank > from && text[*blank] == b' ');
+    let word = word.map(|blank| blank - text[from..blank].iter().rev().take_while(|byte| is_name(**byte)).count());
+    &text[word.unwrap_or(start)..end]
+}
+
+/// Whether this is hardly a word: it has letters and digits, and is no shorter than passwords are.
+fn is_mixed(text: &[u8]) -> bool {
+    text.len() >= 6 && text.iter().any(u8::is_ascii_digit) && text.iter().any(u8::is_ascii_alphabetic)
+}
+
+/// Whether a `token` is a piece of a model's text: its probability stands beside it, and it is as short as such pieces are.
+///
+/// `text` is JSON, or has it or a `Debug` text in it; the name begins at `start`, and its value is at `value`.
+pub(super) fn is_of_a_model(text: &[u8], from: usize, start: usize, name: &[u8], value: Range<usize>) -> bool {
+    /// Longest piece of a vocabulary, with its escapes.
+    const LONGEST: usize = 64;
+    /// How far away the name of the probability may begin.
+    const FAR: usize = 64;
+    if value.len() > LONGEST || !name.eq_ignore_ascii_case(b"token") {
+        return false;
+    }
+    let quotes = |byte: &&u8| matches!(byte, b'"' | b'\\' | b')');
+    let next = |mut at: usize| {
+        at += text[at..].iter().take_while(quotes).count();
+        let comma = text.get(at) == Some(&b',');
+        at = blank_lines(text, at + 1);
+        at += text.get(at..).unwrap_or_default().iter().take_while(quotes).count();
+        comma && text.get(at..).unwrap_or_default().starts_with(b"logprob")
+    };
+    let quoted = start > from && text[start - 1] == b'"';
+    let previous = || {
+        let before = blank_before(text, from, if quoted { before_quote(text, from, start) } else { start });
+        let Some(comma) = before.checked_sub(1).filter(|comma| *comma >= from && text[*comma] == b',') else {
+            return false;
+        };
+        let in_number = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+-.()".contains(byte);
+        let part = &text[from.max(comma.saturating_sub(FAR))..comma];
+        let part = &part[..part.len() - part.iter().rev().take_while(in_number).count()];
+        let Some(part) = part.trim_ascii_end().strip_suffix(b":") else { return false };
+        part[..part.len() - part.iter().rev().take_while(quotes).count()].ends_with(b"logprob")
+    };
+    next(value.end) || previous()
 }
 
 /// The second of two texts that are alone in brackets, if the first, `word..end`, is the name of a secret:
-/// `("x-api-key", "…")`.
+/// `("x-api-key", "…")`, also as bytes; or the text behind an option of a command line: `["--token", "…"]`.
 pub(super) fn paired(text: &[u8], from: usize, word: usize, end: usize, wanted: &Wanted) -> Option<(usize, usize)> {
+    /// How far the end of a list of bytes is looked for, which every `[` asks for.
+    const LONGEST_BYTES: usize = 1024;
     let slashes = slashes(text, end);
     let quote = end + slashes;
     if slashes.is_multiple_of(2) || text.get(quote) != Some(&b'"') || text.get(quote + 1) != Some(&b',') {
@@ -36,20 +131,30 @@ pub(super) fn paired(text: &[u8], from: usize, word: usize, end: usize, wanted: 
     if word == from || text[word - 1] != b'"' || !wanted.names_secret(name) {
         return None;
     }
+    let is_option = name.starts_with(b"--");
     let before = blank_before(text, from, before_quote(text, from, word));
-    if before == from || !matches!(text[before - 1], b'(' | b'[') {
+    if before == from || !is_option && !matches!(text[before - 1], b'(' | b'[') {
         return None;
     }
+    let is_alone = |behind: usize| {
+        let behind = blank_lines(text, behind);
+        let behind = if text.get(behind) == Some(&b',') { blank_lines(text, behind + 1) } else { behind };
+        matches!(text.get(behind), Some(b')' | b']'))
+    };
     let value = blank_lines(text, quote + 2);
+    if text.get(value) == Some(&b'[') && !is_option {
+        let Brackets { behind, .. } = balanced(&text[..text.len().min(value + LONGEST_BYTES)], value)?;
+        return is_alone(behind).then_some((value, behind));
+    }
+    // `b"…"`
+    let value = if text.get(value) == Some(&b'b') { value + 1 } else { value };
     if self::slashes(text, value) != slashes || text.get(value + slashes) != Some(&b'"') {
         return None;
     }
     let start = value + slashes + 1;
     let end = closing_quote(text, start, slashes);
-    let behind = blank_lines(text, end + slashes + 1);
-    let behind = if text.get(behind) == Some(&b',') { blank_lines(text, behind + 1) } else { behind };
-    let is_alone = matches!(text.get(behind), Some(b')' | b']'));
-    (is_alone && !is_harmless(&text[start..end], name)).then_some((start, end))
+    let is_meant = if is_option { !text[start..end].starts_with(b"-") } else { is_alone(end + slashes + 1) };
+    (is_meant && !is_harmless(&text[start..end], name)).then_some((start, end))
 }
 
 /// The argument of `--password …` on a command line, whose name is `start..space`.
@@ -120,6 +225,18 @@ fn slashes(text: &[u8], at: usize) -> usize {
     text.get(at..).unwrap_or_default().iter().take_while(|byte| **byte == b'\\').count()
 }
 
+/// Behind blanks and the escapes of tabs.
+fn blanks(text: &[u8], mut at: usize) -> usize {
+    loop {
+        at += text.get(at..).unwrap_or_default().iter().take_while(|byte| is_blank(**byte)).count();
+        let slashes = slashes(text, at);
+        if slashes == 0 || text.get(at + slashes) != Some(&b't') {
+            return at;
+        }
+        at += slashes + 1;
+    }
+}
+
 /// Behind blanks and the escapes of line ends and tabs, as `{:#?}` leaves them between a bracket and what it holds.
 fn blank_lines(text: &[u8], mut at: usize) -> usize {
     loop {
@@ -154,12 +271,16 @@ fn before_quote(text: &[u8], from: usize, start: usize) -> usize {
     quote - text[from..quote].iter().rev().take_while(|byte| **byte == b'\\').count()
 }
 
-/// A text of letters that stands, in quotes, before the comma to the left of the name at `start`.
+/// A text of letters that stands, in quotes, before the comma to the left of the name at `start`: `"name": "API_KEY",`, the
+/// same as a `Debug` text, `"name": String("API_KEY"),`, or as an attribute, `key="ApiKey"`.
 fn text_before(text: &[u8], from: usize, start: usize) -> Option<&[u8]> {
     let quoted = start > from && text[start - 1] == b'"';
     let end = blank_before(text, from, if quoted { before_quote(text, from, start) } else { start });
-    let comma = end.checked_sub(1).filter(|comma| *comma >= from && text[*comma] == b',')?;
-    let quote = comma.checked_sub(1).filter(|quote| *quote >= from && text[*quote] == b'"')?;
+    let before = |end: usize, byte: u8| end.checked_sub(1).filter(|at| *at >= from && text[*at] == byte);
+    let quote = match before(end, b',') {
+        Some(comma) => before(before(comma, b')').unwrap_or(comma), b'"')?,
+        None => before(end, b'"').filter(|_| end < start && !quoted)?,
+    };
     let end = before_quote(text, from, quote + 1);
     let length = text[from..end].iter().rev().take_while(|byte| is_name(**byte)).count();
     Some(&text[end - length..end])
@@ -220,8 +341,8 @@ fn name_before(text: &[u8], from: usize, at: usize) -> Option<Name<'_>> {
     if end > from && text[at] == b'=' && text[end - 1] == b':' {
         end = back(end - 1, is_blank);
     }
-    if end > from && matches!(text[end - 1], b'"' | b'\'' | b'`' | b']') {
-        end = back(end - 1, |byte| matches!(byte, b'\\' | b'"' | b'\''));
+    if end > from && matches!(text[end - 1], b'"' | b'\'' | b'`' | b']' | b'*') {
+        end = back(end - 1, |byte| matches!(byte, b'\\' | b'"' | b'\'' | b'*'));
     }
     let least = end.saturating_sub(LONGEST).max(from);
     let start = end - text[least..end].iter().rev().take_while(|byte| is_name(**byte)).count();
@@ -283,11 +404,14 @@ fn value_after(text: &[u8], at: usize, name: &[u8]) -> Option<(usize, usize)> {
         b'>' => start += 1,
         _ => {}
     }
-    let blank = |start: usize| start + text[start..].iter().take_while(|byte| is_blank(**byte)).count();
+    // `**API key:** …`
+    start += text[start..].iter().take(2).take_while(|byte| **byte == b'*').count();
+    let blank = |start: usize| blanks(text, start);
     let after_blank = blank(start);
     let spaced = after_blank > start;
     start = after_blank;
     if separator == b':'
+        && !has_parts(&text[start..])
         && let Some(equals) = initial(text, start)
     {
         return value_after(text, equals, name);
@@ -299,6 +423,10 @@ fn value_after(text: &[u8], at: usize, name: &[u8]) -> Option<(usize, usize)> {
         match text.get(start + word) {
             Some(b'(') if word > 0 => start = blank_lines(text, start + word + 1),
             Some(b' ' | b'{') if word > 0 && text.get(blank(start + word)) == Some(&b'{') => {
+                return Some((start, balanced(text, blank(start + word))?.behind));
+            }
+            // `Array [`, as `serde_json` shows its values.
+            Some(b' ') if text[start].is_ascii_uppercase() && text.get(blank(start + word)) == Some(&b'[') => {
                 return Some((start, balanced(text, blank(start + word))?.behind));
             }
             _ => break,
@@ -365,7 +493,9 @@ fn initial(text: &[u8], start: usize) -> Option<usize> {
     let in_type = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_:<>&'?|[] ".contains(byte);
     let length = text[start..].iter().take(LONGEST).take_while(in_type).count();
     let equals = start + length;
-    if length == 0 || text.get(equals) != Some(&b'=') {
+    // A key in base64 may end with `=`.
+    let is_type = length > 0 && (text[equals - 1] == b' ' || is_harmless(&text[start..equals], b""));
+    if !is_type || text.get(equals) != Some(&b'=') {
         return None;
     }
     let value = blank_lines(text, equals + 1);
@@ -402,13 +532,54 @@ fn bare(text: &[u8], start: usize, name: &[u8]) -> usize {
     };
     let lower = name.to_ascii_lowercase();
     if lower.windows(6).any(|part| part == b"cookie") {
+        let first = word(start);
+        if is_harmless(&text[start..first], name) {
+            return first;
+        }
         // A list of pairs to the end of the line.
         return start + text[start..].iter().take_while(|byte| !matches!(byte, b'"' | b'\\')).count();
     }
     let end = word(start);
     let schemes = ["bearer", "basic", "digest", "token", "negotiate", "apikey"];
+    if has_parts(&text[start..]) {
+        return behind_parts(text, end);
+    }
     let is_scheme = schemes.iter().any(|scheme| text[start..end].eq_ignore_ascii_case(scheme.as_bytes()));
     if is_scheme && text.get(end) == Some(&b' ') { word(end + 1).max(end) } else { end }
+}
+
+/// Whether this is a header `Authorization` of a scheme whose parts have names and quotes of their own.
+fn has_parts(value: &[u8]) -> bool {
+    const SCHEMES: [&[u8]; 5] = [b"digest ", b"oauth ", b"hawk ", b"signature ", b"aws4-hmac-sha256 "];
+    SCHEMES.iter().any(|scheme| value.get(..scheme.len()).is_some_and(|value| value.eq_ignore_ascii_case(scheme)))
+}
+
+/// Behind the last of `name="value", name=value`, which begin at `at`.
+fn behind_parts(text: &[u8], mut at: usize) -> usize {
+    loop {
+        let name = blanks(text, at);
+        let equals = name + text[name..].iter().take_while(|byte| is_name(**byte)).count();
+        if equals == name || text.get(equals) != Some(&b'=') {
+            return at;
+        }
+        let slashes = slashes(text, equals + 1);
+        let value = equals + 1 + slashes;
+        at = if text.get(value) == Some(&b'"') && slashes % 2 == 1 {
+            let close = closing_quote(text, value + 1, slashes);
+            if self::slashes(text, close) != slashes {
+                // The string around it all ends first.
+                return close;
+            }
+            close + slashes + 1
+        } else {
+            equals + 1 + text[equals + 1..].iter().take_while(|byte| !b" ,\\\"".contains(byte)).count()
+        };
+        at = at.min(text.len());
+        if text.get(at) != Some(&b',') {
+            return at;
+        }
+        at += 1;
+    }
 }
 
 /// Whether a comma before this parts values: a blank follows, the end, or another name with its value.
@@ -461,7 +632,7 @@ fn balanced(text: &[u8], open: usize) -> Option<Brackets> {
 /// its number in a vocabulary.
 pub(super) fn is_harmless(value: &[u8], name: &[u8]) -> bool {
     let value = value.trim_ascii();
-    let words: [&[u8]; 19] = [
+    let words: [&[u8]; 42] = [
         b"none",
         b"null",
         b"nil",
@@ -482,6 +653,31 @@ pub(super) fn is_harmless(value: &[u8], name: &[u8]) -> bool {
         b"any",
         b"bytes",
         b"secretstring",
+        b"option",
+        b"optional[str",
+        b"vec",
+        b"box",
+        b"arc",
+        b"cow",
+        b"&",
+        b"&str",
+        b"&mut",
+        // What is said of one.
+        b"required",
+        b"optional",
+        b"missing",
+        b"invalid",
+        b"expired",
+        b"incorrect",
+        b"wrong",
+        b"unknown",
+        b"unset",
+        b"empty",
+        b"yes",
+        b"no",
+        // Parameters of queries and formats.
+        b"?",
+        b"%s",
     ];
     let placeholders: [(&[u8], &[u8]); 4] = [(b"${", b"}"), (b"{{", b"}}"), (b"<", b">"), (b"$(", b")")];
     let contains = |wanted: &[u8]| value.windows(wanted.len()).any(|window| window.eq_ignore_ascii_case(wanted));
@@ -489,6 +685,7 @@ pub(super) fn is_harmless(value: &[u8], name: &[u8]) -> bool {
     let tail = name.len().checked_sub(b"token".len()).map(|start| &name[start..]);
     value.is_empty()
         || words.iter().any(|word| value.eq_ignore_ascii_case(word))
+        || value.strip_prefix(b"$").is_some_and(|number| number.iter().all(u8::is_ascii_digit))
         || placeholders.iter().any(|(open, close)| value.starts_with(open) && value.ends_with(close))
         || value.len() < 48 && contains(b"redacted")
         || str::from_utf8(value)

@@ -2,7 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::{Edit, Wanted, assigned::is_harmless, card, text};
+use super::{
+    Edit, Wanted,
+    assigned::{is_harmless, is_of_a_model},
+    card, text,
+};
 
 /// At this depth a log has its own members, whose names and numbers are no user's.
 const MEMBERS: usize = 1;
@@ -11,8 +15,10 @@ const MEMBERS: usize = 1;
 pub(super) fn search(line: &[u8], from: usize, wanted: &Wanted) -> Vec<Edit> {
     let mut edits = Vec::new();
     let (mut at, mut depth) = (from, MEMBERS);
-    // The last string that was a value, and how deep.
-    let mut last = (0, 0, 0);
+    // The last string that was a value, how deep, and whether it is the name of a secret.
+    let mut last = (0, 0, 0, false);
+    // Whether the next string is called a name.
+    let mut is_name = false;
     while let Some(byte) = line.get(at) {
         match byte {
             b'"' => {
@@ -27,24 +33,34 @@ pub(super) fn search(line: &[u8], from: usize, wanted: &Wanted) -> Vec<Edit> {
                     let key = &*decoded(content(line, open, close));
                     let told = matches!(key, b"value" | b"val" | b"Value") && last.2 == depth;
                     let name = if told { content(line, last.0, last.1) } else { key };
-                    if wanted.names_secret(name) {
+                    if wanted.names_secret(name) && !is_of_a_model(line, from, open, key, at..value_end(line, at)) {
                         at = replace(line, at, name, &mut edits);
                     }
+                    is_name = matches!(key, b"name" | b"key" | b"header" | b"Name" | b"Key");
                     continue;
                 }
-                // `["x-api-key", "…"]`
-                if line.get(at) == Some(&b',')
-                    && is_first(line, open - 1)
-                    && wanted.names_secret(content(line, open, close))
-                {
+                let said = content(line, open, close);
+                let is_secret = line.get(at) == Some(&b',') && wanted.names_secret(said);
+                // `["x-api-key", "…"]`, `["--token", "…"]`
+                let is_option = said.starts_with(b"--") && said.len() < 64;
+                if is_secret && !is_name && (is_option || is_first(line, open - 1)) {
                     let value = blank(line, at + 1);
-                    let end = value_end(line, value);
-                    if line.get(value) == Some(&b'"') && line.get(blank(line, end)) == Some(&b']') {
-                        at = replace(line, value, content(line, open, close), &mut edits);
+                    let behind = line.get(blank(line, value_end(line, value)));
+                    let is_meant = match line.get(value) {
+                        Some(b'"') if is_option => line.get(value + 1) != Some(&b'-') && behind != Some(&b':'),
+                        Some(b'"' | b'[') => !is_option && behind == Some(&b']'),
+                        _ => false,
+                    };
+                    if is_meant {
+                        at = replace(line, value, said, &mut edits);
                         continue;
                     }
                 }
-                last = (open, close, depth);
+                // What is called a name is one for all that follows in its object.
+                if last.2 != depth || !last.3 || is_secret && is_name {
+                    last = (open, close, depth, is_secret && is_name);
+                }
+                is_name = false;
             }
             b'0'..=b'9' => {
                 let end = value_end(line, at);
@@ -54,10 +70,13 @@ pub(super) fn search(line: &[u8], from: usize, wanted: &Wanted) -> Vec<Edit> {
                 at = end;
             }
             b'{' | b'[' => {
-                depth += 1;
+                (depth, is_name) = (depth + 1, false);
                 at += 1;
             }
             b'}' | b']' => {
+                if last.2 == depth {
+                    last.3 = false;
+                }
                 depth = depth.saturating_sub(1);
                 at += 1;
             }

@@ -100,6 +100,7 @@ const SECRET_KEYS: &[&str] = &[
     "provider",
     "license",
     "bearer",
+    "client",
 ];
 
 /// Which tokens are pieces of a model's text, or marks of a place in a list.
@@ -137,6 +138,7 @@ const PLAIN_TOKENS: &[&str] = &[
     "previous",
     "prev",
     "current",
+    "decoded",
     "new",
     "each",
     "top",
@@ -150,6 +152,9 @@ const LOGINS: &[&str] = &[
     "user", "db", "database", "smtp", "imap", "mail", "email", "ftp", "sftp", "ssh", "admin", "root", "login", "mysql",
     "postgres", "pg", "redis", "mongo", "amqp", "proxy", "http", "auth", "wifi", "master",
 ];
+
+/// Whose `code` lets somebody in.
+const ONE_TIME: &[&str] = &["recovery", "backup", "verification", "authorization", "auth", "otp", "mfa", "sms"];
 
 /// The words that mean something, longer ones before their tails.
 const WORDS: &[(&str, Meaning)] = &[
@@ -193,6 +198,9 @@ const WORDS: &[(&str, Meaning)] = &[
     ("number", SecretAfter(&["card"])),
     ("card", SecretAfter(&["credit", "debit"])),
     ("string", SecretAfter(&["connection"])),
+    ("phrase", SecretAfter(&["seed", "recovery", "backup", "secret"])),
+    ("code", SecretAfter(ONE_TIME)),
+    ("codes", SecretAfter(ONE_TIME)),
     // By itself it is as often the verdict of a test.
     ("pass", SecretAfter(LOGINS)),
     ("pem", Qualifier),
@@ -208,6 +216,8 @@ const WORDS: &[(&str, Meaning)] = &[
     ("header", Qualifier),
     ("str", Qualifier),
     ("bytes", Qualifier),
+    ("data", Qualifier),
+    ("part", Qualifier),
     ("old", Qualifier),
     ("current", Qualifier),
     ("confirm", Qualifier),
@@ -333,14 +343,16 @@ mod tests {
         basic auth, bearer, jwt, cookie, set cookie, credentials, creds, credit card, card number, \
         credit card number, cvv, ssn, otp, connection string, old password, new password, \
         password confirmation, session token, subscription key, \
-        db pass, user pass, private key pem, secret key base, credentials json";
+        db pass, user pass, private key pem, secret key base, credentials json, client key data, secret key part, \
+        seed phrase, recovery codes, auth code";
     const PLAIN: &str = ", a, id, key, name, tokens, max tokens, input tokens, total tokens, token count, token id, \
         tokenizer, time to first token, next token, next page token, eos token, cost per token, \
         password policy, password length, secretary, secret santa, author, authors, authority, cache key, \
         primary key, public key, foreign key, keyboard, monkey, turkey, question, text, value, hash, \
         string, number, card, query string, order number, session id, user id, username, email, trace id, \
         compass, passenger, pin, keys, cookie banner, options, header, description, completion tokens, \
-        logprobs, top p, pass, all pass, passes, json, base, hex, primary key json";
+        logprobs, decoded token, country code, status code, error codes, search phrase, data, form data, top p, \
+        pass, all pass, passes, json, base, hex, primary key json";
 
     /// `word word` as `word_word`, `word-word`, `WordWord`, `wordWord`, `WORD_WORD`, and with a number behind.
     fn spellings(words: &str) -> Vec<String> {

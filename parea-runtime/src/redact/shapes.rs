@@ -21,6 +21,7 @@ enum Rest {
 /// Prefixes of keys, tokens and signing secrets as their providers document them.
 const PREFIXES: &[(&str, Rest)] = &[
     ("sk-", Rest::Mixed(17)),
+    ("sk_", Rest::Hex(40)),
     ("sk_live_", Rest::Mixed(10)),
     ("sk_test_", Rest::Mixed(10)),
     ("rk_live_", Rest::Mixed(10)),
@@ -42,6 +43,13 @@ const PREFIXES: &[(&str, Rest)] = &[
     ("gldt-", Rest::Mixed(16)),
     ("glrt-", Rest::Mixed(16)),
     ("glptt-", Rest::Mixed(16)),
+    ("glft-", Rest::Mixed(16)),
+    ("glimt-", Rest::Mixed(16)),
+    ("glcbt-", Rest::Mixed(16)),
+    ("gloas-", Rest::Mixed(16)),
+    ("glsoat-", Rest::Mixed(16)),
+    ("glagent-", Rest::Mixed(16)),
+    ("glffct-", Rest::Mixed(16)),
     ("glsa_", Rest::Mixed(24)),
     ("glc_", Rest::Mixed(24)),
     ("xoxb-", Rest::Mixed(16)),
@@ -54,6 +62,8 @@ const PREFIXES: &[(&str, Rest)] = &[
     ("xoxd-", Rest::Mixed(16)),
     ("xapp-", Rest::Mixed(16)),
     ("npm_", Rest::Mixed(30)),
+    ("cio", Rest::Random(32)),
+    ("rubygems_", Rest::Hex(40)),
     ("pypi-", Rest::Mixed(50)),
     ("dop_v1_", Rest::Hex(40)),
     ("doo_v1_", Rest::Hex(40)),
@@ -61,6 +71,14 @@ const PREFIXES: &[(&str, Rest)] = &[
     ("dckr_pat_", Rest::Mixed(20)),
     ("dapi", Rest::Hex(32)),
     ("hf_", Rest::Random(28)),
+    ("api_org_", Rest::Random(28)),
+    ("ABSK", Rest::Mixed(60)),
+    ("csk-", Rest::Mixed(40)),
+    ("e2b_", Rest::Hex(40)),
+    ("fc-", Rest::Hex(32)),
+    ("pa-", Rest::Mixed(40)),
+    ("pcsk_", Rest::Mixed(40)),
+    ("tvly-", Rest::Mixed(20)),
     ("gsk_", Rest::Mixed(40)),
     ("xai-", Rest::Mixed(40)),
     ("pplx-", Rest::Mixed(32)),
@@ -85,6 +103,11 @@ const PREFIXES: &[(&str, Rest)] = &[
     ("secret_", Rest::Mixed(36)),
     ("ATATT3", Rest::Mixed(40)),
     ("sbp_", Rest::Hex(40)),
+    ("sb_secret_", Rest::Mixed(20)),
+    ("nfp_", Rest::Mixed(30)),
+    ("fm2_", Rest::Mixed(30)),
+    ("HRKU-", Rest::Mixed(30)),
+    ("tskey-", Rest::Mixed(20)),
     ("pscale_tkn_", Rest::Mixed(30)),
     ("pscale_pw_", Rest::Mixed(30)),
     ("rnd_", Rest::Mixed(24)),
@@ -129,9 +152,9 @@ pub(super) fn secret(text: &[u8], start: usize, end: usize) -> Option<usize> {
 fn known(text: &[u8], start: usize, end: usize) -> Option<usize> {
     let run = &text[start..end];
     match run[0] {
-        b'e' => return json_web_token(text, start, end),
+        b'e' if run.starts_with(b"eyJ") => return json_web_token(text, end),
         b'-' => return private_key(text, start),
-        b'2'..=b'6' => return card::is_number(run).then_some(end),
+        b'2'..=b'6' => return (card::is_number(run) && !is_fraction(text, start)).then_some(end),
         _ => {}
     }
     let fits = |(prefix, rest): &(&str, Rest)| {
@@ -141,7 +164,11 @@ fn known(text: &[u8], start: usize, end: usize) -> Option<usize> {
             Rest::Capitals(length) => {
                 body.len() == length && body.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
             }
-            Rest::Hex(least) => body.len() >= least && body.iter().all(u8::is_ascii_hexdigit),
+            Rest::Hex(least) => {
+                // Some have a number behind them: `dapi…-2`.
+                let digits = body.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+                digits >= least && matches!(body[digits..], [] | [b'-', b'0'..=b'9'])
+            }
             Rest::Random(least) => {
                 body.len() >= least
                     && body.iter().all(u8::is_ascii_alphanumeric)
@@ -150,15 +177,19 @@ fn known(text: &[u8], start: usize, end: usize) -> Option<usize> {
             }
         }
     };
-    PREFIXES.iter().any(|known| known.0.as_bytes()[0] == run[0] && fits(known)).then_some(end)
+    let fits = PREFIXES.iter().any(|known| known.0.as_bytes()[0] == run[0] && fits(known));
+    // Newer tokens of GitLab have parts behind dots.
+    fits.then(|| if run.starts_with(b"glpat-") { behind_parts(text, end).0 } else { end })
 }
 
-/// `eyJ….eyJ….…`, signed or encrypted: two parts at least, of which the first begins like an object in base64.
-fn json_web_token(text: &[u8], start: usize, end: usize) -> Option<usize> {
-    if !text[start..].starts_with(b"eyJ") {
-        return None;
-    }
-    let (mut end, mut parts) = (end, 1);
+/// Whether the digits from `start` on are those behind a decimal point.
+fn is_fraction(text: &[u8], start: usize) -> bool {
+    start >= 2 && text[start - 1] == b'.' && text[start - 2].is_ascii_digit()
+}
+
+/// Behind the parts that follow `end`, each after a dot, and how many there are.
+fn behind_parts(text: &[u8], mut end: usize) -> (usize, usize) {
+    let mut parts = 0;
     while text.get(end) == Some(&b'.') {
         let length = text[end + 1..].iter().take_while(|byte| is_base64url(**byte)).count();
         if length == 0 {
@@ -167,7 +198,13 @@ fn json_web_token(text: &[u8], start: usize, end: usize) -> Option<usize> {
         end += 1 + length;
         parts += 1;
     }
-    (parts >= 2).then_some(end)
+    (end, parts)
+}
+
+/// `eyJ….eyJ….…`, signed or encrypted: two parts at least, of which the first begins like an object in base64.
+fn json_web_token(text: &[u8], end: usize) -> Option<usize> {
+    let (end, parts) = behind_parts(text, end);
+    (parts > 0).then_some(end)
 }
 
 fn is_base64url(byte: u8) -> bool {
@@ -200,10 +237,10 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|window| window == wanted)
 }
 
-/// Tokens whose parts stand between dots, told by the short word before the first: SendGrid and Vault.
+/// Tokens whose parts stand between dots, told by the short word before the first: SendGrid, Vault, Google, Doppler.
 pub(super) fn dotted(text: &[u8], start: usize, dot: usize) -> Option<usize> {
     let least = match &text[start..dot] {
-        b"SG" => 40,
+        b"SG" | b"dp" => 40,
         b"hvs" | b"hvb" | b"ya29" => 20,
         _ => return None,
     };
@@ -227,15 +264,26 @@ pub(super) fn credentials(text: &[u8], start: usize, space: usize) -> Option<(us
     (length >= 8 && mixed || length >= 24).then_some((value, value + length))
 }
 
-/// A Telegram bot's token: its number, a colon, and 35 letters.
-pub(super) fn bot_token(text: &[u8], start: usize, colon: usize) -> Option<usize> {
+/// A Discord bot's token: its number in base64, of which the first digit is 1 or 2, and two parts behind dots.
+pub(super) fn discord_token(text: &[u8], start: usize, dot: usize) -> Option<usize> {
+    if !(23..=28).contains(&(dot - start)) || !matches!(text[start], b'M' | b'N' | b'O') {
+        return None;
+    }
+    let (end, parts) = behind_parts(text, dot);
+    let moment = text[dot + 1..].iter().take_while(|byte| is_base64url(**byte)).count();
+    (parts == 2 && moment == 6 && end - dot >= 27).then_some(end)
+}
+
+/// A Telegram bot's token: its number, a colon, and 35 letters. In addresses `bot` stands before it.
+pub(super) fn bot_token(text: &[u8], start: usize, colon: usize) -> Option<(usize, usize)> {
     const LENGTH: usize = 35;
+    let start = if text[start..colon].starts_with(b"bot") { start + 3 } else { start };
     let number = &text[start..colon];
     if !(8..=10).contains(&number.len()) || !number.iter().all(u8::is_ascii_digit) {
         return None;
     }
     let length = text[colon + 1..].iter().take_while(|byte| is_base64url(**byte)).count();
-    (length == LENGTH).then_some(colon + 1 + length)
+    (length == LENGTH).then_some((start, colon + 1 + length))
 }
 
 /// The password in `scheme://user:password@host`, or the key in its place; `slashes` is where `//` begins.

@@ -83,6 +83,27 @@ const TEXTS: &[&str] = &[
     "api_key = \"\"\"‹abc›\"\"\"\ntoken = '''‹def›'''",
     "password: |\n  ‹line one\n  line two›\nuser: bob\nsecret_key: >-\n    ‹abc›",
     "private_key_pem: \"‹abc›\", secret_key_base = ‹abc›, db_pass=‹x›",
+    // Newer shapes, and those with more around them.
+    "‹glpat-abcdefghij0123456789.01.0w1tlvvfz›, ‹glsoat-abcdefghij0123456789›",
+    "https://api.telegram.org/bot‹123456789:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc›/send",
+    "‹MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcdZ.abcdefghijklmnopqrstuvwxyz0› ‹dp.pt.abcdefghijklmnopqrstuvwxyz0123456789ABCD›",
+    "‹dapi0123456789abcdef0123456789abcdef-2› ‹fc-0123456789abcdef0123456789abcdef› ‹tvly-abcdefghij0123456789›",
+    "Authorization: ‹Digest username=\"bob\", response=\"6629fae4\"›\nAccept: x",
+    "authorization: ‹AWS4-HMAC-SHA256 Credential=x/s3, Signature=deadbeef›",
+    // Names of several words, and of types.
+    "API Key: ‹abcdef12›, Secret Access Key: \"‹abc›\" and **Client key:** ‹abcdef12›",
+    "my password is ‹hunter2222›, the API key is `‹abcdef12›`.",
+    "ApiKey { value: \"‹abc›\" }, Wrapper { inner: Password { hash: \"‹abc›\" } }",
+    "password:\t‹hunter2›\napi_key =\t\"‹abc›\"",
+    "data:\n  password: ‹aHVudGVyMg=›\n  api-key: ‹aHVudGVyMg=›",
+    "‹e2b_0123456789abcdef0123456789abcdef01234567›",
+    // As `serde_json` shows values, and bytes.
+    "Object {\"credentials\": ‹Array [Array [String(\"a\")]]›, \"n\": Number(1)}",
+    "Array [Object {\"name\": String(\"API_KEY\"), \"value\": String(\"‹abc›\")}]",
+    "[(\"authorization\", b\"‹abc›\"), (\"x-api-key\", ‹[97, 98]›)]",
+    "[\"login\", \"--token\", \"‹abc›\", \"--password\", \"--quiet\"] <add key=\"ApiKey\" value=\"‹abc›\"/>",
+    "seed_phrase: \"‹apple banana›\", client-key-data: ‹LS0tLQo›, recovery_code=‹12345›",
+    "{\"token\":\"‹abc›\",\"log\":1} {\"token\":\"‹0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdefg›\",\"logprob\":-1}",
 ];
 
 /// Texts that say nothing secret.
@@ -105,6 +126,14 @@ const PLAIN: &[&str] = &[
     "pass: yes, \"pass\": \"all tests\", 100%3Dx, author%3Djane, https://user@host/x",
     "date -u 12:30 hf_transformers_model_loader_config_name password: >= 8 letters, token: |; curl --user-agent a:b -u bob",
     "fn f(password: String, api_key: str = None); key: str = 5; password: see docs",
+    "token: Option<String>, secret: Vec<u8>, password: &str, api_key: &'static str",
+    "the password is required; auth: required, token: expired; WHERE token = $1 AND password = ?",
+    "{\"cookie\":true,\"cookies\":null}",
+    "similarity 0.4242424242424242 and -1.5105105105105100",
+    "the next token is token1234; the secret key: patience; primary key: a1b2c3d4; Token { value: \"fn\" }",
+    "{\"token\":\"Hello\",\"logprob\":-0.31,\"bytes\":[72]} {\"bytes\":null,\"logprob\":-1.5e-7,\"token\":\" \\\"x\"}",
+    "TokenLogprob { token: \"Hello\", logprob: -0.31 } { logprob: Some(-3.0), token: \"\\n\", bytes: None }",
+    "{\n  \"token\": \"Hello\",\n  \"logprob\": -0.31\n}",
     "",
 ];
 
@@ -147,6 +176,9 @@ fn members_with_secret_names_are_taken_out_whole() {
             "env": [{"name": "DB_PASSWORD", "value": "abc"}, {"name": "HOME", "value": "/root"}],
             "card": 4_111_111_111_111_111_i64, "near": 4_111_111_111_111_112_i64, "at": 1_764_000_000_000_000_i64,
             "sk-proj-abcdefghij0123456789": 1, "secrets": [], "max_tokens": 5, "token_ids": [1, 2], "next": {"token": 17},
+            "args": ["login", "--token", "abc", "--quiet"], "raw": [["x-api-key", [97, 98]]],
+            "variable": {"name": "DB_PASSWORD", "type": "string", "value": "abc"},
+            "pieces": [{"bytes": [72], "logprob": -0.31, "token": "Hello"}, {"logprobs": null, "token": "abc"}],
         },
         "metadata": {"Stripe-Secret": "\"quoted\\"}, "tags": ["token=abc", "beta"],
         "scores": [{"name": "x", "score": 1.0, "reason": "saw password=abc"}],
@@ -162,12 +194,15 @@ fn members_with_secret_names_are_taken_out_whole() {
                 "env": [{"name": "DB_PASSWORD", "value": REDACTED}, {"name": "HOME", "value": "/root"}],
                 "card": REDACTED, "near": 4_111_111_111_111_112_i64, "at": 1_764_000_000_000_000_i64,
                 REDACTED: 1, "secrets": [], "max_tokens": 5, "token_ids": [1, 2], "next": {"token": 17},
+                "args": ["login", "--token", REDACTED, "--quiet"], "raw": [["x-api-key", REDACTED]],
+                "variable": {"name": "DB_PASSWORD", "type": "string", "value": REDACTED},
+                "pieces": [{"bytes": [72], "logprob": -0.31, "token": "Hello"}, {"logprobs": null, "token": REDACTED}],
             },
             "metadata": {"Stripe-Secret": REDACTED}, "tags": ["token=[redacted]", "beta"],
             "scores": [{"name": "x", "score": 1.0, "reason": "saw password=[redacted]"}],
         })
     );
-    assert_eq!(count, 10);
+    assert_eq!(count, 14);
     // A second pass finds nothing left.
     assert_eq!(redacted(&log), (log.clone(), 0));
 }
@@ -257,6 +292,13 @@ fn any_line_stays_json_of_the_same_shape() {
         "Some(",
         "Zeroizing(",
         "hooks.slack.com/services/",
+        "API key",
+        " is ",
+        "ApiKey {",
+        "--token",
+        "Authorization: Digest a=",
+        "b=\"",
+        "logprob",
         "u0041",
         "\u{1f511}",
         ",",

@@ -79,6 +79,7 @@ pub(super) fn search(line: &[u8], from: usize, wanted: &Wanted, edits: &mut Vec<
                 4 if line[word].is_ascii_digit() => card::in_groups(line, word, at).map(|end| (word, end)),
                 5 | 6 if line[word] != b'-' => shapes::credentials(line, word, at),
                 2 if line[word..at] == *b"-u" => assigned::login(line, from, word, at),
+                2 if line[word..at] == *b"is" => assigned::told(line, from, word, at, wanted),
                 _ if line[word..at].starts_with(b"--") => {
                     assigned::flag(line, word + 2, at, wanted).or_else(|| assigned::login(line, from, word, at))
                 }
@@ -91,7 +92,9 @@ pub(super) fn search(line: &[u8], from: usize, wanted: &Wanted, edits: &mut Vec<
             Class::Dot if at - word <= 5 => {
                 shapes::dotted(line, word, at).map(|end| (word, end)).or_else(|| shapes::webhook(line, word))
             }
-            Class::Dot => shapes::webhook(line, word),
+            Class::Dot => {
+                shapes::discord_token(line, word, at).map(|end| (word, end)).or_else(|| shapes::webhook(line, word))
+            }
             Class::At if wanted.emails => shapes::email(line, from, at),
             Class::Word | Class::Open | Class::Close | Class::Percent | Class::At | Class::Other => None,
         };
@@ -112,8 +115,8 @@ fn separated(line: &[u8], from: usize, word: usize, at: usize, wanted: &Wanted) 
     if colon && line[at + 1..].starts_with(b"//") {
         return shapes::password_in_url(line, at + 1);
     }
-    if colon && let Some(end) = shapes::bot_token(line, word, at) {
-        return Some((word, end));
+    if colon && let Some(found) = shapes::bot_token(line, word, at) {
+        return Some(found);
     }
     assigned::value(line, from, at, wanted)
 }
