@@ -25,12 +25,22 @@ pub(crate) const CHORE: Chore =
     Chore { name: "load", about: "A server under load: rates, answers, CPU, memory, disk (`load --help`)", run };
 
 const USAGE: &str = "Usage: cargo xtask load [--spans N] [--ids v4|v7] [--seconds N] [--keep DIR]
+                        [--only batches|singles] [--bin FILE]
 
   --spans N     Spans of the closed loop, in batches of 512 on 4 connections; 80,000 by default
   --ids v4|v7   Random ids, which is what the SDKs send and the default, or ids that grow with time
   --seconds N   Length of each of the other rounds; 10 by default
   --keep DIR    Work in this folder, which must be absent or empty, and leave it there
+  --only PART   `singles`: the single posts alone; `batches`: all the rest
+  --bin FILE    The `parea` to measure, for comparisons with another build; that of this tree, built first, by default
 ";
+
+/// The halves of the load, which share nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Batches,
+    Singles,
+}
 
 /// What was asked for on the command line.
 struct Options {
@@ -38,15 +48,17 @@ struct Options {
     ids: Ids,
     seconds: u64,
     keep: Option<PathBuf>,
+    only: Option<Part>,
+    bin: Option<PathBuf>,
 }
 
 impl Options {
     fn read(arguments: &[String]) -> Result<Self, Failure> {
-        let mut options = Self { spans: 80_000, ids: Ids::V4, seconds: 10, keep: None };
+        let mut options = Self { spans: 80_000, ids: Ids::V4, seconds: 10, keep: None, only: None, bin: None };
         let mut arguments = arguments.iter();
         while let Some(name) = arguments.next() {
             let wrong = |what: &str| Failure::Usage(format!("{what}\n\n{USAGE}"));
-            if !["--spans", "--ids", "--seconds", "--keep"].contains(&name.as_str()) {
+            if !["--spans", "--ids", "--seconds", "--keep", "--only", "--bin"].contains(&name.as_str()) {
                 return Err(wrong(&format!("`load` has no option `{name}`")));
             }
             let value = arguments.next().ok_or_else(|| wrong(&format!("`{name}` needs a value")))?;
@@ -55,7 +67,13 @@ impl Options {
                 "--spans" => options.spans = number().ok_or_else(|| wrong("`--spans` needs a number above 0"))?,
                 "--seconds" => options.seconds = number().ok_or_else(|| wrong("`--seconds` needs a number above 0"))?,
                 "--ids" => options.ids = Ids::named(value).ok_or_else(|| wrong("`--ids` is `v4` or `v7`"))?,
-                _ => options.keep = Some(value.into()),
+                "--keep" => options.keep = Some(value.into()),
+                "--only" => match value.as_str() {
+                    "batches" => options.only = Some(Part::Batches),
+                    "singles" => options.only = Some(Part::Singles),
+                    _ => return Err(wrong("`--only` is `batches` or `singles`")),
+                },
+                _ => options.bin = Some(value.into()),
             }
         }
         Ok(options)
@@ -68,18 +86,25 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         return Ok(());
     }
     let options = Options::read(arguments)?;
-    let bin = build()?;
+    let bin = options.bin.clone().map_or_else(build, Ok)?;
     let folder = process::Folder::make(options.keep.clone())?;
     let mut table = Table::new(options.spans, options.ids);
     table.row("binary", report::megabytes(fs::metadata(&bin).map_or(0, |meta| meta.len())));
     let load = Load { bin, folder, options };
     let workload = Workload::new(load.options.ids);
-    load.batches(&workload, &mut table)?;
-    load.scores(&workload, &mut table)?;
-    load.chores(&workload, &mut table)?;
-    load.other_ids(&mut table)?;
-    load.singles(&workload, &mut table)?;
-    load.long_chores(&mut table)?;
+    let has = |part| load.options.only.is_none_or(|only| only == part);
+    if has(Part::Batches) {
+        load.batches(&workload, &mut table)?;
+        load.scores(&workload, &mut table)?;
+        load.chores(&workload, &mut table)?;
+        load.other_ids(&mut table)?;
+    }
+    if has(Part::Singles) {
+        load.singles(&workload, &mut table)?;
+    }
+    if has(Part::Batches) {
+        load.long_chores(&mut table)?;
+    }
     table.print();
     Ok(())
 }
