@@ -36,7 +36,7 @@ use crate::{
     refused::RefusedLogs,
     router,
     spool::Spool,
-    state::AppState,
+    state::{AppState, Shared},
     tls::Tls,
 };
 
@@ -123,7 +123,7 @@ impl Server {
             Ok(opened) => opened?,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
-        let state = AppState {
+        let state = AppState::new(Shared {
             catalog: Arc::new(store.clone()),
             logs: Arc::new(store.clone()),
             keys: Arc::new(keys),
@@ -133,7 +133,7 @@ impl Server {
             refused: RefusedLogs::of(&config.data, config.refused_limit),
             metrics: Arc::new(Metrics::new(store.clone(), &config.data)),
             config: Arc::new(config),
-        };
+        });
         Ok(Self { listener, address, store, state, tls })
     }
 

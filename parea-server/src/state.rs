@@ -1,6 +1,6 @@
 //! What every handler can reach.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use parea_store::{Catalog, Logs};
 use tokio::sync::Semaphore;
@@ -12,9 +12,26 @@ use crate::{
     refused::RefusedLogs,
 };
 
-/// What every handler can reach. Cheap to clone: axum does so for each request.
+/// What every handler can reach. Cheap to clone: axum does so several times for each request.
 #[derive(Clone)]
-pub(crate) struct AppState {
+pub(crate) struct AppState(Arc<Shared>);
+
+impl AppState {
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// What there is to reach.
+pub(crate) struct Shared {
     /// Projects: what must be unique or agreed on.
     pub(crate) catalog: Arc<dyn Catalog>,
     /// Logs and the traces that they form.

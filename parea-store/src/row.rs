@@ -108,6 +108,21 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
+/// Whether a value's JSON has at most so many bytes, without writing it.
+pub(crate) fn is_within<T: Serialize + ?Sized>(value: &T, bytes: usize) -> bool {
+    struct Room(usize);
+    impl io::Write for Room {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::WriteZero)?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    serde_json::to_writer(&mut Room(bytes), value).is_ok()
+}
+
 /// The beginning of a value's JSON, without writing the rest of what may be megabytes.
 fn preview_json<T: Serialize>(value: &T) -> String {
     struct Beginning(Vec<u8>);
@@ -134,4 +149,17 @@ fn preview_json<T: Serialize>(value: &T) -> String {
 fn cut(text: &str) -> &str {
     let end = (0..=PREVIEW.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     &text[..end.unwrap_or_default()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_within_the_length_of_its_json_and_no_less() {
+        let value = serde_json::json!({ "text": "a \"quoted\" 漢", "numbers": [1, 2.5, null], "none": {} });
+        let length = json(&value).len();
+        assert!(is_within(&value, length));
+        assert!(!is_within(&value, length - 1));
+    }
 }

@@ -340,11 +340,16 @@ impl Catalog for SqliteStore {
 impl Logs for SqliteStore {
     fn commit(&self, patches: Vec<Patch>) -> Answer<'_, Committed> {
         Box::pin(async move {
-            // Off the runtime's threads: logs may be megabytes. And off the writer's, which all wait for.
-            let batch = tokio::task::spawn_blocking(move || job::Batch::of(patches))
-                .await
-                .map_err(|error| StoreError::Engine(error.to_string()))?
-                .map_err(StoreError::Invalid)?;
+            // Never on the writer's thread, which all wait for, and off the runtime's where it takes long. For what comes
+            // singly, another thread would cost more than the work.
+            let prepared = if job::is_short(&patches) {
+                job::Batch::of(patches)
+            } else {
+                tokio::task::spawn_blocking(move || job::Batch::of(patches))
+                    .await
+                    .map_err(|error| StoreError::Engine(error.to_string()))?
+            };
+            let batch = prepared.map_err(StoreError::Invalid)?;
             self.write(|reply| Work::Commit { batch, reply }).await
         })
     }

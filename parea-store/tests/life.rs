@@ -145,3 +145,18 @@ async fn a_name_stands_for_one_project_whoever_asks_first() {
     assert!(answers.iter().all(|(project, _)| *project == answers[0].0));
     assert_eq!(store.projects().await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_child_without_a_root_gets_its_parents_although_that_comes_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path()).unwrap();
+    let child = json!({
+        "trace_id": "child", "parent_trace_id": "parent", "project_name": "p", "start_timestamp": "2024-05-30 13:48:34",
+    });
+    store.commit(vec![Patch::Post(Box::new(serde_json::from_value(child).unwrap()))]).await.unwrap();
+    store.close().await;
+    let store = SqliteStore::open(folder.path()).unwrap();
+    store.commit(vec![span("parent", "root")]).await.unwrap();
+    let ids: Vec<String> = store.trace("root").await.unwrap().into_iter().map(|log| log.trace_id).collect();
+    assert_eq!(ids, ["child", "parent"]);
+}

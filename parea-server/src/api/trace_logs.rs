@@ -35,7 +35,8 @@ pub(super) async fn list(
     let size = query.page_size.unsigned_abs();
     let skipped = (query.page.unsigned_abs() - 1).saturating_mul(size);
     let wanted = total.saturating_sub(skipped).min(size);
-    let mut rows = Rows { logs: state.logs, scope, filter, wanted: u32::try_from(wanted).unwrap_or(u32::MAX) };
+    let mut rows =
+        Rows { logs: Arc::clone(&state.logs), scope, filter, wanted: u32::try_from(wanted).unwrap_or(u32::MAX) };
     // The first rows are fetched before the answer begins, so that a store that fails is told by the status.
     let first = if wanted == 0 { None } else { Some(rows.next(After::Skip(skipped)).await?) };
     Ok(page(&query, total, first.map(|first| (first, rows))))

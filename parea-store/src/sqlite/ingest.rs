@@ -16,7 +16,7 @@ use super::{
     job::{Batch, Facts, Post, Prepared},
     key::{Key, key},
     late::{self, Merged, Plain},
-    links::Relinked,
+    links::{self, Relinked},
     pack::{Loose, Spelled},
     pending,
     rollup::Rollups,
@@ -39,6 +39,10 @@ pub(super) struct Memory {
     pub(super) arrivals: u64,
     pub(super) pending: i64,
     pub(super) unsampled: i64,
+    /// Whether some log carries a rate of sampling; some log once did is enough.
+    pub(super) is_sampled: bool,
+    /// Whether some log names no root, so that it follows from parents; likewise.
+    pub(super) is_linked: bool,
     pub(super) directory: Directory,
     /// 0 when nothing was ever erased.
     pub(super) erased: i64,
@@ -50,6 +54,14 @@ pub(super) struct Memory {
     pub(super) experiments: HashSet<String>,
     /// With whether the name is a placeholder.
     pub(super) projects_by_uuid: HashMap<String, (i64, bool)>,
+}
+
+impl Memory {
+    /// What is particular about a log that is being written.
+    fn note(&mut self, row: &Row) {
+        self.is_sampled |= row.sample_rate.is_some();
+        self.is_linked |= row.root.is_none();
+    }
 }
 
 /// A transaction that takes patches.
@@ -81,6 +93,8 @@ impl<'a> Ingest<'a> {
                 conn.query_row("SELECT arrivals, words FROM history", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
             memory.pending = pending::count(conn)?;
             memory.unsampled = sampling::count(conn)?;
+            memory.is_sampled = sampling::is_used(conn)?;
+            memory.is_linked = links::are_used(conn)?;
             memory.erased = erase::count(conn)?;
             memory.loose = Loose::count(conn)?;
             memory.is_loaded = true;
@@ -303,6 +317,7 @@ impl<'a> Ingest<'a> {
         self.conn
             .prepare_cached(&format!("INSERT INTO log ({}) VALUES ({places})", names.join(", ")))?
             .execute(params_from_iter(values))?;
+        self.memory.note(row);
         self.memory.directory.add(id, trace_id, &row.parent, root);
         self.tallies.note(1, project, row.started, row.status);
         if let Some(experiment) = &row.experiment {
@@ -332,6 +347,7 @@ impl<'a> Ingest<'a> {
             self.rollups.change(project, &old_root, log);
             return Ok(());
         }
+        self.memory.note(&row);
         self.rollups.recount(project, &old_root);
         self.tallies.note(-1, project, started, status);
         self.tallies.note(1, project, row.started, row.status);

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     directory::kind,
@@ -18,6 +18,11 @@ pub(super) const ROOTLESS: &str =
 /// The log `?2`, if it names no root; it is among the rows of the JSON array `?3`.
 pub(super) const ITSELF: &str = "SELECT id, trace_id, parent, root FROM log
     WHERE id IN (SELECT value FROM json_each(?3)) AND trace_id = ?2 AND +project = ?1 AND root_said = 0";
+
+/// Whether some log names no root.
+pub(super) fn are_used(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.query_row("SELECT EXISTS (SELECT 1 FROM log WHERE root_said = 0)", [], |row| row.get(0))
+}
 
 /// A log by its project and id.
 type Place = (i64, String);
@@ -47,6 +52,9 @@ impl Ingest<'_> {
     /// until that one comes. Where parents form a circle and none names a root, it is the smallest id of the circle.
     pub(super) fn mend_roots(&mut self) -> rusqlite::Result<()> {
         let relinked = std::mem::take(&mut self.relinked).0;
+        if !self.memory.is_linked {
+            return Ok(());
+        }
         let loose = self.loose(&relinked)?;
         let mut mend = self.conn.prepare_cached("UPDATE log SET root = ?2 WHERE id = ?1")?;
         let mut roots: HashMap<Place, String> = HashMap::new();

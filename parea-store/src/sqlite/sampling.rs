@@ -23,6 +23,11 @@ pub(super) fn count(conn: &Connection) -> rusqlite::Result<i64> {
     conn.query_row("SELECT count(*) FROM unsampled", [], |row| row.get(0))
 }
 
+/// Whether some log carries a rate.
+pub(super) fn is_used(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.query_row("SELECT EXISTS (SELECT 1 FROM log WHERE sample_rate IS NOT NULL)", [], |row| row.get(0))
+}
+
 impl Ingest<'_> {
     /// Tells of a new log that it need not be stored. Where that is not plain yet [`leave_out`](Self::leave_out) will
     /// tell.
@@ -42,6 +47,9 @@ impl Ingest<'_> {
     /// Removes what came of traces that are not kept, but for logs of experiments. A log that names no root has no say,
     /// for its root may not be known yet.
     pub(super) fn leave_out(&mut self) -> rusqlite::Result<()> {
+        if !self.memory.is_sampled && self.memory.unsampled == 0 {
+            return Ok(());
+        }
         for (project, root) in self.rollups.touched() {
             let lowest: Option<f64> =
                 self.conn.prepare_cached(LOWEST)?.query_row(params![project, key(&root)], |row| row.get(0))?;

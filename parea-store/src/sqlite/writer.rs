@@ -14,7 +14,7 @@ use std::{
 };
 
 use rusqlite::{
-    Connection, Transaction, TransactionBehavior,
+    Connection,
     backup::{Backup, StepResult},
 };
 use tokio::sync::mpsc;
@@ -186,7 +186,11 @@ impl Writer {
     fn transact(&mut self, group: &[Work]) -> rusqlite::Result<(Vec<Done>, Token)> {
         let result = self.attempt(group);
         if result.is_err() {
-            // It was rolled back: what we believe to be in the file may not be.
+            // Some errors have ended it already.
+            if !self.conn.is_autocommit() {
+                let _ = self.conn.execute_batch("ROLLBACK");
+            }
+            // What we believe to be in the file may not be.
             self.memory = Memory::default();
         }
         result
@@ -195,8 +199,9 @@ impl Writer {
     fn attempt(&mut self, group: &[Work]) -> rusqlite::Result<(Vec<Done>, Token)> {
         let begun = Instant::now();
         let conn = Rc::clone(&self.conn);
-        let tx = Transaction::new_unchecked(&conn, TransactionBehavior::Immediate)?;
-        let mut ingest = Ingest::new(&tx, &mut self.memory)?;
+        // By statements that are kept: a small transaction would feel it if they were read anew each time.
+        conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut ingest = Ingest::new(&conn, &mut self.memory)?;
         // It may have been read anew, and is still that of the last commit.
         self.directory.publish(&ingest.memory.directory);
         let done = group.iter().map(|work| work.apply(&mut ingest)).collect::<Result<_, _>>()?;
@@ -205,7 +210,7 @@ impl Writer {
         ingest.pack()?;
         let mut background = packing.elapsed();
         let token = ingest.finish()?;
-        tx.commit()?;
+        conn.prepare_cached("COMMIT")?.execute([])?;
         self.directory.publish(&self.memory.directory);
         erase::note_written(&conn);
         let took = begun.elapsed();
