@@ -5,7 +5,7 @@
 use std::{
     fs,
     path::Path,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use parea_store::{Logs, Patch, SqliteStore, StoreError, StoreFile};
@@ -90,4 +90,28 @@ async fn copies_and_exports_beside_writes_are_whole_and_hold_up_nothing() {
     let copy = folder.path().join("copy.db");
     StoreFile::open(folder.path()).unwrap().backup(&copy).unwrap();
     assert!(size(&copy) > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_ends_although_callers_never_pause() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path()).unwrap();
+    for number in 0..40 {
+        store.commit((0..20).map(|part| post(number * 20 + part, 10_000)).collect()).await.unwrap();
+    }
+    let new = tempfile::tempdir().unwrap();
+    let to = new.path().join("parea.db");
+    let (is_over, next) = (AtomicBool::new(false), AtomicU64::new(800));
+    let write = || async {
+        while !is_over.load(Ordering::SeqCst) {
+            store.commit(vec![post(next.fetch_add(1, Ordering::SeqCst), 1000)]).await.unwrap();
+        }
+    };
+    let copy = async {
+        store.backup(&to).await.unwrap();
+        is_over.store(true, Ordering::SeqCst);
+    };
+    tokio::join!(copy, write(), write(), write(), write());
+    assert_eq!(StoreFile::open(new.path()).unwrap().check(10).unwrap(), [""; 0]);
+    store.close().await;
 }

@@ -20,6 +20,7 @@ use rusqlite::{
 use tokio::sync::mpsc;
 
 use super::{
+    copy,
     directory::{Directory, Published},
     erase,
     ingest::{Ingest, Memory},
@@ -37,8 +38,8 @@ const GROUP_BYTES: usize = 16 * 1024 * 1024;
 const MOMENT: Duration = Duration::from_micros(60);
 const MOMENTS: usize = 3;
 
-/// Pages that are copied in one step of a copy: half a megabyte.
-const PAGES: std::ffi::c_int = 64;
+/// Pages that are copied in one step of a copy: an eighth of a megabyte.
+const PAGES: std::ffi::c_int = 16;
 
 /// A transaction that was committed.
 #[derive(Clone, Copy, Debug)]
@@ -138,25 +139,43 @@ impl Writer {
 
     /// Copies the file page by page. What is written meanwhile, by this very connection, goes to both, so that the copy
     /// is that of one moment, the last; and between the steps nothing is held, so that the write-ahead log stays small.
+    /// Callers come first, but not for ever: there is a step after each rest, however many wait.
     fn copy(&mut self, to: &Path, queue: &mut mpsc::Receiver<Work>) -> Result<(), StoreError> {
         let conn = Rc::clone(&self.conn);
+        let page: u64 = conn.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        let mut synced = copy::Synced::new(to).map_err(|error| copy::unwritten(&error))?;
         let mut copy = Connection::open(to)?;
         // It counts when it is whole, and is synced then.
         copy.pragma_update(None, "synchronous", "OFF")?;
         copy.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
         let backup = Backup::new(&conn, &mut copy)?;
+        let mut served = None;
         loop {
-            match backup.step(PAGES)? {
-                StepResult::Done => return Ok(()),
-                StepResult::More => {}
-                // Someone else holds the file for a moment.
-                _ => thread::sleep(Duration::from_millis(1)),
+            let begun = Instant::now();
+            while begun.elapsed() < copy::SLICE && synced.is_ready().map_err(|error| copy::unwritten(&error))? {
+                match backup.step(PAGES)? {
+                    StepResult::Done => return Ok(()),
+                    StepResult::More => synced.note(page * PAGES as u64),
+                    // Someone else holds the file for a moment.
+                    _ => thread::sleep(Duration::from_millis(1)),
+                }
             }
-            while let Ok(work) = queue.try_recv() {
-                if matches!(work, Work::Alone(_) | Work::Copy { .. }) {
-                    self.put_off.push_back(work);
-                } else {
-                    self.group(work, queue);
+            let (slice, begun) = (begun.elapsed(), Instant::now());
+            loop {
+                if let Ok(work) = queue.try_recv() {
+                    served = Some(Instant::now());
+                    if matches!(work, Work::Alone(_) | Work::Copy { .. }) {
+                        self.put_off.push_back(work);
+                    } else {
+                        self.group(work, queue);
+                    }
+                }
+                let is_rested = begun.elapsed() >= copy::rest(slice, served.map(|served: Instant| served.elapsed()));
+                if is_rested && synced.is_ready().map_err(|error| copy::unwritten(&error))? {
+                    break;
+                }
+                if queue.is_empty() {
+                    thread::sleep(Duration::from_micros(500));
                 }
             }
         }
