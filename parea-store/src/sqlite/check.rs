@@ -1,18 +1,27 @@
 //! What SQLite's own check cannot see: whether the tables agree with one another.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 use parea_types::TraceLog;
-use rusqlite::{Connection, OptionalExtension, Row as Columns, params};
+use rusqlite::{Connection, OptionalExtension, Row as Columns, Transaction, params};
 
 use super::{
     block::{Opened, Words},
-    directory::{kind, linked},
-    index,
+    directory::{View, kind, linked},
+    functions,
+    index::Leads,
     ingest::status_of,
     key::{Key, key},
+    open::Reader,
     salvage,
-    terms::Terms,
+    terms::{Terms, Vocabulary},
     values::{self, Blocks, Source},
 };
 use crate::{
@@ -112,21 +121,105 @@ fn lost() -> String {
     )
 }
 
-/// Faults, at most so many. Where the file itself is damaged each check goes as far as it can.
-pub(super) fn faults(conn: &Connection, most: usize) -> rusqlite::Result<Vec<String>> {
-    let mut faults = Vec::new();
-    engine(conn, &mut faults).or_else(|error| unless_damage(error, "the database", &mut faults))?;
-    let lost = lost();
-    for (meaning, sql) in RULES.iter().chain([&("a log is not found by its ids", lost.as_str())]) {
-        rule(conn, (meaning, sql), most, &mut faults).or_else(|error| {
-            let what = format!("whether {meaning}");
-            unless_damage(error, &what, &mut faults)
-        })?;
-    }
-    blocks(conn, most, &mut faults).or_else(|error| unless_damage(error, "a block of values", &mut faults))?;
-    logs(conn, most, &mut faults).or_else(|error| unless_damage(error, "a log", &mut faults))?;
+/// More threads would wait for one another's pages.
+const MOST_THREADS: usize = 4;
+
+/// Parts in which blocks and logs are gone through.
+const PARTS: i64 = 16;
+
+/// A part of the check, which can be done by itself.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    /// SQLite's own check.
+    Engine,
+    /// What a statement finds, and what it means if it does.
+    Rule(&'static str, &'static str),
+    /// Whether logs are found by their ids.
+    Ids,
+    /// The blocks of logs from one id on to before another.
+    Blocks(i64, i64),
+    /// Such logs.
+    Logs(i64, i64),
+}
+
+/// Faults, at most so many. Where the file itself is damaged each check goes as far as it can. Parts are done side by side,
+/// on a connection for each processor.
+pub(super) fn faults(open: impl Fn() -> rusqlite::Result<Reader> + Sync, most: usize) -> rusqlite::Result<Vec<String>> {
+    let first = open()?;
+    // Where even this cannot be read, the parts will tell.
+    let last = first.query_row("SELECT max(id) FROM log", [], |row| row.get::<_, Option<i64>>(0));
+    let each = last.ok().flatten().unwrap_or_default() / PARTS + 1;
+    let ranges = || {
+        (0..PARTS).map(|part| {
+            let from = if part == 0 { i64::MIN >> 8 } else { part * each };
+            let to = if part == PARTS - 1 { i64::MAX >> 8 } else { (part + 1) * each };
+            (from, to)
+        })
+    };
+    let mut parts = vec![Part::Engine];
+    parts.extend(RULES.iter().map(|(meaning, sql)| Part::Rule(meaning, sql)));
+    parts.push(Part::Ids);
+    parts.extend(ranges().map(|(from, to)| Part::Blocks(from, to)));
+    parts.extend(ranges().map(|(from, to)| Part::Logs(from, to)));
+    let next = AtomicUsize::new(0);
+    let work = |reader: Reader| -> rusqlite::Result<Vec<(usize, Vec<String>)>> {
+        let mut looker = Looker::new(&reader)?;
+        let mut found = Vec::new();
+        while let number = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(part) = parts.get(number)
+        {
+            found.push((number, looker.part(*part, most)?));
+        }
+        Ok(found)
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    let mut found = thread::scope(|scope| -> rusqlite::Result<_> {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(|| work(open()?))).collect();
+        let mut found = work(first)?;
+        for other in others {
+            found.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        }
+        Ok(found)
+    })?;
+    found.sort_unstable_by_key(|(number, _)| *number);
+    let mut faults: Vec<String> = found.into_iter().flat_map(|(_, faults)| faults).collect();
+    // Damage of the file may be met in several parts.
+    faults.dedup();
     faults.truncate(most);
     Ok(faults)
+}
+
+/// One connection's side of a check, in one state of the file.
+struct Looker<'a> {
+    reader: &'a Reader,
+    _state: Transaction<'a>,
+    /// The words that are looked through for parts, by their hashes, and those that lead to blocks; read when first
+    /// needed.
+    words: Option<(HashSet<u64>, Leads)>,
+    vocabulary: Vocabulary,
+}
+
+impl<'a> Looker<'a> {
+    fn new(reader: &'a Reader) -> rusqlite::Result<Self> {
+        let state = reader.unchecked_transaction()?;
+        functions::begin(&state)?;
+        Ok(Self { reader, _state: state, words: None, vocabulary: Vocabulary::default() })
+    }
+
+    fn part(&mut self, part: Part, most: usize) -> rusqlite::Result<Vec<String>> {
+        let mut faults = Vec::new();
+        let (done, what) = match part {
+            Part::Engine => (engine(self.reader, &mut faults), "the database".to_owned()),
+            Part::Rule(meaning, sql) => {
+                (rule(self.reader, meaning, sql, most, &mut faults), format!("whether {meaning}"))
+            }
+            Part::Ids => (self.ids(most, &mut faults), "whether a log is not found by its ids".to_owned()),
+            Part::Blocks(from, to) => (self.blocks(from, to, most, &mut faults), "a block of values".to_owned()),
+            Part::Logs(from, to) => (self.logs(from, to, most, &mut faults), "a log".to_owned()),
+        };
+        done.or_else(|error| unless_damage(error, &what, &mut faults))?;
+        Ok(faults)
+    }
 }
 
 /// Notes that something cannot be read for damage of the file; any other error stays one.
@@ -151,12 +244,7 @@ fn engine(conn: &Connection, faults: &mut Vec<String>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn rule(
-    conn: &Connection,
-    (meaning, sql): (&str, &str),
-    most: usize,
-    faults: &mut Vec<String>,
-) -> rusqlite::Result<()> {
+fn rule(conn: &Connection, meaning: &str, sql: &str, most: usize, faults: &mut Vec<String>) -> rusqlite::Result<()> {
     let mut find = conn.prepare(&format!("{sql} LIMIT {}", most.max(1)))?;
     let mut rows = find.query([])?;
     while let Some(row) = rows.next()? {
@@ -165,50 +253,87 @@ fn rule(
     Ok(())
 }
 
-/// Each block can be read, is that of its logs, and is found by all of its words, by parts of them too.
-fn blocks(conn: &Connection, most: usize, faults: &mut Vec<String>) -> rusqlite::Result<()> {
-    let spelled = spelled(conn)?;
-    let mut read = conn.prepare("SELECT id, first, data FROM block ORDER BY id")?;
-    let mut owner = conn.prepare("SELECT block, plain FROM log WHERE id = ?1")?;
-    let mut rows = read.query([])?;
-    while let Some(row) = rows.next()? {
-        if faults.len() >= most {
-            break;
-        }
-        let id: i64 = row.get(0)?;
-        let opened = match Opened::read(row.get(1)?, row.get_ref(2)?.as_blob()?) {
-            Ok(opened) => opened,
-            Err(error) => {
-                faults.push(format!("block {id}: {error}"));
-                continue;
-            }
-        };
-        let mut pieces = Vec::new();
-        for (log, stamps, json) in opened.values() {
-            let row = owner.query_row([log], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?)));
-            match row.optional()? {
-                None => faults.push(format!("block {id} holds the value of log {log}, which has no row")),
-                Some((owner, _)) if owner != Some(id) => {
-                    faults.push(format!("block {id} holds log {log}, which is not its own"));
-                }
-                Some((_, Some(_))) if stamps.is_some() => {
-                    faults.push(format!("log {log} changed before it came into block {id}, and its row denies it"));
-                }
-                Some(_) => {}
-            }
-            pieces.extend(values::pieces(json));
-        }
-        let words = Words::of(pieces.iter());
-        let missing = index::missing(conn, id, &words.hashes)?;
-        if missing > 0 {
-            faults.push(format!("block {id} is not found by {missing} of its words"));
-        }
-        let missing = words.whole.iter().filter(|word| !spelled.contains(word)).count();
-        if missing > 0 {
-            faults.push(format!("block {id} is not found by parts of {missing} of its words"));
-        }
+impl Looker<'_> {
+    /// Logs are found by their ids, their parents' and their roots'.
+    fn ids(&mut self, most: usize, faults: &mut Vec<String>) -> rusqlite::Result<()> {
+        self.reader.slot.set(Some(Arc::new(View::load(self.reader)?)));
+        rule(self.reader, "a log is not found by its ids", &lost(), most, faults)
     }
-    Ok(())
+
+    /// Each block can be read, is that of its logs, and is found by all of its words, by parts of them too.
+    fn blocks(&mut self, from: i64, to: i64, most: usize, faults: &mut Vec<String>) -> rusqlite::Result<()> {
+        let conn: &Connection = self.reader;
+        let (spelled, leads) = match &mut self.words {
+            Some(words) => words,
+            none => none.insert((spelled(conn)?, Leads::new(conn)?)),
+        };
+        let mut read = conn.prepare("SELECT id, first, data FROM block WHERE id >= ?1 AND id < ?2 ORDER BY id")?;
+        let mut owner = conn.prepare("SELECT block, plain FROM log WHERE id = ?1")?;
+        let mut rows = read.query([from << 8, to << 8])?;
+        while let Some(row) = rows.next()? {
+            if faults.len() >= most {
+                break;
+            }
+            let id: i64 = row.get(0)?;
+            let opened = match Opened::read(row.get(1)?, row.get_ref(2)?.as_blob()?) {
+                Ok(opened) => opened,
+                Err(error) => {
+                    faults.push(format!("block {id}: {error}"));
+                    continue;
+                }
+            };
+            let mut pieces = Vec::new();
+            for (log, stamps, json) in opened.values() {
+                let row =
+                    owner.query_row([log], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?)));
+                match row.optional()? {
+                    None => faults.push(format!("block {id} holds the value of log {log}, which has no row")),
+                    Some((owner, _)) if owner != Some(id) => {
+                        faults.push(format!("block {id} holds log {log}, which is not its own"));
+                    }
+                    Some((_, Some(_))) if stamps.is_some() => {
+                        faults.push(format!("log {log} changed before it came into block {id}, and its row denies it"));
+                    }
+                    Some(_) => {}
+                }
+                pieces.extend(values::pieces(json));
+            }
+            let words = Words::of(pieces.iter());
+            let missing = leads.missing(conn, id, &words.hashes)?;
+            if missing > 0 {
+                faults.push(format!("block {id} is not found by {missing} of its words"));
+            }
+            let missing = words.whole.iter().filter(|word| !spelled.contains(word)).count();
+            if missing > 0 {
+                faults.push(format!("block {id} is not found by parts of {missing} of its words"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Each log's value can be read, is what its row says, is found by what it is looked up by, and its trace shows it if it is
+    /// the root.
+    fn logs(&mut self, from: i64, to: i64, most: usize, faults: &mut Vec<String>) -> rusqlite::Result<()> {
+        let conn: &Connection = self.reader;
+        let sql = format!(
+            "SELECT {}, project, trace_id, root, {ROW} FROM {} WHERE log.id >= ?1 AND log.id < ?2 ORDER BY log.id",
+            values::COLUMNS,
+            values::SOURCES
+        );
+        let mut read = conn.prepare(&sql)?;
+        let mut rows = read.query([from, to])?;
+        let blocks = Blocks::default();
+        let mut broken = HashSet::new();
+        while let Some(row) = rows.next()? {
+            if faults.len() >= most {
+                break;
+            }
+            let id: i64 = row.get(0)?;
+            log(conn, &mut self.vocabulary, (row, id), &blocks, &mut broken, faults)
+                .or_else(|error| unless_damage(error, &format!("log {id}"), faults))?;
+        }
+        Ok(())
+    }
 }
 
 /// The words that are looked through for parts, by their hashes.
@@ -222,29 +347,10 @@ fn spelled(conn: &Connection) -> rusqlite::Result<HashSet<u64>> {
     Ok(spelled)
 }
 
-/// Each log's value can be read, is what its row says, is found by what it is looked up by, and its trace shows it if it is
-/// the root.
-fn logs(conn: &Connection, most: usize, faults: &mut Vec<String>) -> rusqlite::Result<()> {
-    let sql =
-        format!("SELECT {}, project, trace_id, root, {ROW} FROM {} ORDER BY log.id", values::COLUMNS, values::SOURCES);
-    let mut read = conn.prepare(&sql)?;
-    let mut rows = read.query([])?;
-    let blocks = Blocks::default();
-    let mut broken = HashSet::new();
-    while let Some(row) = rows.next()? {
-        if faults.len() >= most {
-            break;
-        }
-        let id: i64 = row.get(0)?;
-        log(conn, (row, id), &blocks, &mut broken, faults)
-            .or_else(|error| unless_damage(error, &format!("log {id}"), faults))?;
-    }
-    Ok(())
-}
-
 /// One of them. `broken` has the blocks that cannot be read, which are told once.
 fn log(
     conn: &Connection,
+    vocabulary: &mut Vocabulary,
     (row, id): (&Columns<'_>, i64),
     blocks: &Blocks,
     broken: &mut HashSet<i64>,
@@ -278,7 +384,7 @@ fn log(
     if trace_id != log.trace_id || !is_row(row, values::WIDTH + 3, &log)? {
         faults.push(format!("log {id}: its row is not that of its value"));
     }
-    let missing = Terms::of(&log).missing(conn, project, id)?;
+    let missing = Terms::of(&log).missing(conn, vocabulary, project, id)?;
     if missing > 0 {
         faults.push(format!("log {id} is not found by {missing} of its names, tags, metadata or scores"));
     }

@@ -5,7 +5,7 @@
 //! slab. A hash of 24 bits takes one word in hundreds for another; every hit is looked at anyway. Nothing of the text
 //! itself stands here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -296,30 +296,68 @@ pub(super) fn blocks(conn: &Connection, all: &[Any]) -> rusqlite::Result<Vec<i64
     Ok(found.into_iter().collect())
 }
 
-/// How many of these words do not lead to a block.
-pub(super) fn missing(conn: &Connection, block: i64, hashes: &[u32]) -> rusqlite::Result<usize> {
-    let mut known = BTreeSet::new();
-    let list: Option<Vec<u8>> = conn
-        .prepare_cached("SELECT hashes FROM word_list WHERE block = ?1")?
-        .query_row([block], |row| row.get(0))
-        .optional()?;
-    known.extend(list.iter().flat_map(|list| Hashes::of(list)));
-    let mut slabs = conn.prepare_cached("SELECT id, blocks FROM slab WHERE instr(blocks, ?1)")?;
-    let mut read = conn.prepare_cached("SELECT data FROM posting WHERE id = ?1")?;
-    let mut rows = slabs.query([block.to_le_bytes()])?;
-    while let Some(row) = rows.next()? {
-        let slab: i64 = row.get(0)?;
-        let blocks = row.get_ref(1)?.as_blob()?;
-        let Some(place) = blocks.chunks_exact(8).position(|id| id == block.to_le_bytes()) else { continue };
-        for hash in hashes {
-            let id = slab * i64::from(PARTS) + i64::from(part(*hash));
-            let bits = read.query_row([id], |row| Ok(places(row.get_ref(0)?.as_blob()?, *hash))).optional()?;
-            if bits.flatten().is_some_and(|bits| bits >> place & 1 == 1) {
-                known.insert(*hash);
+/// Slabs of which a check keeps what it read: blocks are in order in nearly all of them.
+const READ: usize = 8;
+
+/// Which words lead to blocks, for who asks of one block after the other: a slab is read once for all of its blocks.
+#[derive(Debug)]
+pub(super) struct Leads {
+    /// The slabs that name a block, with its place in each.
+    slabs: HashMap<i64, Vec<(i64, usize)>>,
+    /// What stands in those that were read last, in the order of hashes.
+    read: VecDeque<(i64, Vec<(u32, u64)>)>,
+}
+
+impl Leads {
+    pub(super) fn new(conn: &Connection) -> rusqlite::Result<Self> {
+        let mut slabs: HashMap<i64, Vec<(i64, usize)>> = HashMap::new();
+        let mut find = conn.prepare("SELECT id, blocks FROM slab")?;
+        let mut rows = find.query([])?;
+        while let Some(row) = rows.next()? {
+            let slab = row.get(0)?;
+            for (place, block) in blocks_of(row.get_ref(1)?.as_blob()?) {
+                slabs.entry(block).or_default().push((slab, place));
             }
         }
+        Ok(Self { slabs, read: VecDeque::new() })
     }
-    Ok(hashes.iter().filter(|hash| !known.contains(hash)).count())
+
+    /// How many of these words do not lead to a block.
+    pub(super) fn missing(&mut self, conn: &Connection, block: i64, hashes: &[u32]) -> rusqlite::Result<usize> {
+        let list: Option<Vec<u8>> = conn
+            .prepare_cached("SELECT hashes FROM word_list WHERE block = ?1")?
+            .query_row([block], |row| row.get(0))
+            .optional()?;
+        let listed: HashSet<u32> = list.iter().flat_map(|list| Hashes::of(list)).collect();
+        let mut missing: Vec<u32> = hashes.iter().copied().filter(|hash| !listed.contains(hash)).collect();
+        for (slab, place) in self.slabs.get(&block).cloned().unwrap_or_default() {
+            let words = self.words(conn, slab)?;
+            missing.retain(|hash| {
+                let found = words.binary_search_by_key(hash, |(hash, _)| *hash);
+                found.is_err() || found.is_ok_and(|at| words[at].1 >> place & 1 == 0)
+            });
+        }
+        Ok(missing.len())
+    }
+
+    /// All hashes of a slab with their places; those of a part that is damaged as far as it can be read.
+    fn words(&mut self, conn: &Connection, slab: i64) -> rusqlite::Result<&[(u32, u64)]> {
+        if let Some(at) = self.read.iter().position(|(read, _)| *read == slab) {
+            self.read.swap(at, 0);
+        } else {
+            let mut words = Vec::new();
+            let mut parts = conn.prepare_cached("SELECT data FROM posting WHERE id >= ?1 AND id < ?2 ORDER BY id")?;
+            let mut rows = parts.query([slab * i64::from(PARTS), (slab + 1) * i64::from(PARTS)])?;
+            while let Some(row) = rows.next()? {
+                words.extend(Postings::of(row.get_ref(0)?.as_blob()?).flatten());
+            }
+            // A damaged part may hold anything.
+            words.sort_unstable();
+            self.read.truncate(READ - 1);
+            self.read.push_front((slab, words));
+        }
+        Ok(self.read.front().map_or(&[], |(_, words)| words))
+    }
 }
 
 fn damaged(text: &str) -> rusqlite::Error {
@@ -377,6 +415,12 @@ mod tests {
             let has = |list: &Any| asked.iter().all(|any| !any.is_disjoint(list));
             let expected: Vec<i64> = lists.iter().filter(|(_, list)| has(list)).map(|(block, _)| *block).collect();
             prop_assert_eq!(blocks(&conn, &asked).unwrap(), expected);
+            let mut leads = Leads::new(&conn).unwrap();
+            let words: Vec<u32> = (0..60).collect();
+            for (block, list) in &lists {
+                let missing = words.iter().filter(|word| !list.contains(word)).count();
+                prop_assert_eq!(leads.missing(&conn, *block, &words).unwrap(), missing);
+            }
         }
     }
 }

@@ -116,23 +116,27 @@ pub(super) struct Scored {
 }
 
 impl Terms {
-    /// By how many of these a log is not found.
-    pub(super) fn missing(&self, conn: &Connection, project: i64, log: i64) -> rusqlite::Result<usize> {
-        let mut word = conn.prepare_cached(
-            "SELECT 1 FROM word JOIN term ON term.word = word.id AND term.started = ?5 AND term.log = ?6
-             WHERE field = ?1 AND key = ?2 AND value = ?3 AND project = ?4",
-        )?;
-        let mut score = conn.prepare_cached(
-            "SELECT 1 FROM word JOIN score ON score.word = word.id AND score.started = ?5 AND score.log = ?6
-             WHERE field = ?1 AND key = ?2 AND value = ?3 AND project = ?4 AND score = ?7",
-        )?;
+    /// By how many of these a log is not found. The ids of words that were looked up before are in `known`.
+    pub(super) fn missing(
+        &self,
+        conn: &Connection,
+        known: &mut Vocabulary,
+        project: i64,
+        log: i64,
+    ) -> rusqlite::Result<usize> {
+        let mut term = conn.prepare_cached("SELECT 1 FROM term WHERE word = ?1 AND started = ?2 AND log = ?3")?;
+        let mut score =
+            conn.prepare_cached("SELECT 1 FROM score WHERE word = ?1 AND started = ?2 AND log = ?3 AND score = ?4")?;
         let mut missing = 0;
-        for Word { column, key, value } in &self.words {
-            missing += usize::from(!word.exists(params![*column as i64, key, value, project, self.started, log])?);
+        for word in &self.words {
+            let id = known.find(conn, project, word)?;
+            let is_found = id.map_or(Ok(false), |id| term.exists([id, self.started, log]))?;
+            missing += usize::from(!is_found);
         }
-        for (Word { column, key, value }, number) in &self.scores {
-            let values = params![*column as i64, key, value, project, self.started, log, number];
-            missing += usize::from(!score.exists(values)?);
+        for (word, number) in &self.scores {
+            let id = known.find(conn, project, word)?;
+            let is_found = id.map_or(Ok(false), |id| score.exists(params![id, self.started, log, number]))?;
+            missing += usize::from(!is_found);
         }
         Ok(missing)
     }
@@ -167,28 +171,37 @@ impl Spelling {
 
 impl Vocabulary {
     fn id(&mut self, conn: &Connection, project: i64, word: &Word) -> rusqlite::Result<i64> {
+        if let Some(id) = self.find(conn, project, word)? {
+            return Ok(id);
+        }
+        self.count += 1;
+        conn.prepare_cached("INSERT INTO word (field, key, value, project, id) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![word.column as i64, word.key, word.value, project, self.count])?;
+        self.note(project, word, self.count);
+        Ok(self.count)
+    }
+
+    /// The id of a word, if there is such a word.
+    fn find(&mut self, conn: &Connection, project: i64, word: &Word) -> rusqlite::Result<Option<i64>> {
         let key = (project, word.column, word.key.clone(), Spelling::of(&word.value));
         if let Some(id) = self.known.get(&key) {
-            return Ok(*id);
+            return Ok(Some(*id));
         }
-        let column = word.column as i64;
         let found: Option<i64> = conn
             .prepare_cached(WORDS)?
-            .query_row(params![column, word.key, word.value, project], |row| row.get(0))
+            .query_row(params![word.column as i64, word.key, word.value, project], |row| row.get(0))
             .optional()?;
-        let id = if let Some(id) = found {
-            id
-        } else {
-            self.count += 1;
-            conn.prepare_cached("INSERT INTO word (field, key, value, project, id) VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute(params![column, word.key, word.value, project, self.count])?;
-            self.count
-        };
+        if let Some(id) = found {
+            self.note(project, word, id);
+        }
+        Ok(found)
+    }
+
+    fn note(&mut self, project: i64, word: &Word, id: i64) {
         if self.known.len() >= KNOWN {
             self.known.clear();
         }
-        self.known.insert(key, id);
-        Ok(id)
+        self.known.insert((project, word.column, word.key.clone(), Spelling::of(&word.value)), id);
     }
 
     /// Makes a new log known.
