@@ -1,6 +1,9 @@
 //! Patches into the file, inside one transaction.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
 use parea_types::{Status, TraceLog};
 use rusqlite::{
@@ -305,18 +308,16 @@ impl<'a> Ingest<'a> {
         let Facts { trace_id, row, .. } = facts;
         // Where none is named, the parent's id stands in until the end of the transaction.
         let root = row.root.as_ref().unwrap_or(&row.parent);
-        let identity = [
-            ("id", id.into()),
-            ("project", project.into()),
-            ("trace_id", key(trace_id)),
-            ("block", block.map_or(Null.into(), Into::into)),
-            ("plain", block.map_or(Null.into(), |_| 1.into())),
+        let identity: [ToSqlOutput<'_>; 5] = [
+            id.into(),
+            project.into(),
+            key(trace_id),
+            block.map_or(Null.into(), Into::into),
+            block.map_or(Null.into(), |_| 1.into()),
         ];
-        let (names, values): (Vec<_>, Vec<_>) = identity.into_iter().chain(columns(row, root)).unzip();
-        let places = vec!["?"; names.len()].join(", ");
         self.conn
-            .prepare_cached(&format!("INSERT INTO log ({}) VALUES ({places})", names.join(", ")))?
-            .execute(params_from_iter(values))?;
+            .prepare_cached(&INSERT)?
+            .execute(params_from_iter(identity.into_iter().chain(values_of(row, root))))?;
         self.memory.note(row);
         self.memory.directory.add(id, trace_id, &row.parent, root);
         self.tallies.note(1, project, row.started, row.status);
@@ -352,10 +353,9 @@ impl<'a> Ingest<'a> {
         self.tallies.note(-1, project, started, status);
         self.tallies.note(1, project, row.started, row.status);
         let root = row.root.as_ref().unwrap_or(&old_root);
-        let (names, values): (Vec<_>, Vec<_>) = columns(&row, root).into_iter().unzip();
         self.conn
-            .prepare_cached(&format!("UPDATE log SET {} = ? WHERE id = ?", names.join(" = ?, ")))?
-            .execute(params_from_iter(values.into_iter().chain([id.into()])))?;
+            .prepare_cached(&UPDATE)?
+            .execute(params_from_iter(values_of(&row, root).into_iter().chain([id.into()])))?;
         if row.parent != old_parent || *root != old_root {
             self.memory.directory.change(self.conn, id, &log.trace_id, &row.parent, root)?;
         }
@@ -401,8 +401,33 @@ impl Stored {
     }
 }
 
-/// The columns of `log` that may change, each beside its value.
-fn columns<'a>(row: &'a Row, root: &'a str) -> [(&'static str, ToSqlOutput<'a>); 13] {
+/// The columns of `log` that may change.
+const COLUMNS: [&str; 13] = [
+    "parent",
+    "root",
+    "root_said",
+    "started",
+    "execution_order",
+    "status",
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cost",
+    "scores",
+    "experiment",
+    "sample_rate",
+];
+
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    let places = vec!["?"; COLUMNS.len() + 5].join(", ");
+    format!("INSERT INTO log (id, project, trace_id, block, plain, {}) VALUES ({places})", COLUMNS.join(", "))
+});
+
+static UPDATE: LazyLock<String> =
+    LazyLock::new(|| format!("UPDATE log SET {} = ? WHERE id = ?", COLUMNS.join(" = ?, ")));
+
+/// Their values.
+fn values_of<'a>(row: &'a Row, root: &'a str) -> [ToSqlOutput<'a>; COLUMNS.len()] {
     fn text(text: Option<&String>) -> ToSqlOutput<'_> {
         text.map_or(Null.into(), |text| text.as_str().into())
     }
@@ -410,19 +435,19 @@ fn columns<'a>(row: &'a Row, root: &'a str) -> [(&'static str, ToSqlOutput<'a>);
         value.map_or(Null.into(), Into::into)
     }
     [
-        ("parent", key(&row.parent)),
-        ("root", key(root)),
-        ("root_said", row.root.is_some().into()),
-        ("started", row.started.into()),
-        ("execution_order", row.execution_order.into()),
-        ("status", or_null(row.status.map(status_code))),
-        ("input_tokens", row.input_tokens.into()),
-        ("output_tokens", row.output_tokens.into()),
-        ("total_tokens", row.total_tokens.into()),
-        ("cost", or_null(row.cost)),
-        ("scores", text(row.scores.as_ref())),
-        ("experiment", text(row.experiment.as_ref())),
-        ("sample_rate", or_null(row.sample_rate)),
+        key(&row.parent),
+        key(root),
+        row.root.is_some().into(),
+        row.started.into(),
+        row.execution_order.into(),
+        or_null(row.status.map(status_code)),
+        row.input_tokens.into(),
+        row.output_tokens.into(),
+        row.total_tokens.into(),
+        or_null(row.cost),
+        text(row.scores.as_ref()),
+        text(row.experiment.as_ref()),
+        or_null(row.sample_rate),
     ]
 }
 
