@@ -103,7 +103,19 @@ pub(super) async fn read(
     let Path(trace_id) = path.map_err(|rejection| {
         vec![fault(vec!["path".into(), "trace_id".into()], "string_unicode", rejection.body_text())]
     })?;
-    Ok(match state.logs.tree_in(&access.to_see(), &trace_id).await? {
+    tree(&state, &access, &trace_id).await
+}
+
+/// The last part of the path to which runs of LangChain are posted, and as good an id as any.
+pub(super) const LANGCHAIN: &str = "langchain";
+
+/// The log of that id.
+pub(super) async fn read_langchain(State(state): State<AppState>, access: Access) -> Result<Response, ApiError> {
+    tree(&state, &access, LANGCHAIN).await
+}
+
+async fn tree(state: &AppState, access: &Access, trace_id: &str) -> Result<Response, ApiError> {
+    Ok(match state.logs.tree_in(&access.to_see(), trace_id).await? {
         None => Json(()).into_response(),
         Some(tree) => stream::json(move |out| out.tree(&tree)),
     })

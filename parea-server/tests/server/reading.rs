@@ -105,7 +105,7 @@ async fn a_chain_of_thousands_is_read_back_whole() {
 #[tokio::test]
 async fn a_log_of_any_id_is_read_back() {
     let local = Local::start().await;
-    for id in ["a/b", "https://x.y/z", "%2F", "a b", "日本/é", "0", "stats"] {
+    for id in ["a/b", "https://x.y/z", "%2F", "a b", "日本/é", "0", "stats", "langchain"] {
         let child = format!("{id}/child");
         for (id, parent) in [(child.as_str(), id), (id, id)] {
             let mut log = log(id);
