@@ -4,7 +4,9 @@
 
 use std::{io::Read, path::Path};
 
-use parea_store::{Count, Erasure, LogFilter, Logs, Outcome, Patch, Scope, SqliteStore, StoreFile, text::TextQuery};
+use parea_store::{
+    Catalog, Count, Erasure, LogFilter, Logs, Outcome, Patch, Scope, SqliteStore, StoreFile, text::TextQuery,
+};
 use serde_json::{Value, json};
 
 /// A span of one of many traces; those of `ada` say things that stand nowhere else.
@@ -232,4 +234,46 @@ async fn a_trace_goes_as_a_whole_and_a_project_with_all_it_has() {
     assert_eq!(count(&store).await, Count::Exact(300 - 3 - 24 * 3));
     store.commit(vec![post(&span(1, 0))]).await.unwrap();
     assert_eq!(count(&store).await, Count::Exact(300 - 3 - 24 * 3), "its name is known, and so is the log");
+}
+
+/// Updates of logs that never came, and the datasets of a project, are erased as well.
+#[tokio::test]
+async fn what_stands_beside_logs_is_erased_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path()).unwrap();
+    let project = store.project("q").await.unwrap().0.uuid;
+    let update = |id: &str, user: &str, said: &str| {
+        let fields = json!({"end_user_identifier": user, "output": said});
+        serde_json::from_value(json!({"trace_id": id, "field_name_to_value_map": fields})).unwrap()
+    };
+    let patches = vec![
+        Patch::Put(update("by id", "bob", "waiting-for-id")),
+        Patch::Put(update("by user", "ada", "waiting-for-user")),
+        Patch::PutIn(project.clone(), update("by project", "bob", "waiting-for-project")),
+        Patch::Put(update("stays", "bob", "waiting-for-good")),
+    ];
+    store.commit(patches).await.unwrap();
+    for (project, said) in [(Some(project), "rows-of-q"), (None, "rows-of-all")] {
+        let row =
+            json!({"name": said, "column_names": ["c"], "test_cases": [{"inputs": {"c": format!("case of {said}")}}]});
+        store.create_dataset(&Scope { project }, serde_json::from_value(row).unwrap()).await.unwrap();
+    }
+    for what in [Erasure::Trace("by id".to_owned()), Erasure::User("ada".to_owned()), Erasure::Project("q".to_owned())]
+    {
+        assert_eq!(erase(&store, what).await, 0);
+    }
+    // Counted right, or the next one would be given up.
+    store
+        .commit(vec![post(
+            &json!({"trace_id": "stays", "project_name": "p", "start_timestamp": "2024-05-30 13:48:34"}),
+        )])
+        .await
+        .unwrap();
+    assert_eq!(store.tree("stays").await.unwrap().unwrap().log.output.as_deref(), Some("waiting-for-good"));
+    store.close().await;
+    for gone in ["waiting-for-id", "waiting-for-user", "waiting-for-project", "rows-of-q"] {
+        assert!(!says(folder.path(), gone), "{gone}");
+    }
+    assert!(says(folder.path(), "case of rows-of-all"));
+    assert_sound(folder.path());
 }

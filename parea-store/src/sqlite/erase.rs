@@ -35,8 +35,8 @@ pub enum Erasure {
     Trace(String),
     /// All traces in which a log names this end user.
     User(String),
-    /// All of a project: its logs, its runs of experiments, its figures. The name stays, so that clients who still have
-    /// logs of it are known to send what was erased. Datasets belong to no project.
+    /// All of a project: its logs, its runs of experiments, its figures, the datasets that are its own. The name stays, so
+    /// that clients who still have logs of it are known to send what was erased. Datasets that all projects share stay.
     Project(String),
 }
 
@@ -98,10 +98,8 @@ impl SqliteStore {
                 }
             }
         }
-        if let Erasure::Project(name) = what {
-            let name = name.clone();
-            self.order(move |ingest| ingest.erase_project(&name).map(Ok)).await?;
-        }
+        let of = what.clone();
+        self.order(move |ingest| ingest.erase_beside(&of).map(Ok)).await?;
         loop {
             let orphans = self.read(orphans).await?;
             if orphans.is_empty() {
@@ -339,11 +337,26 @@ impl Ingest<'_> {
         Ok((doomed.len(), Words::of(pieces.iter()).text))
     }
 
-    /// What a project has beside its logs.
+    /// What there is beside logs: updates of logs that have not come, and all that is a project's own.
+    fn erase_beside(&mut self, what: &Erasure) -> rusqlite::Result<()> {
+        let (waiting, value) = match what {
+            Erasure::Trace(id) => ("trace_id = ?1", id),
+            Erasure::User(name) => ("json_extract(fields, '$.end_user_identifier') = ?1", name),
+            Erasure::Project(name) => ("project = (SELECT id FROM project WHERE name = ?1)", name),
+        };
+        let gone = self.conn.execute(&format!("DELETE FROM pending WHERE {waiting}"), [value])?;
+        self.memory.pending -= gone as i64;
+        if let Erasure::Project(name) = what { self.erase_project(name) } else { Ok(()) }
+    }
+
     fn erase_project(&mut self, name: &str) -> rusqlite::Result<()> {
         let project: Option<i64> =
             self.conn.query_row("SELECT id FROM project WHERE name = ?1", [name], |row| row.get(0)).optional()?;
-        for table in ["experiment", "loss", "unsampled"] {
+        for table in ["test_case", "test_case_past", "dataset_version"] {
+            let own = "SELECT id FROM dataset WHERE project = ?1";
+            self.conn.execute(&format!("DELETE FROM {table} WHERE dataset IN ({own})"), [project])?;
+        }
+        for table in ["experiment", "loss", "unsampled", "dataset"] {
             self.conn.execute(&format!("DELETE FROM {table} WHERE project = ?1"), [project])?;
         }
         self.memory.experiments.clear();
