@@ -257,9 +257,10 @@ async fn a_server_that_comes_up_late_gets_everything() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_down_or_silent_never_disturbs_the_program() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let down = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    // Bound, so that nobody else gets the port, and refusing, for nobody listens.
+    let refusing = tokio::net::TcpSocket::new_v4().unwrap();
+    refusing.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let down = format!("http://{}", refusing.local_addr().unwrap());
     // Accepts connections and never says a word.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = format!("http://{}", listener.local_addr().unwrap());

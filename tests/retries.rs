@@ -17,7 +17,7 @@ use parea::{
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
 };
 
 /// What the server does with the next request: sends this, then closes.
@@ -146,15 +146,16 @@ async fn a_broken_answer_is_repeated_only_where_twice_is_once() {
 #[tokio::test]
 async fn a_server_that_comes_up_meanwhile_is_reached_by_every_operation() {
     for operation in ["trace_log", "completion"] {
-        let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = gone.local_addr().unwrap();
-        drop(gone);
+        // Bound, so that nobody else gets the port, and refusing as long as nobody listens.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = socket.local_addr().unwrap();
         let api = ApiClient::builder(&format!("http://{address}")).retries(0).build().unwrap();
         assert!(matches!(call(&api, operation).await, Some(ApiError::Unreachable(_))));
         let api = ApiClient::builder(&format!("http://{address}")).retries(10).build().unwrap();
         let up_later = async {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            let (mut stream, _) = TcpListener::bind(address).await.unwrap().accept().await.unwrap();
+            let (mut stream, _) = socket.listen(8).unwrap().accept().await.unwrap();
             request(&mut stream).await;
             stream.write_all(&reply(400, "", "")).await.unwrap();
         };

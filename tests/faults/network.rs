@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 use crate::{
     hostile::{Hostile, Manner},
@@ -98,17 +98,17 @@ async fn it_answers_one_byte_at_a_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_down_and_comes_back_under_the_program() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let (folder, url) = (tempfile::tempdir().unwrap(), format!("http://{address}"));
+    // Bound, so that nobody else gets the port, and refusing as long as nobody listens.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let (folder, url) = (tempfile::tempdir().unwrap(), format!("http://{}", socket.local_addr().unwrap()));
     let environment = [("PAREA_BASE_URL", &*url), ("CALLS", "300"), ("PACE_US", "2000"), ("FLUSH_MS", "20000")];
     let program = start(folder.path(), &environment);
     // While it runs, and its first batches have gone to the spool.
     while std::fs::read_dir(folder.path().join(".parea/spool")).map_or(0, Iterator::count) == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let server = Hostile::on(TcpListener::bind(address).await.unwrap(), Manner::Good);
+    let server = Hostile::on(socket.listen(64).unwrap(), Manner::Good);
     let ran = program.wait().await;
     assert_eq!((&ran.report()["delivered"], server.count()), (&json!(600), 600), "{}", ran.report());
     assert_eq!(server.numbers("root"), (0..300).collect::<Vec<_>>(), "in order");
