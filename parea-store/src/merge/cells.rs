@@ -9,6 +9,9 @@ use super::{
     stamp::{Rank, Stamp},
 };
 
+/// Comments of a log. Each costs all that is known of the log to be written again, and a program may send any number.
+pub(super) const MOST_COMMENTS: usize = 1000;
+
 /// A log, or what one patch says of it, as cells.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Cells {
@@ -59,7 +62,10 @@ impl Cells {
             }
         }
         for (field, theirs) in other.groups {
-            self.groups.entry(field).or_default().join(theirs);
+            let most = if Shape::of(&field) == Shape::Comments { MOST_COMMENTS } else { usize::MAX };
+            let ours = self.groups.entry(field).or_default();
+            ours.join(theirs);
+            ours.keep_newest(most);
         }
     }
 
@@ -128,6 +134,17 @@ impl Group {
         }
         if let Some(floor) = self.floor {
             self.parts.retain(|_, part| part.stamp >= floor.stamp);
+        }
+    }
+
+    /// Lets go of the oldest parts beyond so many. Whatever order things come in, those that are left are the same.
+    fn keep_newest(&mut self, most: usize) {
+        let surplus = self.parts.len().saturating_sub(most);
+        if surplus > 0 {
+            let oldest: Vec<String> = self.in_order().into_iter().take(surplus).map(|(key, _)| key.clone()).collect();
+            for key in &oldest {
+                self.parts.remove(key);
+            }
         }
     }
 

@@ -136,6 +136,28 @@ fn a_merging_update_adds_to_groups() {
 }
 
 #[test]
+fn the_newest_comments_are_kept_in_whatever_order_they_come() {
+    let said: Vec<(u64, Said)> = (0..1200)
+        .map(|n| {
+            let comment =
+                json!({"id": n, "trace_id": "a", "comment": format!("c{n}"), "user_id": "u", "created_at": "x"});
+            (n, merging(json!({"comments": [comment]})))
+        })
+        .collect();
+    let joined = |order: &mut dyn Iterator<Item = &(u64, Said)>| {
+        order.fold(Cells::default(), |mut cells, (arrival, said)| {
+            cells.join(said.cells(*arrival));
+            cells
+        })
+    };
+    let (up, down) = (joined(&mut said.iter()), joined(&mut said.iter().rev()));
+    assert_eq!(up, down);
+    let ids: Vec<i64> =
+        up.fields()["comments"].as_array().unwrap().iter().map(|comment| comment["id"].as_i64().unwrap()).collect();
+    assert_eq!(ids, (200..1200).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_log_that_is_sent_once_needs_no_stamps() {
     let sent = post(json!({"cost": 0.0, "metadata": {}, "error": "e", "scores": [{"name": "n", "score": 1.0}]}));
     let (_, form) = kept([(7, &sent)]);
