@@ -79,8 +79,9 @@ pub(super) struct Synced {
 }
 
 impl Synced {
-    pub(super) fn new(to: &Path) -> io::Result<Self> {
-        Ok(Self { file: Arc::new(File::options().write(true).open(to)?), under_way: None, unwritten: 0 })
+    pub(super) fn new(to: &Path) -> Result<Self, StoreError> {
+        let file = File::options().write(true).open(to).map_err(|error| unsynced(&error))?;
+        Ok(Self { file: Arc::new(file), under_way: None, unwritten: 0 })
     }
 
     /// More was copied.
@@ -88,22 +89,29 @@ impl Synced {
         self.unwritten += bytes;
     }
 
-    /// Whether there may be more: the disk keeps up.
-    pub(super) fn is_ready(&mut self) -> io::Result<bool> {
+    /// Has what there is synced once it is enough; whether there may be more, for the disk keeps up.
+    pub(super) fn is_ready(&mut self) -> Result<bool, StoreError> {
         if self.unwritten < SYNCED {
             return Ok(true);
         }
         if let Some(done) = self.under_way.take_if(|under_way| under_way.is_finished()) {
-            done.join().unwrap_or_else(|_| Err(io::Error::other("the thread that syncs panicked")))?;
+            let panicked = |_| Err(io::Error::other("the thread that syncs panicked"));
+            done.join().unwrap_or_else(panicked).map_err(|error| unsynced(&error))?;
         }
         if self.under_way.is_some() {
             return Ok(false);
         }
         let file = Arc::clone(&self.file);
-        self.under_way = Some(thread::Builder::new().name("parea-sync".to_owned()).spawn(move || file.sync_data())?);
+        let thread = thread::Builder::new().name("parea-sync".to_owned()).spawn(move || file.sync_data());
+        self.under_way = Some(thread.map_err(|error| unsynced(&error))?);
         self.unwritten = 0;
         Ok(true)
     }
+}
+
+/// Whoever asked for the copy adds its path.
+fn unsynced(error: &io::Error) -> StoreError {
+    StoreError::Disk(error.to_string())
 }
 
 /// A file that is being made.
@@ -141,11 +149,6 @@ impl Fresh {
         }
         done
     }
-}
-
-/// A copy that cannot be written, as the writer tells it; whoever asked for it adds the path.
-pub(super) fn unwritten(error: &io::Error) -> StoreError {
-    StoreError::Disk(error.to_string())
 }
 
 fn failed(to: &Path, error: &dyn fmt::Display) -> StoreError {

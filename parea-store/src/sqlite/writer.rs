@@ -143,7 +143,7 @@ impl Writer {
     fn copy(&mut self, to: &Path, queue: &mut mpsc::Receiver<Work>) -> Result<(), StoreError> {
         let conn = Rc::clone(&self.conn);
         let page: u64 = conn.pragma_query_value(None, "page_size", |row| row.get(0))?;
-        let mut synced = copy::Synced::new(to).map_err(|error| copy::unwritten(&error))?;
+        let mut synced = copy::Synced::new(to)?;
         let mut copy = Connection::open(to)?;
         // It counts when it is whole, and is synced then.
         copy.pragma_update(None, "synchronous", "OFF")?;
@@ -152,7 +152,7 @@ impl Writer {
         let mut served = None;
         loop {
             let begun = Instant::now();
-            while begun.elapsed() < copy::SLICE && synced.is_ready().map_err(|error| copy::unwritten(&error))? {
+            while begun.elapsed() < copy::SLICE && synced.is_ready()? {
                 match backup.step(PAGES)? {
                     StepResult::Done => return Ok(()),
                     StepResult::More => synced.note(page * PAGES as u64),
@@ -171,7 +171,7 @@ impl Writer {
                     }
                 }
                 let is_rested = begun.elapsed() >= copy::rest(slice, served.map(|served: Instant| served.elapsed()));
-                if is_rested && synced.is_ready().map_err(|error| copy::unwritten(&error))? {
+                if is_rested && synced.is_ready()? {
                     break;
                 }
                 if queue.is_empty() {
