@@ -325,3 +325,62 @@ fn no_secret_is_in_a_test_s_memory() {
     let ((), traces) = parea::testing::capture(plant);
     search("memory", format!("{:?}", traces.logs()).as_bytes());
 }
+
+/// The `token` beside a probability is a piece of a model's text; any other is a secret.
+#[test]
+fn pieces_of_a_models_text_are_kept() {
+    #[derive(Clone, Serialize)]
+    struct Piece {
+        token: &'static str,
+        logprob: f64,
+        top: Vec<Piece>,
+    }
+    #[derive(Serialize)]
+    struct Login {
+        token: &'static str,
+        attempts: u32,
+    }
+    #[parea::trace]
+    fn answers(pieces: Vec<Piece>, json: Value, login: Login, last: Value) {}
+
+    let piece = Piece { token: "Hel", logprob: -0.3, top: Vec::new() };
+    let json = json!([
+        {"bytes": [72], "logprob": -0.31, "token": "Hel"}, {"logprob": null, "token": "x".repeat(70)},
+        {"token": {"logprob": 1}}, {"token": 7}, {"logprobs": {"token": "abc"}}, {"a": 1, "token": "abc"},
+    ]);
+    let ((), traces) = parea::testing::capture(|| {
+        let pieces = vec![Piece { top: vec![piece.clone()], ..piece.clone() }];
+        answers(pieces, json, Login { token: "abc", attempts: 1 }, json!({"token": "abc"}));
+    });
+    let inner = json!({"token": "Hel", "logprob": -0.3, "top": []});
+    let expected = json!({
+        "pieces": [{"token": "Hel", "logprob": -0.3, "top": [inner]}],
+        "json": [
+            {"bytes": [72], "logprob": -0.31, "token": "Hel"}, {"logprob": null, "token": "[redacted]"},
+            {"token": "[redacted]"}, {"token": "[redacted]"}, {"logprobs": {"token": "[redacted]"}},
+            {"a": 1, "token": "[redacted]"},
+        ],
+        "login": {"token": "[redacted]", "attempts": 1},
+        "last": {"token": "[redacted]"},
+    });
+    assert_eq!(serde_json::to_value(&traces.log("answers").inputs).unwrap(), expected);
+}
+
+/// A `Serialize` that does not keep to its own protocol costs the value, not the log.
+#[test]
+fn a_map_that_is_no_map_is_shown_by_its_type() {
+    struct Keys;
+    impl Serialize for Keys {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut map = serde::ser::Serializer::serialize_map(serializer, None)?;
+            serde::ser::SerializeMap::serialize_key(&mut map, "a")?;
+            serde::ser::SerializeMap::end(map)
+        }
+    }
+    #[parea::trace]
+    fn keys(keys: &Keys) {}
+
+    let ((), traces) = parea::testing::capture(|| keys(&Keys));
+    let shown = serde_json::to_value(&traces.log("keys").inputs).unwrap();
+    assert!(shown["keys"].as_str().unwrap().contains("a key without a value"), "{shown}");
+}

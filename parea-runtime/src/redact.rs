@@ -19,6 +19,7 @@ use std::{
     sync::{LazyLock, OnceLock},
 };
 
+pub(crate) use assigned::is_of_a_model;
 pub(crate) use hook::Hook;
 pub use names::is_secret_name;
 pub use types::is_secret_type;

@@ -19,11 +19,17 @@ use super::{
 use crate::{
     ladder::short_type_name,
     locks::is_lock_type,
-    redact::{REDACTED, is_secret_name, is_secret_type},
+    redact::{REDACTED, is_of_a_model, is_secret_name, is_secret_type},
 };
 
 /// Most brackets in brackets. Readers stop at 128, and there are some around a value.
 const DEEPEST: usize = 100;
+
+/// The name of a secret, and of a piece of a model's text.
+const TOKEN: &str = "token";
+
+/// Longest piece of a model's text as JSON.
+const LONGEST_TOKEN: usize = 66;
 
 /// Appends `value`. When it fails the buffer ends in a part of it; the caller knows where it began.
 ///
@@ -387,6 +393,13 @@ enum Form {
     Plain,
     /// The next value of a map is secret.
     Secret,
+    /// The next value of a map is a `token`.
+    SecretToken,
+    /// The last value is a `token`, at that place. What stands beside it says whether it is secret.
+    Token {
+        start: u32,
+        end: u32,
+    },
     /// A type of `serde_json` that is JSON text already: `RawValue`, and `Number` of arbitrary precision.
     Raw,
 }
@@ -415,17 +428,70 @@ impl<'a, 'b> Items<'a, 'b> {
 
     #[inline]
     fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Failure> {
-        if self.form == Form::Raw {
-            return self.raw(value);
+        if self.form != Form::Plain {
+            return self.field_behind(key, value);
         }
         self.json.within_limit()?;
         let secret = self.json.buffer.push_key(if self.first { b'{' } else { b',' }, key);
         self.first = false;
         if secret {
-            self.json.redacted();
+            self.secret(key == TOKEN, value);
             return Ok(());
         }
         self.json.inner(value)
+    }
+
+    #[cold]
+    fn field_behind<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Failure> {
+        if self.form == Form::Raw {
+            return self.raw(value);
+        }
+        let secret = self.json.buffer.push_key(b',', key);
+        self.judge();
+        self.json.within_limit()?;
+        if secret {
+            self.secret(key == TOKEN, value);
+            return Ok(());
+        }
+        self.json.inner(value)
+    }
+
+    /// A value whose key says that it is secret: left out, unless it is a `token` that may be a piece of a model's text.
+    #[cold]
+    fn secret<T: Serialize + ?Sized>(&mut self, is_token: bool, value: &T) {
+        self.form = Form::Plain;
+        if !is_token {
+            return self.json.redacted();
+        }
+        let start = self.json.buffer.len();
+        let (limit, depth) = (self.json.limit, self.json.depth);
+        self.json.limit = start + LONGEST_TOKEN;
+        let written = self.json.inner(value);
+        (self.json.limit, self.json.depth) = (limit, depth);
+        let end = self.json.buffer.len();
+        let is_text = self.json.buffer.since(start).first() == Some(&b'"');
+        if written.is_ok() && is_text && end - start <= LONGEST_TOKEN {
+            self.form = Form::Token { start: start as u32, end: end as u32 };
+        } else {
+            self.json.buffer.bytes.truncate(start);
+            self.json.redacted();
+        }
+    }
+
+    /// Leaves the last token out if its probability does not stand beside it. What comes next is there, or nothing does.
+    #[cold]
+    fn judge(&mut self) {
+        let Form::Token { start, end } = self.form else { return };
+        self.form = Form::Plain;
+        let (start, end) = (start as usize, end as usize);
+        // `"token":"…"`
+        let name = start - TOKEN.len() - 2;
+        if !is_of_a_model(&self.json.buffer.bytes, 0, name, TOKEN.as_bytes(), start..end) {
+            let behind = self.json.buffer.bytes.split_off(end);
+            self.json.buffer.bytes.truncate(start);
+            self.json.redacted();
+            self.json.buffer.bytes.extend(&behind);
+        }
     }
 
     #[cold]
@@ -443,8 +509,21 @@ impl<'a, 'b> Items<'a, 'b> {
         self.json.within_limit()
     }
 
+    /// Whether a map is told keys and values in turn. One that is not would be no JSON.
     #[inline]
-    fn close(self) -> Result<(), Failure> {
+    fn expects_value(&self, is_value: bool) -> Result<(), Failure> {
+        // No value ends like this.
+        if (self.json.buffer.bytes.last() == Some(&b':')) == is_value {
+            return Ok(());
+        }
+        Err(Why::Said("a map has a key without a value, or a value without a key".to_owned()).into())
+    }
+
+    #[inline]
+    fn close(mut self) -> Result<(), Failure> {
+        if self.form != Form::Plain {
+            self.judge();
+        }
         self.json.close(self.close);
         self.json.within_limit()
     }
@@ -505,28 +584,39 @@ impl SerializeMap for Items<'_, '_> {
     type Error = Failure;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Failure> {
-        self.next()?;
+        self.expects_value(false)?;
+        let within_limit = self.next();
         let start = self.json.buffer.len() + 1;
         self.json.key = true;
         let written = self.json.inner(key);
         self.json.key = false;
-        written?;
-        let end = self.json.buffer.len() - 1;
+        let end = self.json.buffer.len().saturating_sub(1);
         let name = self.json.buffer.bytes.get(start..end).and_then(|name| str::from_utf8(name).ok());
-        self.form = if name.is_some_and(is_secret_name) { Form::Secret } else { Form::Plain };
+        let form = match name {
+            Some(TOKEN) => Form::SecretToken,
+            Some(name) if is_secret_name(name) => Form::Secret,
+            _ => Form::Plain,
+        };
+        if self.form != Form::Plain {
+            self.judge();
+        }
+        self.form = form;
+        within_limit.and(written)?;
         self.json.push(b':');
         Ok(())
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        if self.form == Form::Secret {
-            self.json.redacted();
+        self.expects_value(true)?;
+        if self.form != Form::Plain {
+            self.secret(self.form == Form::SecretToken, value);
             return Ok(());
         }
         self.json.inner(value)
     }
 
     fn end(self) -> Result<(), Failure> {
+        self.expects_value(false)?;
         self.close()
     }
 }

@@ -86,7 +86,7 @@ fn is_mixed(text: &[u8]) -> bool {
 /// Whether a `token` is a piece of a model's text: its probability stands beside it, and it is as short as such pieces are.
 ///
 /// `text` is JSON, or has it or a `Debug` text in it; the name begins at `start`, and its value is at `value`.
-pub(super) fn is_of_a_model(text: &[u8], from: usize, start: usize, name: &[u8], value: Range<usize>) -> bool {
+pub(crate) fn is_of_a_model(text: &[u8], from: usize, start: usize, name: &[u8], value: Range<usize>) -> bool {
     /// Longest piece of a vocabulary, with its escapes.
     const LONGEST: usize = 64;
     /// How far away the name of the probability may begin.
