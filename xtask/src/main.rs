@@ -15,6 +15,7 @@ mod find;
 mod fuzz;
 mod install;
 mod load;
+mod memory;
 mod model;
 mod section;
 mod step;
@@ -41,6 +42,7 @@ const CHORES: &[Chore] = &[
     faults::CHORE,
     fuzz::CHORE,
     load::CHORE,
+    memory::CHORE,
     model::CHORE,
 ];
 
