@@ -34,18 +34,29 @@ pub fn drive_sync<R, L: Look>(
     outcome: impl Fn(&R, &mut End) -> L,
 ) -> R {
     let begun = if context::is_listening() { stack::begin(site) } else { Begun::Off };
-    // In one place, so that it is compiled once for each function.
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(result) => {
-            match begun {
-                Begun::Off => {}
-                _ if L::SEES_NOTHING => ended_bare(begun),
-                _ => ended(begun, &mut |end| _ = outcome(&result, end)),
-            }
-            result
-        }
-        Err(payload) => unwound(begun, payload),
+    // In one place, so that it is compiled once for each function. What is caught and what is called would share their room:
+    // the result has its own, which the compiler sees through.
+    let mut result = None;
+    let returned = &mut result;
+    match (catch_unwind(AssertUnwindSafe(move || *returned = Some(body()))), result) {
+        // Nobody looks at it, so it needs no place in memory.
+        (Ok(()), Some(result)) if begun == Begun::Off => result,
+        (Ok(()), Some(result)) => looked_at(begun, result, outcome),
+        (Ok(()), None) => unreachable!("the body has returned"),
+        (Err(payload), _) => unwound(begun, payload),
     }
+}
+
+/// The result of a body, once its span has ended.
+#[expect(clippy::inline_always, reason = "once for each function")]
+#[inline(always)]
+fn looked_at<R, L: Look>(begun: Begun, result: R, outcome: impl Fn(&R, &mut End) -> L) -> R {
+    if L::SEES_NOTHING {
+        ended_bare(begun);
+    } else {
+        ended(begun, &mut |end| _ = outcome(&result, end));
+    }
+    result
 }
 
 /// Runs `body` with the span in force, if there is one; a panic ends the span and goes on.

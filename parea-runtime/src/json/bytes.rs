@@ -13,7 +13,7 @@ pub(crate) trait Out {
     /// Appends one byte.
     #[inline]
     fn put_byte(&mut self, byte: u8) {
-        self.put::<1>(|room| {
+        self.put::<1>(move |room| {
             room[0] = byte;
             1
         });
@@ -66,7 +66,7 @@ impl Bytes {
     /// What is there from `start` on, with zeros behind it up to a whole word.
     #[inline]
     pub(crate) fn words_since(&mut self, start: usize) -> &[[u8; 8]] {
-        self.put::<8>(|room| {
+        self.put::<8>(move |room| {
             *room = [0; 8];
             0
         });

@@ -58,7 +58,7 @@ fn push_between<O: Out, const QUOTED: bool>(out: &mut O, text: &str) {
             if has_special(u64::from_le_bytes([tiny[0], tiny[1], tiny[2], b' ', b' ', b' ', b' ', b' '])) {
                 return push_other::<O, QUOTED>(out, text);
             }
-            out.put::<5>(|room| {
+            out.put::<5>(move |room| {
                 if !QUOTED {
                     room[..3].copy_from_slice(&tiny);
                     return length;
@@ -73,21 +73,21 @@ fn push_between<O: Out, const QUOTED: bool>(out: &mut O, text: &str) {
             if has_special(u64::from(u32::from_ne_bytes(first)) << 32 | u64::from(u32::from_ne_bytes(last))) {
                 return push_other::<O, QUOTED>(out, text);
             }
-            out.put::<10>(|room| put_ends::<4, 10, QUOTED>(room, length, &first, &last));
+            out.put::<10>(move |room| put_ends::<4, 10, QUOTED>(room, length, &first, &last));
         }
         8..=16 => {
             let (first, last) = ends::<8>(bytes);
             if (specials(u64::from_ne_bytes(first)) | specials(u64::from_ne_bytes(last))) & HIGHEST != 0 {
                 return push_other::<O, QUOTED>(out, text);
             }
-            out.put::<18>(|room| put_ends::<8, 18, QUOTED>(room, length, &first, &last));
+            out.put::<18>(move |room| put_ends::<8, 18, QUOTED>(room, length, &first, &last));
         }
         17..=32 => {
             let (first, last) = ends::<16>(bytes);
             if u128::from_ne_bytes(marks(&first, &last)) != 0 {
                 return push_other::<O, QUOTED>(out, text);
             }
-            out.put::<34>(|room| put_ends::<16, 34, QUOTED>(room, length, &first, &last));
+            out.put::<34>(move |room| put_ends::<16, 34, QUOTED>(room, length, &first, &last));
         }
         33.. => push_long::<O, QUOTED>(out, text),
     }
@@ -136,7 +136,7 @@ fn push_long<O: Out, const QUOTED: bool>(out: &mut O, text: &str) {
     }
     if bytes.len() <= 64 {
         let (first, last) = ends::<32>(bytes);
-        return out.put::<66>(|room| put_ends::<32, 66, QUOTED>(room, bytes.len(), &first, &last));
+        return out.put::<66>(move |room| put_ends::<32, 66, QUOTED>(room, bytes.len(), &first, &last));
     }
     if QUOTED {
         out.put_byte(b'"');

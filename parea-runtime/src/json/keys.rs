@@ -42,10 +42,9 @@ impl Key {
     #[inline]
     pub(crate) fn push(&self, bytes: &mut Bytes, lead: u8) -> bool {
         if self.written == 0 {
-            self.push_whole(bytes, lead);
-            return self.secret;
+            return self.push_whole(bytes, lead);
         }
-        bytes.put::<LONGEST>(|room| {
+        bytes.put::<LONGEST>(move |room| {
             *room = self.member;
             room[0] = lead;
             usize::from(self.written)
@@ -54,10 +53,12 @@ impl Key {
     }
 
     #[cold]
-    fn push_whole(&self, bytes: &mut Bytes, lead: u8) {
+    #[inline(never)]
+    fn push_whole(&self, bytes: &mut Bytes, lead: u8) -> bool {
         bytes.put_byte(lead);
         push_text(bytes, self.name);
         bytes.put_byte(b':');
+        self.secret
     }
 }
 
@@ -78,11 +79,16 @@ impl Keys {
         {
             return known[at].push(bytes, lead);
         }
+        self.push_other(bytes, lead, name, at)
+    }
+
+    /// The same of a key that is not in its own place.
+    #[inline(never)]
+    fn push_other(&mut self, bytes: &mut Bytes, lead: u8, name: &'static str, at: usize) -> bool {
         self.look(at, name).push(bytes, lead)
     }
 
     /// The key in another place of its group, else made anew: in its own place if there is none that is free.
-    #[inline(never)]
     fn look(&mut self, at: usize, name: &'static str) -> &Key {
         let known = &mut **self.0.get_or_insert_with(|| Box::new([Key::new(""); KEYS]));
         let first = at - at % GROUP;

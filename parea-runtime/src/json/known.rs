@@ -20,7 +20,7 @@ pub struct Room<'a>(pub(crate) &'a mut Buffer);
 pub(super) fn push_integer<N: itoa::Integer + Copy + TryInto<u8>>(out: &mut Bytes, value: N) {
     match value.try_into() {
         Ok(digit @ 0..10) => out.put_byte(b'0' + digit),
-        Ok(digits @ 10..100) => out.put::<2>(|room| {
+        Ok(digits @ 10..100) => out.put::<2>(move |room| {
             *room = [b'0' + digits / 10, b'0' + digits % 10];
             2
         }),
@@ -36,7 +36,7 @@ fn push_digits(out: &mut Bytes, value: impl itoa::Integer) {
 /// Appends `true` or `false`.
 #[inline]
 pub(super) fn push_bool(out: &mut Bytes, value: bool) {
-    out.put::<5>(|room| {
+    out.put::<5>(move |room| {
         *room = if value { *b"true " } else { *b"false" };
         if value { 4 } else { 5 }
     });

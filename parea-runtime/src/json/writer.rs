@@ -161,7 +161,7 @@ impl Json<'_> {
     #[inline]
     fn close(&mut self, Brackets(brackets, count): Brackets) {
         self.depth = self.depth.saturating_sub(count);
-        self.buffer.bytes.put::<2>(|room| {
+        self.buffer.bytes.put::<2>(move |room| {
             *room = brackets;
             count
         });
