@@ -101,9 +101,14 @@ pub struct TextCursor(pub u64);
 pub struct TextPage {
     /// The logs that were found, the last to arrive first, as [`Logs::trace`] has them.
     pub rows: Vec<TraceLog>,
+    /// For each of them the name of its trace's root; `None` while that has not come, or has none.
+    pub trace_names: Vec<Option<String>>,
     /// Where the search goes on; `None` at the end. There may be none of the rows and yet more to come: one call reads a
     /// bounded part of the store.
     pub next: Option<TextCursor>,
+    /// When the last log that was looked at began, in whatever project, if there are fewer rows than were asked for and
+    /// yet more to come.
+    pub reached: Option<Timestamp>,
 }
 
 /// A number of rows.

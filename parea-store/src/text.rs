@@ -5,10 +5,13 @@
 //! lower case are the same. What is written without spaces (Chinese, Japanese, Korean, Thai) is found by any part of
 //! it.
 
+mod hits;
 mod pieces;
 mod query;
 mod tokens;
 
+pub use hits::{Hit, Word};
+pub use pieces::Field;
 pub use query::{TextQuery, TextQueryError};
 
 pub(crate) use pieces::{Pieces, Searchable};

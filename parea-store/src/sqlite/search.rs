@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use memchr::memmem;
-use parea_types::TraceLog;
+use parea_types::{Timestamp, TraceLog};
 use rusqlite::{Connection, OptionalExtension, params_from_iter, types::Value};
 
 use super::{
@@ -105,8 +105,13 @@ impl Search {
                 next_block = blocks.next(below)?;
             }
         };
+        let reached = match next {
+            Some(next) if hits.len() < limit => started(conn, next)?,
+            _ => None,
+        };
+        let trace_names = hits.iter().map(|hit| trace_name(conn, *hit)).collect::<rusqlite::Result<_>>()?;
         let rows = Self::read(conn, &hits)?;
-        Ok(TextPage { rows, next: next.map(|id| TextCursor(id as u64)) })
+        Ok(TextPage { rows, trace_names, next: next.map(|id| TextCursor(id as u64)), reached })
     }
 
     fn is_hit(&self, json: &str) -> rusqlite::Result<bool> {
@@ -163,6 +168,25 @@ impl Search {
         }
         if all.is_empty() { Ok(None) } else { index::blocks(conn, &all).map(Some) }
     }
+}
+
+/// When the first of the logs from a place on began.
+fn started(conn: &Connection, place: i64) -> rusqlite::Result<Option<Timestamp>> {
+    conn.prepare_cached("SELECT started FROM log WHERE id >= ?1 ORDER BY id LIMIT 1")?
+        .query_row([place], |row| row.get(0))
+        .optional()
+        .map(|micros| micros.and_then(Timestamp::from_micros))
+}
+
+/// The name of the root of a log's trace.
+fn trace_name(conn: &Connection, log: i64) -> rusqlite::Result<Option<String>> {
+    conn.prepare_cached(
+        "SELECT trace.name FROM log CROSS JOIN trace ON trace.root = log.root AND trace.project = log.project
+         WHERE log.id = ?1",
+    )?
+    .query_row([log], |row| row.get(0))
+    .optional()
+    .map(Option::flatten)
 }
 
 /// The words of blocks that a token with an open end stands for; one more than [`VARIANTS`] where there are too many.

@@ -111,7 +111,13 @@ impl Term {
     }
 
     fn is_in(&self, words: &[&str]) -> bool {
-        words.windows(self.tokens.len()).any(|words| self.tokens.iter().zip(words).all(|(token, word)| token.is(word)))
+        self.places(words).next().is_some()
+    }
+
+    /// Where it begins among the words.
+    pub(crate) fn places(&self, words: &[&str]) -> impl Iterator<Item = usize> {
+        let is = |words: &[&str]| self.tokens.iter().zip(words).all(|(token, word)| token.is(word));
+        words.windows(self.tokens.len()).enumerate().filter(move |(_, words)| is(words)).map(|(place, _)| place)
     }
 }
 
