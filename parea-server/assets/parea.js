@@ -124,6 +124,14 @@
       const button = event.target.closest("[data-copy]");
       if (button) copy(button);
     });
+    const field = document.querySelector(".find [name=q]");
+    if (field) addEventListener("keydown", (event) => {
+      if (event.metaKey || event.ctrlKey || event.altKey) return;
+      if (event.key === "Escape" && event.target === field) field.blur();
+      if (event.key !== "/" || event.target.closest?.("input, select, textarea")) return;
+      event.preventDefault();
+      field.select();
+    });
     const trace = document.body.classList.contains("trace");
     const move = trace ? spans() : document.querySelector(".filters") ? list() : null;
     if (!move) return;

@@ -1,9 +1,10 @@
-//! The web interface: the list of traces and one trace, runs of experiments and two of them compared, rendered here and readable without script.
+//! The web interface: the list of traces and one trace, a search for spans, runs of experiments and two of them compared, rendered here and readable without script.
 //!
 //! Whatever a log holds is foreign text. Templates escape it; [`markup`] is the only place that writes HTML by hand,
 //! and the policy of [`headers`] leaves a browser nothing to run but our one script.
 
 mod assets;
+mod choice;
 mod experiments;
 mod failure;
 mod figures;
@@ -16,6 +17,9 @@ mod losses;
 mod markup;
 mod moment;
 mod reference;
+mod search;
+mod search_query;
+mod snippet;
 mod span;
 mod trace;
 mod tree;
@@ -44,6 +48,7 @@ pub(crate) fn open() -> Router<AppState> {
 pub(crate) fn router() -> Router<AppState> {
     Router::new()
         .route("/", get(list::show))
+        .route("/search", get(search::show))
         .route("/traces/{root_trace_id}", get(trace::show))
         .route("/experiments", get(experiments::list::show))
         .route("/experiments/{uuid}", get(experiments::run::show))

@@ -8,15 +8,16 @@ use axum::{
     http::{HeaderMap, header},
     response::Html,
 };
-use parea_store::{After, LogFilter, Page, Project, Scope, TraceSummary};
+use parea_store::{After, Page, Project, Scope, TraceSummary};
 use parea_types::{Status, Timestamp};
 
 use super::{
     assets::{URLS, Urls},
+    choice::Filters,
     failure::Failure,
     figures::{self, ScoreChip},
     glance,
-    list_query::{ListQuery, RANGES, Range},
+    list_query::ListQuery,
     losses::Losses,
     moment::{self, Moment},
     trace,
@@ -33,8 +34,7 @@ const CHIPS: usize = 2;
 struct ListPage<'a> {
     assets: &'a Urls,
     query: &'a ListQuery,
-    projects: Vec<Choice<'a>>,
-    ranges: Vec<(Range, bool)>,
+    filters: Filters<'a>,
     rows: Vec<Row>,
     /// The classes of columns that have nothing on this page, which leave their room to the others.
     without: String,
@@ -48,11 +48,6 @@ struct ListPage<'a> {
     unknown_project: bool,
     /// What clients of the chosen project had to give up.
     losses: Option<Losses>,
-}
-
-struct Choice<'a> {
-    name: &'a str,
-    selected: bool,
 }
 
 struct Row {
@@ -89,12 +84,6 @@ enum Mark {
     Unknown,
 }
 
-impl ListQuery {
-    fn is_status(&self, text: &str) -> bool {
-        self.status.is_some_and(|status| status.as_str() == text)
-    }
-}
-
 /// `GET /`
 pub(super) async fn show(
     State(state): State<AppState>,
@@ -106,7 +95,7 @@ pub(super) async fn show(
     let mut projects = state.catalog.projects().await?;
     projects.retain(|project| access.has_uuid(&project.uuid));
     let now = moment::now();
-    let chosen = query.project.as_deref().map(|name| projects.iter().find(|project| project.name == name));
+    let chosen = query.choice.project.as_deref().map(|name| projects.iter().find(|project| project.name == name));
     let unknown_project = matches!(chosen, Some(None));
     let page = if unknown_project {
         Page { rows: Vec::new(), next: None }
@@ -115,26 +104,20 @@ pub(super) async fn show(
             Some(project) => Scope { project: Some(project.uuid.clone()) },
             None => access.to_see(),
         };
-        let started_from = query.range.and_then(|range| range.from(now));
-        let filter = LogFilter { status: query.status, started_from, ..LogFilter::default() };
         let after = query.after.clone().map_or(After::Start, After::Cursor);
-        state.logs.traces(&scope, &filter, after, LIMIT).await?
+        state.logs.traces(&scope, &query.choice.filter(now), after, LIMIT).await?
     };
 
     let losses = match chosen.flatten() {
         Some(project) => Losses::of(state.logs.losses(&Scope { project: Some(project.uuid.clone()) }).await?),
         None => None,
     };
-    let mixed = query.project.is_none() && projects.len() > 1;
+    let mixed = query.choice.project.is_none() && projects.len() > 1;
     let older = page.next.map(|next| query.older(next));
     let rows = rows(page.rows, if mixed { &projects } else { &[] }, now);
     let html = ListPage {
         assets: &URLS,
-        projects: projects
-            .iter()
-            .map(|project| Choice { name: &project.name, selected: query.project.as_ref() == Some(&project.name) })
-            .collect(),
-        ranges: RANGES.into_iter().map(|range| (range, query.range == Some(range))).collect(),
+        filters: Filters::new(&query.choice, &projects),
         without: without(&rows),
         rows,
         mixed,

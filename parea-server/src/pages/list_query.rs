@@ -4,44 +4,17 @@ use std::fmt;
 
 use form_urlencoded::Serializer;
 use parea_store::Cursor;
-use parea_types::{Status, Timestamp};
+use parea_types::Timestamp;
+
+use super::choice::Choice;
 
 /// How many earlier pages a URL remembers. Beyond them "newer" leads to the newest.
 const TRAIL: usize = 12;
 
-/// How far back the list reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Range {
-    /// In the URL.
-    pub(super) key: &'static str,
-    /// In the form.
-    pub(super) label: &'static str,
-    seconds: i64,
-}
-
-/// All ranges on offer.
-pub(super) const RANGES: [Range; 5] = [
-    Range { key: "15m", label: "Last 15 minutes", seconds: 15 * 60 },
-    Range { key: "1h", label: "Last hour", seconds: 3_600 },
-    Range { key: "24h", label: "Last 24 hours", seconds: 86_400 },
-    Range { key: "7d", label: "Last 7 days", seconds: 7 * 86_400 },
-    Range { key: "30d", label: "Last 30 days", seconds: 30 * 86_400 },
-];
-
-impl Range {
-    /// The earliest start that still belongs to it.
-    pub(super) fn from(self, now: Timestamp) -> Option<Timestamp> {
-        Timestamp::from_micros(now.micros() - self.seconds * 1_000_000)
-    }
-}
-
 /// Which traces are listed, and from where. What a URL holds beyond this, or misspells, is passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ListQuery {
-    /// A project's name; `None` for all.
-    pub(super) project: Option<String>,
-    pub(super) status: Option<Status>,
-    pub(super) range: Option<Range>,
+    pub(super) choice: Choice,
     /// The page begins behind this row; `None` at the newest.
     pub(super) after: Option<Cursor>,
     /// Where the pages before it began, oldest step first: the store walks one way only.
@@ -53,15 +26,9 @@ impl ListQuery {
         let mut parsed = Self::default();
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*key {
-                "project" if !value.is_empty() => parsed.project = Some(value.into_owned()),
-                "status" => {
-                    parsed.status =
-                        [Status::Success, Status::Error].into_iter().find(|status| status.as_str() == value);
-                }
-                "range" => parsed.range = RANGES.into_iter().find(|range| range.key == value),
                 "after" => parsed.after = read_cursor(&value),
                 "before" => parsed.trail.extend(read_cursor(&value)),
-                _ => {}
+                _ => parsed.choice.take(&key, &value),
             }
         }
         parsed
@@ -89,14 +56,14 @@ impl ListQuery {
         Self { after: None, trail: Vec::new(), ..self.clone() }
     }
 
-    /// The list of one project, or of all.
-    pub(super) fn of_project(project: Option<String>) -> Self {
-        Self { project, ..Self::default() }
+    /// The list of what is chosen.
+    pub(super) fn of(choice: Choice) -> Self {
+        Self { choice, ..Self::default() }
     }
 
-    /// Whether anything but the project narrows the list.
-    pub(super) fn narrows(&self) -> bool {
-        self.status.is_some() || self.range.is_some()
+    /// The list of one project, or of all.
+    pub(super) fn of_project(project: Option<String>) -> Self {
+        Self::of(Choice { project, ..Choice::default() })
     }
 }
 
@@ -104,9 +71,7 @@ impl ListQuery {
 impl fmt::Display for ListQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut query = Serializer::new(String::new());
-        query.extend_pairs(self.project.iter().map(|name| ("project", name)));
-        query.extend_pairs(self.status.map(|status| ("status", status.as_str())));
-        query.extend_pairs(self.range.map(|range| ("range", range.key)));
+        self.choice.write(&mut query);
         query.extend_pairs(self.trail.iter().map(|cursor| ("before", write_cursor(cursor))));
         query.extend_pairs(self.after.iter().map(|cursor| ("after", write_cursor(cursor))));
         let query = query.finish();
@@ -126,6 +91,8 @@ fn read_cursor(text: &str) -> Option<Cursor> {
 
 #[cfg(test)]
 mod tests {
+    use parea_types::Status;
+
     use super::*;
 
     fn cursor(micros: i64, id: &str) -> Cursor {
@@ -134,12 +101,9 @@ mod tests {
 
     #[test]
     fn a_url_holds_the_whole_state() {
-        let first = ListQuery {
-            project: Some("a & b / ü\"<".to_owned()),
-            status: Some(Status::Error),
-            range: Some(RANGES[1]),
-            ..ListQuery::default()
-        };
+        let mut first = ListQuery::parse("range=1h");
+        first.choice.project = Some("a & b / ü\"<".to_owned());
+        first.choice.status = Some(Status::Error);
         let third = first.older(cursor(7, "x.y &=")).older(cursor(-3, "z"));
         let url = third.to_string();
         assert_eq!(ListQuery::parse(url.strip_prefix("/?").unwrap()), third);

@@ -16,6 +16,19 @@ impl fmt::Display for Markup {
 
 impl HtmlSafe for Markup {}
 
+impl Markup {
+    /// Text of which the pieces with `true` are marked as found.
+    pub(super) fn marked<'a>(pieces: impl IntoIterator<Item = (bool, &'a str)>) -> Self {
+        let mut html = String::new();
+        for (is_marked, text) in pieces {
+            html.push_str(if is_marked { "<mark>" } else { "" });
+            escape(&mut html, text);
+            html.push_str(if is_marked { "</mark>" } else { "" });
+        }
+        Self(html)
+    }
+}
+
 /// What a piece of text is, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ink {

@@ -32,7 +32,9 @@ fn nothing_is_wider_than_a_phone_and_everything_can_be_read_by_day_and_by_night(
     let traces =
         ["/", "/traces/answer", "/traces/answer?span=answer-2", "/traces/answer?span=answer-3", "/traces/wide"];
     let runs = ["/experiments", "/experiments/first", "/compare?baseline=first&candidate=second"];
-    for path in traces.into_iter().chain(runs).chain(["/api/docs"]) {
+    let searches =
+        ["/search?q=unbroken*", "/search?q=file", "/search?q=question+says", "/search?q=--", "/search?q=absent"];
+    for path in traces.into_iter().chain(searches).chain(runs).chain(["/api/docs"]) {
         let mut grounds = Vec::new();
         for scheme in ["light", "dark"] {
             page.prefer(scheme);

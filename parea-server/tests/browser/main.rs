@@ -15,5 +15,6 @@ mod http;
 mod list;
 mod looks;
 mod page;
+mod search;
 mod site;
 mod trace;

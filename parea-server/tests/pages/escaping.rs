@@ -49,12 +49,18 @@ async fn hostile_text_in_any_field_stays_text() {
             assert_eq!(pane.status, 200);
             assert!(pane.html.matches("alert(1)").count() > 10, "{}", pane.html);
         }
+        let found = site.page("/search?q=alert*+1").await;
+        assert_eq!(found.links("class=\"row\"").len(), 2);
+        assert!(!found.html.contains(hostile), "unescaped: {hostile}");
+        assert!(found.html.contains("<mark>alert</mark>(<mark>1</mark>)"), "{}", found.html);
         let encoded: String = form_urlencoded::byte_serialize(hostile.as_bytes()).collect();
         assert_eq!(site.page(&format!("/traces/{}", encoded.replace('+', "%20"))).await.status, 404);
         assert_eq!(
             site.page(&format!("/?project={encoded}&status={encoded}&range={encoded}&after={encoded}")).await.status,
             200
         );
+        let search = format!("/search?q={encoded}&project={encoded}&status={encoded}&range={encoded}&after={encoded}");
+        assert_eq!(site.page(&search).await.status, 200);
     }
 }
 

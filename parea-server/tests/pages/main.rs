@@ -8,5 +8,6 @@ mod escaping;
 #[path = "../http/mod.rs"]
 mod http;
 mod list;
+mod search;
 mod site;
 mod trace;

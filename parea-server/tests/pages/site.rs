@@ -99,7 +99,7 @@ struct Tag {
 fn judge(tag: &Tag) {
     const KNOWN: &str = "html head meta title link script body header a svg path circle symbol use rect line text button form \
         select option nav main section table thead tbody tr th td time span i b div p h1 h2 h3 h4 dl dt dd ul ol li code pre \
-        kbd details summary small figure figcaption img footer";
+        kbd details summary small figure figcaption img footer input mark";
     assert!(KNOWN.split_whitespace().any(|known| known == tag.name), "a tag that no template has: {}", tag.text);
     for (name, value) in &tag.attributes {
         assert!(name != "style" && !name.starts_with("on") && name != "srcdoc", "{}", tag.text);

@@ -164,11 +164,13 @@ async fn no_operation_reaches_another_project_by_an_id() {
         let response = crate::http::client().get(url).basic_auth("x", Some(key)).send().await.unwrap();
         (response.status().as_u16(), response.text().await.unwrap())
     };
-    for path in ["/traces/root", "/traces/child", "/", "/?project=a"] {
+    for path in ["/traces/root", "/traces/child", "/", "/?project=a", "/search?q=secre*", "/search?q=secre*&project=a"]
+    {
         let (_, text) = page(&shared.b, path).await;
         assert!(!text.contains("secret") && !text.contains("zebra"), "{path}: {text}");
     }
     assert!(page(&shared.a, "/traces/root").await.1.contains("the secret of a"));
+    assert!(page(&shared.a, "/search?q=secre*").await.1.contains("the <mark>secret</mark> of a"));
     assert_eq!(state(&shared).await, before, "what a has is as it was");
 }
 

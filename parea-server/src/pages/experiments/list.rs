@@ -14,6 +14,7 @@ use crate::{
     auth::Access,
     pages::{
         assets::{URLS, Urls},
+        choice::Choice,
         failure::Failure,
         figures::{self, ScoreChip},
         moment::{self, Moment},
@@ -30,6 +31,8 @@ const CHIPS: usize = 4;
 #[template(path = "experiments.html")]
 struct ListPage<'a> {
     assets: &'a Urls,
+    /// For the search, which keeps the project.
+    choice: Choice,
     projects: Vec<(String, bool)>,
     experiment: Option<String>,
     rows: Vec<Row>,
@@ -115,6 +118,7 @@ pub(in crate::pages) async fn show(
             })
             .collect(),
         experiment,
+        choice: Choice { project, ..Choice::default() },
     };
     Ok(Html(page.render()?))
 }
