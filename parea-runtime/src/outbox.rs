@@ -212,6 +212,9 @@ impl Outbox {
         held.state.at_rest |= last;
         let through = self.queue.collected();
         held.write_all(deadline.map(at_least_a_moment));
+        if last {
+            held.give_up(through);
+        }
         if !self.named && held.state.at_rest {
             held.hand_over();
         }
@@ -256,4 +259,54 @@ impl Outbox {
 fn at_least_a_moment(deadline: Instant) -> Instant {
     const MOMENT: Duration = Duration::from_millis(50);
     deadline.max(Instant::now() + MOMENT)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "this is a test")]
+
+    use std::{collections::BTreeMap, sync::Arc};
+
+    use super::*;
+    use crate::{
+        record::Outcome,
+        redact::{self, Hook, Redactor},
+        report::DropReason,
+        scope::{Scope, Sink},
+        site::site_of,
+        span::Span,
+        stack,
+    };
+
+    #[test]
+    fn what_the_last_deadline_leaves_no_time_to_write_is_a_loss_and_told_as_one() {
+        const LOGS: u64 = 20;
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            base_url: Some("http://127.0.0.1:1".to_owned()),
+            folder: folder.path().to_owned(),
+            ..Settings::from_env()
+        };
+        // A single log takes longer than the end of a program waits.
+        let slow = |text: &str| {
+            if text.ends_with("slow") {
+                thread::sleep(Duration::from_millis(60));
+            }
+            None
+        };
+        redact::enforce(Redactor { hook: Some(Hook::new(slow)), ..Redactor::default() });
+        let outbox = Outbox::new(Queue::new(stack::logs(), settings.queue_bytes), &settings);
+        for _ in 0..LOGS {
+            let span = Span::root_of(site_of("long"), Arc::new(Scope::of(Sink::Exporter)));
+            let output = serde_json::to_vec(&format!("{}slow", "long ".repeat(20_000))).unwrap();
+            span.finish(Outcome { output, ..Outcome::default() });
+        }
+        assert_eq!(outbox.rescue(Some(Instant::now()), true), Some(LOGS));
+        let report = outbox.report();
+        let lost = LOGS - report.spooled;
+        assert!(report.spooled > 0 && lost > 0, "one batch is written: {report}");
+        assert_eq!((report.pending, &report.dropped), (0, &BTreeMap::from([(DropReason::SpoolFailed, lost)])));
+        assert_eq!(outbox.books().take_unheard(true), report.dropped);
+        assert!(report.last_error.is_some_and(|error| error.contains("the deadline was over")));
+    }
 }

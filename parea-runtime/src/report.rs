@@ -12,7 +12,7 @@ pub enum DropReason {
     TooLarge,
     /// The server refused this log as invalid (422), or it could not be encoded.
     Rejected,
-    /// The spool folder could not be written or read.
+    /// The spool folder could not be written or read, or not before the end of the program's deadline.
     SpoolFailed,
     /// The spool holds as much as it may, or the disk is full.
     SpoolFull,

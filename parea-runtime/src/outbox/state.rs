@@ -174,6 +174,29 @@ impl Held<'_> {
         true
     }
 
+    /// Gives up what is in the queue up to the record of that number, for the program ends: counted, so that a server is
+    /// told.
+    pub(super) fn give_up(&mut self, through: u64) {
+        let mut count = 0;
+        let mut last = 0;
+        while last < through {
+            let taken = self.outbox.queue.take_batch();
+            if taken.is_empty() {
+                break;
+            }
+            last = taken.through;
+            let records = taken.records().count() as u64;
+            self.books().settle(records, Fate::Dropped(DropReason::SpoolFailed));
+            self.leave(taken.bytes(), last, true);
+            count += records;
+        }
+        if count > 0 {
+            let folder = self.state.spool.folder().display();
+            let complaint = format!("the deadline was over before they were written to {folder}");
+            self.complain(DropReason::SpoolFailed, count, &complaint);
+        }
+    }
+
     fn write(&mut self, batch: Batch) -> Written {
         let Batch { lines, bytes, through } = batch;
         if self.is_spool_left_alone() {
