@@ -29,8 +29,8 @@ pub(crate) enum Manner {
     TakesOnly(usize),
     /// A status code that is no success.
     Says(u16),
-    /// 429, and asks for a second.
-    SaysLater,
+    /// 429, and asks for so many seconds.
+    SaysLater(u32),
     /// Goes away in the middle of its answer.
     HalfAnswers,
     /// 200 with something that is no JSON, to whatever is asked.
@@ -39,6 +39,38 @@ pub(crate) enum Manner {
     Floods,
     /// Takes no log for good.
     Rejects,
+    /// Takes bodies of [`MOST_TAKEN`] bytes at most, and no log with [`POISON`] in it: refuses that one or, every other
+    /// time, the whole batch.
+    IsStrict,
+    /// Strict to every other request; the others meet with trouble, of one kind or another.
+    IsMoody,
+}
+
+/// What a strict server takes at once.
+pub(crate) const MOST_TAKEN: usize = 100_000;
+
+/// What it never takes.
+pub(crate) const POISON: &str = "poisoned";
+
+impl Manner {
+    /// What is done to one request.
+    fn once(self) -> Self {
+        const MOODS: [Manner; 8] = [
+            Manner::Says(500),
+            Manner::Says(503),
+            Manner::SaysLater(0),
+            Manner::Resets,
+            Manner::Resets,
+            Manner::HalfAnswers,
+            Manner::HalfAnswers,
+            Manner::TakesItsTime(250),
+        ];
+        match self {
+            Self::IsMoody if fastrand::bool() => Self::IsStrict,
+            Self::IsMoody => MOODS[fastrand::usize(..MOODS.len())],
+            manner => manner,
+        }
+    }
 }
 
 /// Logs that are kept whole; of others the id will do.
@@ -104,6 +136,13 @@ impl Hostile {
         self.state.losses.lock().unwrap().clone()
     }
 
+    /// All logs by id.
+    pub(crate) fn logs(&self) -> BTreeMap<String, Value> {
+        let logs = self.state.logs.lock().unwrap();
+        assert!(logs.len() < MOST_KEPT, "more logs than are kept");
+        logs.iter().map(|(id, (_, log))| (id.clone(), log.clone())).collect()
+    }
+
     /// A log of that name.
     pub(crate) fn log(&self, name: &str) -> Option<Value> {
         let logs = self.state.logs.lock().unwrap();
@@ -120,6 +159,22 @@ impl Hostile {
 }
 
 impl State {
+    /// What a strict server answers.
+    fn judge(&self, path: &str, body: &str) -> String {
+        let (poisoned, pure): (Vec<_>, Vec<_>) = body.lines().enumerate().partition(|(_, line)| line.contains(POISON));
+        if body.len() > MOST_TAKEN {
+            return written("413 Too large", "", r#"{"detail":"too large"}"#);
+        }
+        if !poisoned.is_empty() && (path.ends_with("/trace_log") || fastrand::bool()) {
+            return written("422 No", "", r#"{"detail":"poisoned"}"#);
+        }
+        let mut answer = self.take(path, &pure.iter().map(|(_, line)| *line).collect::<Vec<_>>().join("\n"));
+        if !poisoned.is_empty() {
+            answer["rejected"] = poisoned.iter().map(|(index, _)| json!({"index": index, "detail": "no"})).collect();
+        }
+        written("200 OK", "", &answer.to_string())
+    }
+
     /// What a good server answers.
     fn take(&self, path: &str, body: &str) -> Value {
         match path.rsplit('/').next().unwrap() {
@@ -144,6 +199,12 @@ impl State {
     }
 }
 
+const OK: &str = "HTTP/1.1 200 OK";
+
+fn written(status: &str, more: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nconnection: close\r\n{more}content-length: {}\r\n\r\n{body}", body.len())
+}
+
 async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()> {
     let mut request = Vec::new();
     let head = loop {
@@ -159,10 +220,12 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
     let length = header.lines().find_map(|line| line.strip_prefix("content-length: "));
     let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
     let manner = *state.manner.lock().unwrap();
+    let (is_strict, manner) = (matches!(manner, Manner::IsStrict | Manner::IsMoody), manner.once());
     let told = |name: &str| header.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
-    if header.contains("x-parea-losses") {
-        let told = (told("x-parea-losses: "), told("x-parea-project: "));
-        state.losses.lock().unwrap().push(told);
+    let losses = header.contains("x-parea-losses").then(|| (told("x-parea-losses: "), told("x-parea-project: ")));
+    // A strict one has heard of them when it says so.
+    if !is_strict && let Some(losses) = losses.clone() {
+        state.losses.lock().unwrap().push(losses);
     }
     if manner == Manner::Resets {
         // With what was sent unread, closing is a reset.
@@ -176,13 +239,17 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
     let path = header.split(' ').nth(1).unwrap().to_owned();
     let body = String::from_utf8(request[head..].to_vec()).unwrap();
     let good = || state.take(&path, &body).to_string();
-    let written = |status: &str, more: &str, body: &str| {
-        format!("HTTP/1.1 {status}\r\nconnection: close\r\n{more}content-length: {}\r\n\r\n{body}", body.len())
-    };
+    let regular = || if is_strict { state.judge(&path, &body) } else { written("200 OK", "", &good()) };
     match manner {
-        Manner::TakesItsTime(milliseconds) => {
-            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-            socket.write_all(written("200 OK", "", &good()).as_bytes()).await
+        Manner::IsStrict | Manner::TakesItsTime(_) => {
+            if let Manner::TakesItsTime(milliseconds) = manner {
+                tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+            }
+            let answer = regular();
+            if is_strict && answer.starts_with(OK) {
+                state.losses.lock().unwrap().extend(losses);
+            }
+            socket.write_all(answer.as_bytes()).await
         }
         Manner::Dribbles => {
             for byte in written("200 OK", "", &good()).bytes() {
@@ -203,9 +270,12 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
             let answer = written(&format!("{status} No"), "", r#"{"detail":"not now"}"#);
             socket.write_all(answer.as_bytes()).await
         }
-        Manner::SaysLater => socket.write_all(written("429 Later", "retry-after: 1\r\n", "{}").as_bytes()).await,
+        Manner::SaysLater(seconds) => {
+            let answer = written("429 Later", &format!("retry-after: {seconds}\r\n"), "{}");
+            socket.write_all(answer.as_bytes()).await
+        }
         Manner::HalfAnswers => {
-            let answer = written("200 OK", "", &good());
+            let answer = regular();
             socket.write_all(&answer.as_bytes()[..answer.len() - 10]).await
         }
         Manner::Babbles => socket.write_all(written("200 OK", "", "<html>Please log in</html>").as_bytes()).await,
@@ -223,6 +293,6 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
             }
             socket.write_all(written("200 OK", "", &answer.to_string()).as_bytes()).await
         }
-        Manner::Resets => unreachable!("done with above"),
+        Manner::Resets | Manner::IsMoody => unreachable!("done with above"),
     }
 }

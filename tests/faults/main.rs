@@ -8,6 +8,8 @@ mod flushing;
 mod hostile;
 mod network;
 mod program;
+#[cfg(unix)]
+mod schedules;
 mod soak;
 mod spool;
 mod table;

@@ -56,7 +56,7 @@ misbehaves! {
     it_resets_in_the_midst_of_a_body: Manner::Resets;
     it_hangs: Manner::Hangs;
     it_fails: Manner::Says(500);
-    it_asks_for_a_pause: Manner::SaysLater;
+    it_asks_for_a_pause: Manner::SaysLater(1);
     it_refuses_the_key: Manner::Says(401);
     it_is_another_server: Manner::Says(404);
     it_answers_half: Manner::HalfAnswers;
@@ -127,7 +127,7 @@ async fn its_certificate_cannot_be_had() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wish_for_a_pause_is_kept_to() {
-    let server = Hostile::start(Manner::SaysLater).await;
+    let server = Hostile::start(Manner::SaysLater(1)).await;
     let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
     // It flushes all the time, which else makes for another attempt.
     let environment =

@@ -213,7 +213,7 @@ fn fork() -> bool {
     }
 }
 
-fn print_report(report: &FlushReport) {
+pub(crate) fn print_report(report: &FlushReport) {
     let reasons = |dropped: &std::collections::BTreeMap<parea::DropReason, u64>| -> Value {
         dropped.iter().map(|(reason, count)| (reason.as_str().to_owned(), Value::from(*count))).collect()
     };
@@ -250,8 +250,13 @@ pub(crate) struct Ran {
 
 /// Starts the program in a process whose environment has nothing of Parea but this.
 pub(crate) fn start(folder: &Path, environment: &[(&str, &str)]) -> Started {
+    start_program("program::program", folder, environment)
+}
+
+/// Starts another program in such a process.
+pub(crate) fn start_program(program: &str, folder: &Path, environment: &[(&str, &str)]) -> Started {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["program::program", "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
+    command.args([program, "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
     for name in ["PAREA_API_KEY", "PAREA_BASE_URL", "TURN_OFF_PAREA_LOGGING"] {
         command.env_remove(name);
     }

@@ -59,7 +59,7 @@ const FAULTS: &[Fault] = &[
     down("down for 15 s, program ends").lasts(15),
     down("down for 15 s, program lives on").lasts(15).with(&[("FLUSH_MS", "60000")]),
     fault("answers 500 for 5 s", Manner::Says(500)).lasts(5),
-    fault("answers 429 with `Retry-After`", Manner::SaysLater),
+    fault("answers 429 with `Retry-After`", Manner::SaysLater(1)),
     fault("answers 401", Manner::Says(401)),
     fault("resets in the midst of a body", Manner::Resets),
     fault("answers 413 to more than 64 KB", Manner::TakesOnly(64 * 1024)),

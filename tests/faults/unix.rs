@@ -11,6 +11,12 @@ pub(crate) fn exit_with(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// Has `hook` called at the end of the process, behind what is registered later.
+pub(crate) fn at_exit(hook: extern "C" fn()) {
+    // SAFETY: any function without arguments may be registered.
+    assert_eq!(unsafe { libc::atexit(hook) }, 0);
+}
+
 /// `None` in the child, whose id the parent gets.
 pub(crate) fn fork() -> Option<i32> {
     // SAFETY: the child goes on with code that needs no other thread of the parent: that is what is tested.
