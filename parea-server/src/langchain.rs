@@ -1,8 +1,10 @@
 //! Runs as LangChain's tracers write them, read as logs.
 
+use std::borrow::Cow;
+
 use parea_types::{Configuration, Location, Status, Timestamp, TraceLog, ValidationError};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -10,14 +12,46 @@ use crate::{
     ingest,
 };
 
+/// A time: Python's tracers write it as text, JavaScript's as milliseconds since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Moment(Timestamp);
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Number(millis) => {
+                let micros = millis.as_f64().map(|millis| (millis * 1000.0).round() as i64);
+                let time = micros.and_then(Timestamp::from_micros);
+                time.ok_or_else(|| D::Error::custom(format!("no time has {millis} milliseconds since 1970")))
+            }
+            other => Timestamp::deserialize(other).map_err(D::Error::custom),
+        }
+        .map(Self)
+    }
+}
+
+impl JsonSchema for Moment {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "LangchainTime".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number"], "description": "Text, or milliseconds since 1970" })
+    }
+}
+
 /// A run with those that it started, and what a Parea SDK writes beside the outermost one.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(rename = "LangchainRun")]
 pub(crate) struct Run {
     id: String,
-    start_time: Timestamp,
+    start_time: Moment,
     name: Option<String>,
-    end_time: Option<Timestamp>,
+    end_time: Option<Moment>,
     error: Option<String>,
     inputs: Option<Value>,
     outputs: Option<Value>,
@@ -121,8 +155,8 @@ fn log(run: Run, shared: &TraceLog, parent: Option<String>, depth: i64) -> Trace
         parent_trace_id: Some(parent.unwrap_or_else(|| run.id.clone())),
         trace_id: run.id,
         trace_name: run.name,
-        start_timestamp: run.start_time,
-        end_timestamp: run.end_time,
+        start_timestamp: run.start_time.0,
+        end_timestamp: run.end_time.map(|end| end.0),
         depth,
         inputs: run.inputs.filter(|inputs| !inputs.is_null()).map(named),
         output: output(&outputs),

@@ -93,3 +93,23 @@ async fn a_run_inside_a_trace_hangs_below_it_and_one_without_an_id_is_refused() 
         assert_eq!((status, &answer["detail"][0]["loc"]), (422, &json!(["body", field])), "{answer}");
     }
 }
+
+#[tokio::test]
+async fn times_are_milliseconds_where_javascript_writes_them() {
+    let local = Local::start().await;
+    let mut run = chain();
+    let mut child = run["child_runs"][1].take();
+    (child["start_time"], child["end_time"]) = (json!(1_717_076_914_100_i64), json!(1_717_076_914_600.5));
+    run["child_runs"] = json!([child]);
+    (run["start_time"], run["end_time"]) = (json!(1_717_076_914_000_i64), json!(1_717_076_915_000_i64));
+    assert_eq!(local.client.post("/trace_log/langchain", &run).await.0, 200);
+    let tree = local.client.log("chain").await;
+    assert_eq!(tree["start_timestamp"], "2024-05-30T13:48:34.000000+00:00");
+    assert_eq!((&tree["latency"], &tree["status"]), (&json!(1.0), &json!("success")));
+    assert_eq!(tree["children_logs"][0]["end_timestamp"], "2024-05-30T13:48:34.600500+00:00");
+    for time in [json!(1e30), json!(true), json!("yesterday")] {
+        run["start_time"] = time;
+        let (status, answer) = local.client.post("/trace_log/langchain", &run).await;
+        assert_eq!((status, &answer["detail"][0]["loc"]), (422, &json!(["body", "start_time"])), "{answer}");
+    }
+}
