@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct as _};
 use serde_json::{Map, Value};
 
 use crate::{Location, Timestamp, ValidationError, null};
@@ -112,7 +112,9 @@ pub struct CreateTestCaseCollectionResponse {
 }
 
 /// The answer of `GET /collection/{id or name}`; for an unknown one the answer is `null`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// On the wire each row's inputs stand in the order of the columns: the TypeScript SDK passes them by position.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "GetTestCaseCollectionResponseSchema"))]
 pub struct GetTestCaseCollectionResponse {
     /// The dataset.
@@ -128,6 +130,68 @@ pub struct GetTestCaseCollectionResponse {
     /// Its rows by id.
     #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, GetTestCaseResponse>"))]
     pub test_cases: BTreeMap<i64, GetTestCaseResponse>,
+}
+
+impl Serialize for GetTestCaseCollectionResponse {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { id, name, column_names, created_at, last_updated_at, test_cases } = self;
+        let mut answer = serializer.serialize_struct("GetTestCaseCollectionResponse", 6)?;
+        answer.serialize_field("id", id)?;
+        answer.serialize_field("name", name)?;
+        answer.serialize_field("column_names", column_names)?;
+        answer.serialize_field("created_at", created_at)?;
+        answer.serialize_field("last_updated_at", last_updated_at)?;
+        answer.serialize_field("test_cases", &Rows { columns: column_names, rows: test_cases })?;
+        answer.end()
+    }
+}
+
+/// Rows whose inputs are written in the order of the columns.
+struct Rows<'a> {
+    columns: &'a [String],
+    rows: &'a BTreeMap<i64, GetTestCaseResponse>,
+}
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.rows.iter().map(|(key, row)| (key, Row { columns: self.columns, row })))
+    }
+}
+
+struct Row<'a> {
+    columns: &'a [String],
+    row: &'a GetTestCaseResponse,
+}
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let GetTestCaseResponse { test_case: TestCase { inputs, target, tags }, id, test_case_collection_id } =
+            self.row;
+        let mut row = serializer.serialize_struct("GetTestCaseResponse", 5)?;
+        row.serialize_field("inputs", &InOrder { columns: self.columns, inputs })?;
+        if target.is_some() {
+            row.serialize_field("target", target)?;
+        } else {
+            row.skip_field("target")?;
+        }
+        row.serialize_field("tags", tags)?;
+        row.serialize_field("id", id)?;
+        row.serialize_field("test_case_collection_id", test_case_collection_id)?;
+        row.end()
+    }
+}
+
+struct InOrder<'a> {
+    columns: &'a [String],
+    inputs: &'a BTreeMap<String, String>,
+}
+
+impl Serialize for InOrder<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let named: BTreeSet<&String> = self.columns.iter().collect();
+        let columns = self.columns.iter().filter_map(|column| self.inputs.get_key_value(column));
+        serializer.collect_map(columns.chain(self.inputs.iter().filter(|(column, _)| !named.contains(column))))
+    }
 }
 
 /// One row as it is read back.

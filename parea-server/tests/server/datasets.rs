@@ -50,6 +50,9 @@ async fn a_dataset_is_read_back_by_id_and_by_name() {
             second: { "id": cases[1], "test_case_collection_id": id, "inputs": { "name": "Bar" }, "tags": [] }
         })
     );
+    // The TypeScript SDK calls the function with the inputs in the order in which they are written.
+    let text = local.client.request("GET", "/collection/greetings").send().await.unwrap().text().await.unwrap();
+    assert!(text.contains(r#""inputs":{"name":"Foo","language":"en"}"#), "{text}");
 
     for nobody in ["nowhere", "4711", "99999999999999999999", "-1"] {
         assert_eq!(read(&local, nobody).await, Value::Null, "{nobody}");
