@@ -150,7 +150,7 @@ impl Experiment {
         self
     }
 
-    /// The run's name: letters, digits, `-` and `_`, unique in the experiment. Made up unless set.
+    /// The run's name: letters, digits, `-`, `_` and `'`, unique in the experiment. Made up unless set.
     pub fn run_name(mut self, name: impl Into<String>) -> Self {
         self.plan.run_name = Some(name.into());
         self

@@ -18,9 +18,9 @@ pub(crate) fn made_up() -> String {
     format!("{}-{}-{:04x}", pick(&ADJECTIVES), pick(&NOUNS), fastrand::u16(..))
 }
 
-/// What is wrong with a name: servers take letters, digits, `-` and `_`.
+/// What is wrong with a name: servers take letters, digits, `-`, `_` and `'`.
 pub(crate) fn fault(name: &str) -> Option<String> {
-    let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '\'');
     (name.is_empty() || !name.chars().all(allowed))
-        .then(|| format!("run name `{name}` cannot be used: names are made of letters, digits, `-` and `_`"))
+        .then(|| format!("run name `{name}` cannot be used: names are made of letters, digits, `-`, `_` and `'`"))
 }

@@ -206,7 +206,7 @@ async fn bad_input_names_row_column_and_fix_before_anything_runs() {
     let one = || quiet("E", &folder).rows([row! { text: "a", k: 1 }]);
     assert_eq!(refused(one().trials(0)).await, "`trials` must be 1 or more");
     assert_eq!(refused(one().concurrency(0)).await, "`concurrency` must be 1 or more");
-    assert!(refused(one().run_name("my run")).await.contains("letters, digits, `-` and `_`"));
+    assert!(refused(one().run_name("my run")).await.contains("letters, digits, `-`, `_` and `'`"));
     assert!(refused(one().fail_on_regression(0.1)).await.contains("used with `compare_to`"));
     assert!(refused(one().compare_to("no-such-run")).await.starts_with("baseline `no-such-run`: no run of that name"));
     assert!(refused(one().resume("x".to_owned()).version("1")).await.starts_with("run x cannot be gone on with"));

@@ -38,7 +38,7 @@ impl CreateExperimentRequest {
         Self { name: name.into(), project_uuid: project_uuid.into(), ..Self::default() }
     }
 
-    /// Names the run: letters, digits, `-` and `_`.
+    /// Names the run: letters, digits, `-`, `_` and `'`.
     #[must_use]
     pub fn run_name(mut self, run_name: impl Into<String>) -> Self {
         self.run_name = Some(run_name.into());
@@ -59,14 +59,15 @@ impl CreateExperimentRequest {
         self
     }
 
-    /// What is wrong with it beyond its types: a run's name is made of letters, digits, `-` and `_`.
+    /// What is wrong with it beyond its types: a run's name is made of letters, digits, `-`, `_` and
+    /// `'`, which stands in a name that the other SDKs make up.
     pub fn validate(&self) -> Vec<ValidationError> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '\'');
         match &self.run_name {
             Some(name) if name.is_empty() || !name.chars().all(allowed) => vec![ValidationError::in_body(
                 "run_name",
                 "string_pattern_mismatch",
-                "A run's name is made of letters, digits, `-` and `_`",
+                "A run's name is made of letters, digits, `-`, `_` and `'`",
             )],
             _ => Vec::new(),
         }
