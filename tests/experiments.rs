@@ -59,9 +59,7 @@ async fn a_run_is_on_the_server_as_in_the_report() {
         tags: Vec::new(),
     };
     let cases = vec![case("1", "2"), case("2", "5")];
-    api.add_test_cases(&CreateTestCases { name: Some("doubles".to_owned()), test_cases: cases, id: None })
-        .await
-        .unwrap();
+    api.add_test_cases(&CreateTestCases::to_name("doubles", cases)).await.unwrap();
     let doubles = new("second")
         .dataset("doubles")
         .eval_as("right", |log: &Log| log.output == log.target)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeStruct as _};
 use serde_json::{Map, Value};
 
 use crate::{Location, Timestamp, ValidationError, null};
@@ -208,7 +208,7 @@ pub struct GetTestCaseResponse {
 }
 
 /// The body of `POST /testcases`: adds rows, and creates the dataset when there is none of that name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "CreateTestCasesSchema"))]
 pub struct CreateTestCases {
     /// The dataset; this or `name` is needed.
@@ -219,9 +219,52 @@ pub struct CreateTestCases {
     pub name: Option<String>,
     /// The rows.
     pub test_cases: Vec<TestCase>,
+    /// The order of the columns in a dataset that is created; columns that it lacks come behind by name. Not on the wire: it is
+    /// read off the first row.
+    #[serde(skip)]
+    pub column_order: Vec<String>,
+}
+
+impl<'de> Deserialize<'de> for CreateTestCases {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Body {
+            #[serde(default, deserialize_with = "null::optional_integer")]
+            id: Option<i64>,
+            name: Option<String>,
+            test_cases: Vec<Row>,
+        }
+        #[derive(Deserialize)]
+        struct Row {
+            #[serde(deserialize_with = "null::texts_in_order")]
+            inputs: Vec<(String, String)>,
+            #[serde(default, deserialize_with = "null::optional_text")]
+            target: Option<String>,
+            #[serde(default, deserialize_with = "null::as_default")]
+            tags: Vec<String>,
+        }
+        let Body { id, name, test_cases } = Body::deserialize(deserializer)?;
+        let column_order =
+            test_cases.first().map(|first| first.inputs.iter().map(|(column, _)| column.clone()).collect());
+        let row = |row: Row| TestCase { inputs: row.inputs.into_iter().collect(), target: row.target, tags: row.tags };
+        Ok(Self {
+            id,
+            name,
+            test_cases: test_cases.into_iter().map(row).collect(),
+            column_order: column_order.unwrap_or_default(),
+        })
+    }
 }
 
 impl CreateTestCases {
+    /// The columns of a dataset that is created: those of the first row.
+    pub fn columns(&self) -> Vec<String> {
+        let Some(TestCase { inputs, .. }) = self.test_cases.first() else { return Vec::new() };
+        let mut rest: BTreeSet<&String> = inputs.keys().collect();
+        let ordered: Vec<&String> = self.column_order.iter().filter(|column| rest.remove(column)).collect();
+        ordered.into_iter().chain(rest).cloned().collect()
+    }
+
     /// Rows for the dataset of that id.
     pub fn to_id(id: i64, test_cases: impl IntoIterator<Item = TestCase>) -> Self {
         Self { id: Some(id), test_cases: test_cases.into_iter().collect(), ..Self::default() }

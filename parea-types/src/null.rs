@@ -95,13 +95,32 @@ pub(crate) fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
 /// Reads a map of texts. A value that is no text becomes its JSON text, as both SDKs do before they send; one that
 /// is null is left out.
 pub(crate) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
-    let values = BTreeMap::<String, Value>::deserialize(deserializer)?;
-    let texts = values.into_iter().filter_map(|(name, value)| match value {
-        Value::Null => None,
-        Value::String(text) => Some((name, text)),
-        other => Some((name, other.to_string())),
-    });
-    Ok(texts.collect())
+    Ok(texts_in_order(deserializer)?.into_iter().collect())
+}
+
+/// [`texts`] in the order in which they stand.
+pub(crate) fn texts_in_order<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
+    struct Visitor;
+    impl<'de> de::Visitor<'de> for Visitor {
+        type Value = Vec<(String, String)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map")
+        }
+
+        fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut texts = Vec::new();
+            while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                match value {
+                    Value::Null => {}
+                    Value::String(text) => texts.push((name, text)),
+                    other => texts.push((name, other.to_string())),
+                }
+            }
+            Ok(texts)
+        }
+    }
+    deserializer.deserialize_map(Visitor)
 }
 
 /// [`texts`], where null is nothing.

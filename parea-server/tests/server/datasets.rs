@@ -87,10 +87,11 @@ async fn rows_are_added_to_a_dataset_or_make_one() {
     }
 
     // Values become texts, as both SDKs send them.
-    let rows = json!([{ "inputs": { "q": 1, "deep": { "x": [true] } }, "tags": null }]);
-    let made = post(&local, "/testcases", json!({ "name": "made", "test_cases": rows })).await;
+    let body = r#"{"name":"made","test_cases":[{"inputs":{"q":1,"deep":{"x":[true]},"none":null},"tags":null}]}"#;
+    let (status, made) = local.client.send("POST", "/testcases", body).await;
+    assert_eq!(status, 200, "{made}");
     let dataset = read(&local, "made").await;
-    assert_eq!(dataset["column_names"], json!(["deep", "q"]));
+    assert_eq!(dataset["column_names"], json!(["q", "deep"]), "in the order in which the first row has them");
     assert_eq!(dataset["test_cases"][made[0].to_string()]["inputs"], json!({ "deep": "{\"x\":[true]}", "q": "1" }));
 
     for (body, status, place) in [

@@ -52,7 +52,7 @@ pub(super) fn add(
     };
     let gets_columns = columns.is_empty();
     if gets_columns {
-        columns = request.test_cases.first().map(|first| first.inputs.keys().cloned().collect()).unwrap_or_default();
+        columns = request.columns();
     }
     for (case, TestCase { inputs, .. }) in request.test_cases.iter().enumerate() {
         let missing = columns.iter().find(|column| !inputs.contains_key(*column));
