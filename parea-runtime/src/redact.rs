@@ -6,6 +6,7 @@
 
 mod assigned;
 mod card;
+mod extent;
 mod hook;
 mod line;
 mod names;
