@@ -157,6 +157,8 @@ pub struct TraceSummary {
     pub inputs_preview: Option<String>,
     /// Begin of the root's output, likewise.
     pub output_preview: Option<String>,
+    /// Begin of the root's error, likewise, if its status is `error`.
+    pub error_preview: Option<String>,
     /// Session of the root.
     pub session_id: Option<String>,
     /// End user of the root.

@@ -76,6 +76,7 @@ pub(crate) struct Head {
     pub(crate) tags: Option<String>,
     pub(crate) inputs_preview: Option<String>,
     pub(crate) output_preview: Option<String>,
+    pub(crate) error_preview: Option<String>,
     pub(crate) session_id: Option<String>,
     pub(crate) end_user_identifier: Option<String>,
 }
@@ -89,10 +90,17 @@ impl Head {
             tags: log.tags.as_ref().filter(|tags| !tags.is_empty()).map(json),
             inputs_preview: log.inputs.as_ref().filter(|inputs| !inputs.is_empty()).map(preview_json),
             output_preview: log.output.as_deref().map(|output| cut(output).to_owned()),
+            error_preview: error_preview(log).map(ToOwned::to_owned),
             session_id: log.session_id.clone(),
             end_user_identifier: log.end_user_identifier.clone(),
         }
     }
+}
+
+/// The begin of what a failed log says of its failure.
+pub(crate) fn error_preview(log: &TraceLog) -> Option<&str> {
+    let failed = log.status == Some(Status::Error);
+    log.error.as_deref().filter(|error| failed && !error.is_empty()).map(cut)
 }
 
 /// The latency as sent, else from the times. Told on reading, so that an end that comes later counts.

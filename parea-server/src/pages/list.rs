@@ -56,11 +56,14 @@ struct Row {
     name: Option<String>,
     /// `None` while the root has not come.
     mark: Option<Mark>,
-    errors: u64,
+    /// Failed spans of a trace that has not failed itself.
+    failed_within: u64,
     project: Option<String>,
     started: Moment,
     inputs: String,
     output: String,
+    /// Why it failed, in place of what it did not answer.
+    error: String,
     scores: Vec<ScoreChip>,
     more_scores: Vec<ScoreChip>,
     tags: Vec<String>,
@@ -140,7 +143,7 @@ fn base_url(headers: &HeaderMap, is_tls: bool) -> String {
 
 fn without(rows: &[Row]) -> String {
     let columns = [
-        ("no-scores", rows.iter().all(|row| row.errors == 0 && row.scores.is_empty())),
+        ("no-scores", rows.iter().all(|row| row.failed_within == 0 && row.scores.is_empty())),
         ("no-tags", rows.iter().all(|row| row.tags.is_empty())),
         ("no-who", rows.iter().all(|row| row.user.is_none() && row.session.is_none())),
         ("no-tokens", rows.iter().all(|row| row.tokens.is_none())),
@@ -170,11 +173,12 @@ fn row(trace: TraceSummary, projects: &HashMap<&str, &str>, longest: f64, now: T
             Some(Status::Error) => Mark::Error,
             None => Mark::Unknown,
         }),
-        errors: trace.errors,
+        failed_within: if trace.status == Some(Status::Error) { 0 } else { trace.errors },
         project: projects.get(&*trace.project_uuid).map(|&name| name.to_owned()),
         started: Moment::new(trace.started, now),
         inputs: trace.inputs_preview.as_deref().map(glance::inputs).unwrap_or_default(),
         output: trace.output_preview.as_deref().map(glance::output).unwrap_or_default(),
+        error: trace.error_preview.as_deref().map(glance::line).unwrap_or_default(),
         scores,
         more_scores,
         tags,

@@ -65,6 +65,31 @@ async fn filters_live_in_the_url() {
 }
 
 #[tokio::test]
+async fn a_failed_trace_says_why_in_place_of_an_output() {
+    let site = Site::start().await;
+    let mut failed = root(1, 1, "p", "error");
+    failed["inputs"] = json!({ "question": "Why?" });
+    failed["output"] = json!("half an ans");
+    failed["error"] = json!("no route\n  to <host>: refused");
+    // An error that its status does not speak of was got over.
+    let mut mended = root(2, 2, "p", "success");
+    mended["error"] = json!("first try");
+    mended["output"] = json!("Because.");
+    site.send(&[failed, mended]).await;
+    let html = site.page("/?project=p").await.html;
+    let cells: Vec<&str> =
+        html.split("<td class=\"c-io\"><div>").skip(1).map(|rest| rest.split("</div>").next().unwrap()).collect();
+    assert_eq!(
+        cells,
+        [
+            "<span class=\"in\"></span><span class=\"arrow\" aria-label=\"to\">→</span><span class=\"out\">Because.</span>",
+            "<span class=\"in\">Why?</span><span class=\"arrow\" aria-label=\"failed with\">→</span>\
+         <span class=\"why\" title=\"no route to &#60;host&#62;: refused\">no route to &#60;host&#62;: refused</span>",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn what_clients_gave_up_is_told_where_their_project_is_chosen() {
     let site = Site::start().await;
     let told = async |path: &str| {

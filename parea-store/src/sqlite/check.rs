@@ -418,7 +418,8 @@ pub(super) fn is_row(row: &Columns<'_>, at: usize, log: &TraceLog) -> rusqlite::
 fn is_head(conn: &Connection, project: i64, log: &TraceLog) -> rusqlite::Result<bool> {
     let head = Head::of(log);
     let mut find = conn.prepare_cached(
-        "SELECT has_root, name, latency, status, tags, session_id, end_user_identifier, inputs_preview, output_preview
+        "SELECT has_root, name, latency, status, tags, session_id, end_user_identifier, inputs_preview, output_preview,
+            error_preview
          FROM trace WHERE root = ?2 AND project = ?1",
     )?;
     let shown = find
@@ -431,7 +432,8 @@ fn is_head(conn: &Connection, project: i64, log: &TraceLog) -> rusqlite::Result<
                 && row.get::<_, Option<String>>(5)? == head.session_id
                 && row.get::<_, Option<String>>(6)? == head.end_user_identifier
                 && row.get::<_, Option<String>>(7)? == head.inputs_preview
-                && row.get::<_, Option<String>>(8)? == head.output_preview)
+                && row.get::<_, Option<String>>(8)? == head.output_preview
+                && row.get::<_, Option<String>>(9)? == head.error_preview)
         })
         .optional()?;
     Ok(shown.unwrap_or(true))

@@ -14,11 +14,11 @@ use super::{
     job::Facts,
     key::{Key, key},
     lists::List,
-    values,
+    values::{self, Blocks, COLUMNS, SOURCES, Source, WIDTH},
 };
 use crate::{
     After, Page, TraceSummary,
-    row::{Head, Row},
+    row::{self, Head, Row},
     tree,
 };
 
@@ -146,8 +146,9 @@ fn merge(conn: &Connection, id: Option<i64>, project: i64, root: &str, sums: &Su
     let head = sums.head.as_ref();
     conn.prepare_cached(
         "INSERT INTO trace (project, root, started, spans, errors, input_tokens, output_tokens, total_tokens, cost,
-            has_root, status, latency, name, session_id, end_user_identifier, tags, inputs_preview, output_preview, id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+            has_root, status, latency, name, session_id, end_user_identifier, tags, inputs_preview, output_preview,
+            error_preview, id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
          ON CONFLICT (root, project) DO UPDATE SET
             started = min(started, excluded.started),
             spans = spans + excluded.spans,
@@ -164,7 +165,8 @@ fn merge(conn: &Connection, id: Option<i64>, project: i64, root: &str, sums: &Su
             end_user_identifier = iif(excluded.has_root, excluded.end_user_identifier, end_user_identifier),
             tags = iif(excluded.has_root, excluded.tags, tags),
             inputs_preview = iif(excluded.has_root, excluded.inputs_preview, inputs_preview),
-            output_preview = iif(excluded.has_root, excluded.output_preview, output_preview)",
+            output_preview = iif(excluded.has_root, excluded.output_preview, output_preview),
+            error_preview = iif(excluded.has_root, excluded.error_preview, error_preview)",
     )?
     .execute(params![
         project,
@@ -185,6 +187,7 @@ fn merge(conn: &Connection, id: Option<i64>, project: i64, root: &str, sums: &Su
         head.and_then(|head| head.tags.as_deref()),
         head.and_then(|head| head.inputs_preview.as_deref()),
         head.and_then(|head| head.output_preview.as_deref()),
+        head.and_then(|head| head.error_preview.as_deref()),
         id,
     ])?;
     Ok(())
@@ -220,12 +223,31 @@ fn count(conn: &Connection, directory: &Directory, project: i64, root: &str) -> 
     Ok(Some(sums))
 }
 
+/// Says in the traces of an older file what their failed roots say, but for what is damaged, which the doctor tells. In the
+/// order of arrival each block is opened once.
+pub(super) fn fill(conn: &Connection) -> rusqlite::Result<()> {
+    let mut find = conn.prepare(&format!(
+        "SELECT {COLUMNS}, project, root FROM {SOURCES} WHERE status = 2 AND root = trace_id ORDER BY log.id"
+    ))?;
+    let mut rows = find.query([])?;
+    let mut say = conn.prepare("UPDATE trace SET error_preview = ?3 WHERE root = ?2 AND project = ?1")?;
+    let blocks = Blocks::default();
+    while let Some(row) = rows.next()? {
+        let (project, Key(root)): (i64, _) = (row.get(WIDTH)?, row.get(WIDTH + 1)?);
+        let Ok(value) = Source::read(row)?.value(conn, &blocks) else { continue };
+        let Ok(log) = serde_json::from_str::<TraceLog>(&value.json) else { continue };
+        say.execute(params![project, key(&root), row::error_preview(&log)])?;
+    }
+    Ok(())
+}
+
 /// A page of traces.
 pub(super) fn page(conn: &Connection, list: &List, after: &After, limit: u32) -> rusqlite::Result<Page<TraceSummary>> {
     let ids = list.page(conn, after, limit)?;
     let mut find = conn.prepare_cached(
         "SELECT trace.project, root, uuid, started, spans, errors, input_tokens, output_tokens, total_tokens, cost,
-            has_root, status, latency, trace.name, session_id, end_user_identifier, tags, inputs_preview, output_preview
+            has_root, status, latency, trace.name, session_id, end_user_identifier, tags, inputs_preview, output_preview,
+            error_preview
          FROM trace JOIN project ON project.id = trace.project WHERE trace.id = ?1",
     )?;
     ids.try_map(|id| {
@@ -251,6 +273,7 @@ pub(super) fn page(conn: &Connection, list: &List, after: &After, limit: u32) ->
                 tags: Vec::new(),
                 inputs_preview: row.get(17)?,
                 output_preview: row.get(18)?,
+                error_preview: row.get(19)?,
                 scores: Vec::new(),
             };
             Ok((project, tags, summary))

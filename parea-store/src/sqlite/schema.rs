@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{directory, erase, terms, versions};
+use super::{directory, erase, rollup, terms, versions};
 
 /// Marks the file as ours (`PRAGMA application_id`): "PARE".
 pub(super) const APPLICATION: i32 = 0x5041_5245;
@@ -24,6 +24,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("schema_directory.sql"), fill: Some(directory::rebuild) },
     Migration { sql: include_str!("schema_tallies.sql"), fill: None },
     Migration { sql: include_str!("schema_late.sql"), fill: None },
+    Migration { sql: include_str!("schema_errors.sql"), fill: Some(rollup::fill) },
 ];
 
 /// One step.

@@ -51,7 +51,11 @@ def fill(url):
     call("POST", "/trace_logs", batch[32:])
     many = [{"trace_id": f"many-{n}", "project_name": "old", "start_timestamp": "2024-06-01 10:00:00", "output": f"number{n}"}
             for n in range(40)]
-    call("POST", "/trace_logs", many)
+    failed = [{"trace_id": f"failed-{n}", "project_name": "old", "start_timestamp": "2024-06-03 10:00:00", "status": "error",
+               "error": f"no route\nto host {n}"} for n in range(2)]
+    # One in a batch, which is packed at once, and one singly.
+    call("POST", "/trace_logs", many + failed[:1])
+    call("POST", "/trace_log", failed[1])
     # Singly, children first.
     for place in (2, 0, 3, 1):
         call("POST", "/trace_log", span(18, place))
