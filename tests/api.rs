@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
 use parea::{
-    ApiClient, ApiError,
+    ApiClient, ApiError, BlockingApiClient,
     types::{
         CreateExperimentRequest, CreateTestCaseCollectionRequest, CreateTestCases, EvaluationScore, ExperimentStatus,
         FeedbackRequest, FilterBase, FinishExperimentRequest, ListExperimentsRequest, QueryParamsPagination, Status,
@@ -213,6 +213,49 @@ async fn runs_of_experiments_from_creation_to_figures() {
     assert_eq!(api.experiment("none").await.unwrap(), None);
     let unknown = api.finish_experiment("none", &FinishExperimentRequest::default()).await.unwrap_err();
     assert_eq!(unknown.status(), Some(404));
+    server.shutdown().await;
+}
+
+/// What a task may do at a time is counted by Tokio, and filled up only when the task yields, which a blocking call never
+/// does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_blocking_calls_in_one_task() {
+    let (_folder, server, api) = server().await;
+    let (blocking, (done, finished)) = (api.blocking().unwrap(), std::sync::mpsc::channel());
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            for _ in 0..300 {
+                blocking.health().unwrap();
+            }
+        });
+        done.send(()).unwrap();
+    });
+    let patience = std::time::Duration::from_secs(60);
+    tokio::task::spawn_blocking(move || finished.recv_timeout(patience)).await.unwrap().expect("they do not hang");
+    server.shutdown().await;
+}
+
+/// A destructor that runs at the end of a thread, when Tokio's own of that thread has run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_blocking_call_at_the_end_of_a_thread_fails_and_does_not_panic() {
+    use std::{cell::RefCell, sync::mpsc};
+    struct AtTheEnd(BlockingApiClient, mpsc::Sender<Result<(), ApiError>>);
+    impl Drop for AtTheEnd {
+        fn drop(&mut self) {
+            self.1.send(self.0.health()).unwrap();
+        }
+    }
+    thread_local!(static LATE: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) });
+    let (_folder, server, api) = server().await;
+    let (blocking, (sender, results)) = (api.blocking().unwrap(), mpsc::channel());
+    let thread = std::thread::spawn(move || {
+        LATE.set(Some(AtTheEnd(blocking.clone(), sender)));
+        blocking.health().unwrap();
+    });
+    let (ended, result) = tokio::task::spawn_blocking(move || (thread.join(), results.recv().unwrap())).await.unwrap();
+    assert!(ended.is_ok());
+    assert!(result.unwrap_err().to_string().contains("about to end"));
     server.shutdown().await;
 }
 

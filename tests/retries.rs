@@ -27,7 +27,7 @@ fn reply(status: u16, headers: &str, body: &str) -> Reply {
     format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{body}", body.len()).into()
 }
 
-/// A server that reads one request a connection, notes its first line, and sends the next reply. When none is left, the
+/// A server that reads one request a connection, notes its head, and sends the next reply. When none is left, the
 /// last is sent again.
 struct Scripted {
     url: String,
@@ -43,8 +43,8 @@ impl Scripted {
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
-                let line = request(&mut stream).await;
-                noted.lock().unwrap().push(line);
+                let head = request(&mut stream).await;
+                noted.lock().unwrap().push(head);
                 let reply = if replies.len() > 1 { replies.pop_front().unwrap() } else { replies[0].clone() };
                 stream.write_all(&reply).await.unwrap();
             }
@@ -56,12 +56,17 @@ impl Scripted {
         ApiClient::builder(&self.url).retries(retries).build().unwrap()
     }
 
+    /// The requests' first lines.
     fn seen(&self) -> Vec<String> {
+        self.heads().iter().map(|head| head.lines().next().unwrap().to_owned()).collect()
+    }
+
+    fn heads(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 }
 
-/// Reads a whole request and returns its first line.
+/// Reads a whole request and returns its head.
 async fn request(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
@@ -72,7 +77,7 @@ async fn request(stream: &mut TcpStream) -> String {
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
-            return head.lines().next().unwrap().to_owned();
+            return head.to_owned();
         }
     }
 }
@@ -93,13 +98,14 @@ async fn call(api: &ApiClient, operation: &str) -> Option<ApiError> {
         "create_experiment" => api.create_experiment(&CreateExperimentRequest::new("e", "p")).await.err(),
         "add_test_cases" => api.add_test_cases(&CreateTestCases::to_id(1, [])).await.err(),
         "completion" => api.completion(&Completions::default()).await.err(),
+        "completion_stream" => api.completion_stream(&Completions::default()).await.err(),
         other => panic!("{other}"),
     }
 }
 
 const HARMLESS: [&str; 7] =
     ["log", "update_log", "trace_log", "trace_logs", "project", "experiment_trace_logs", "deployed_prompt"];
-const DOUBLES: [&str; 4] = ["feedback", "create_experiment", "add_test_cases", "completion"];
+const DOUBLES: [&str; 5] = ["feedback", "create_experiment", "add_test_cases", "completion", "completion_stream"];
 
 #[tokio::test]
 async fn each_answer_is_tried_again_or_final() {
@@ -135,6 +141,15 @@ async fn a_broken_answer_is_repeated_only_where_twice_is_once() {
             assert!(matches!(error, ApiError::Broken(_)) && error.is_transient(), "{error:?}");
             assert_eq!(server.seen().len(), expected, "{operation}");
         }
+    }
+    // What is no success is told all the same: the status says whether it is final.
+    for (status, operation, expected) in [(422, "trace_log", 1), (503, "completion", 2)] {
+        let half =
+            String::from_utf8(reply(status, "", "half")).unwrap().replace("content-length: 4", "content-length: 9");
+        let server = Scripted::start([half.into_bytes()]).await;
+        let error = call(&server.client(1), operation).await.unwrap();
+        let ApiError::Status { status: told, detail, .. } = &error else { panic!("{error:?}") };
+        assert_eq!((*told, &**detail, server.seen().len()), (status, "half", expected));
     }
     // Too slow is broken too.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -186,11 +201,63 @@ async fn answers_that_no_parea_server_gives_are_errors() {
     let moved = Scripted::start([reply(308, "location: http://127.0.0.1:1/x\r\n", "")]).await;
     assert!(moved.client(2).health().await.unwrap_err().to_string().contains("moved to http://127.0.0.1:1/x"));
     let page = Scripted::start([reply(200, "", "<html>")]).await;
-    assert!(matches!(page.client(2).trace_log("t").await, Err(ApiError::Answer(_))));
-    assert_eq!(page.seen().len(), 1);
+    for operation in ["trace_log", "log", "update_log", "feedback"] {
+        let error = call(&page.client(2), operation).await;
+        assert!(
+            matches!(&error, Some(ApiError::Answer(why)) if why.ends_with("in `<html>`")),
+            "{operation}: {error:?}"
+        );
+    }
+    assert_eq!(page.seen().len(), 4);
+    for body in ["", "null", "7"] {
+        assert!(call(&Scripted::start([reply(200, "", body)]).await.client(0), "log").await.is_none(), "{body}");
+    }
     let long = Scripted::start([reply(500, "", &"x".repeat(1 << 20))]).await;
     let ApiError::Status { detail, body, .. } = long.client(0).health().await.unwrap_err() else { panic!() };
     assert_eq!((detail.len(), body.len()), (300, 64 * 1024));
+}
+
+#[tokio::test]
+async fn errors_are_one_line_and_tell_no_secret() {
+    let key = "sk-0123456789";
+    let server = Scripted::start([reply(401, "", &format!(r#"{{"detail":"no\n\u001b[31m key {key}"}}"#))]).await;
+    let api = ApiClient::new(&server.url, Some(key)).unwrap();
+    let error = api.health().await.unwrap_err();
+    assert_eq!(error.to_string(), "the server answered 401: no [31m key [redacted]");
+    let ApiError::Status { body, .. } = &error else { panic!("{error:?}") };
+    assert!(!body.contains(key), "{body}");
+
+    // The password works, and is not shown.
+    let login = server.url.replace("//", "//ann:p4ssw0rd@");
+    let api = ApiClient::new(&login, None).unwrap();
+    assert_eq!(api.health().await.unwrap_err().status(), Some(401));
+    let [_, head] = &server.heads()[..] else { panic!() };
+    assert!(head.contains("authorization: Basic YW5uOnA0c3N3MHJk"), "{head}");
+    let wrong =
+        ["ftp://", "", "http://x/?k=", "http://x:1:2/?"].map(|begin| format!("{begin}ann:p4ssw0rd@host?p4ssw0rd"));
+    let mut shown = format!(
+        "{api:?} {} {:?} {:?} {:?}",
+        api.base_url(),
+        api.blocking().unwrap(),
+        ApiClient::builder(&login),
+        parea::builder().base_url(&login).api_key("p4ssw0rd")
+    );
+    for url in wrong {
+        shown += &ApiClient::new(&url, None).unwrap_err().to_string();
+        shown += &parea::builder().base_url(url).init().unwrap_err().to_string();
+    }
+    assert!(shown.contains("//…@") && !shown.contains("p4ss"), "{shown}");
+}
+
+#[test]
+fn outside_of_tokio_a_call_is_an_error() {
+    let api = ApiClient::new("http://127.0.0.1:1", None).unwrap();
+    for error in [
+        futures::executor::block_on(api.health()).unwrap_err(),
+        futures::executor::block_on(api.completion_stream(&Completions::default())).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("it needs a Tokio runtime; elsewhere use `.blocking()`"), "{error}");
+    }
 }
 
 #[tokio::test]

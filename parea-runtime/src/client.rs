@@ -27,7 +27,7 @@ use crate::{
     queue::Queue,
     redact::{self, Hook},
     sampling::{self, Sampler},
-    settings::{Discard, Secret, Settings},
+    settings::{Discard, Secret, Settings, without_secrets},
     stack,
 };
 
@@ -168,10 +168,17 @@ pub fn builder() -> Builder {
 }
 
 /// Settings of the client. See [`builder`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "nothing is recorded before `.init()`"]
 pub struct Builder {
     settings: Settings,
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let base_url = self.settings.base_url.as_deref().map(without_secrets);
+        f.debug_struct("Builder").field("settings", &Settings { base_url, ..self.settings.clone() }).finish()
+    }
 }
 
 impl Builder {

@@ -65,6 +65,17 @@ impl Settings {
     }
 }
 
+/// A URL as it may be shown: what stands in it before an `@`, or in its query, may be a password.
+pub(crate) fn without_secrets(url: &str) -> String {
+    let (url, query) = url.split_once('?').map_or((url, ""), |(url, _)| (url, "?…"));
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let path = url[host..].find('/').map_or(url.len(), |at| host + at);
+    match url[host..path].rfind('@') {
+        Some(at) => format!("{}…{}{query}", &url[..host], &url[host + at..]),
+        None => format!("{url}{query}"),
+    }
+}
+
 /// Whether evaluations run without spans of their own, and what they call without any.
 pub(crate) fn evaluations_are_untraced() -> bool {
     static UNTRACED: OnceLock<bool> = OnceLock::new();

@@ -17,7 +17,7 @@ use parea_types::{
     VersionedDataset,
 };
 use serde_json::Value;
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::{runtime::Handle, sync::oneshot, task::coop};
 
 use super::{ApiClient, ApiError, CompletionStream};
 
@@ -60,23 +60,29 @@ impl Network {
     }
 
     /// Polls on the calling thread, so that the future may borrow; its sockets and timers belong to the other one.
-    /// Unlike a runtime's own `block_on` this may be called inside a runtime.
-    fn wait<F: Future>(&self, future: F) -> F::Output {
+    /// Unlike a runtime's own `block_on` this may be called inside a runtime. It fails at the end of a thread, where Tokio's
+    /// part of it is gone.
+    fn wait<F: Future>(&self, future: F) -> Result<F::Output, ApiError> {
         struct Unpark(Thread);
         impl Wake for Unpark {
             fn wake(self: Arc<Self>) {
                 self.0.unpark();
             }
         }
+        if Handle::try_current().is_err_and(|error| error.is_thread_local_destroyed()) {
+            return Err(ApiError::Request("the thread that asks is about to end".to_owned()));
+        }
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        let mut future = pin!(future);
+        // Inside a task the future would spend the budget of that task, which is only filled up when the task yields: once
+        // it is spent nothing is ever ready.
+        let mut future = pin!(coop::unconstrained(future));
         loop {
             let polled = {
                 let _entered = self.handle.enter();
                 future.as_mut().poll(&mut task::Context::from_waker(&waker))
             };
             match polled {
-                Poll::Ready(output) => return output,
+                Poll::Ready(output) => return Ok(output),
                 Poll::Pending => thread::park(),
             }
         }
@@ -97,7 +103,7 @@ macro_rules! operations {
         impl BlockingApiClient {$(
             #[doc = concat!("[`ApiClient::", stringify!($name), "`].")]
             pub fn $name(&self, $($argument: $type),*) -> Result<$answer, ApiError> {
-                self.network.wait(self.client.$name($($argument),*))
+                self.network.wait(self.client.$name($($argument),*))?
             }
         )+}
     };
@@ -134,14 +140,14 @@ operations! {
 }
 
 impl BlockingApiClient {
-    /// The API's address, without a slash at the end.
+    /// [`ApiClient::base_url`].
     pub fn base_url(&self) -> &str {
         self.client.base_url()
     }
 
     /// [`ApiClient::completion_stream`]: an iterator over the pieces of the answer.
     pub fn completion_stream(&self, request: &Completions) -> Result<BlockingCompletion, ApiError> {
-        let stream = self.network.wait(self.client.completion_stream(request))?;
+        let stream = self.network.wait(self.client.completion_stream(request))??;
         Ok(BlockingCompletion { stream, network: Arc::clone(&self.network) })
     }
 }
@@ -164,6 +170,9 @@ impl Iterator for BlockingCompletion {
     type Item = Result<String, ApiError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.network.wait(self.stream.next())
+        self.network.wait(self.stream.next()).unwrap_or_else(|error| {
+            self.stream.stop();
+            Some(Err(error))
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! How a client is made: address, key, patience.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use reqwest::{Url, header};
 
@@ -8,13 +8,13 @@ use super::{
     client::{ApiClient, Connection},
     error::{ApiError, chain},
 };
-use crate::settings::{LOCAL_SERVER, Secret, Settings};
+use crate::settings::{LOCAL_SERVER, Secret, Settings, without_secrets};
 
 /// The path under which every Parea server answers.
 const BASE_PATH: &str = "/api/parea/v1";
 
 /// Settings of an [`ApiClient`]. See [`ApiClient::builder`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "nothing is made before `.build()`"]
 pub struct ApiClientBuilder {
     base_url: String,
@@ -23,6 +23,17 @@ pub struct ApiClientBuilder {
     retries: u32,
     longest_answer: Option<usize>,
     logs_off: bool,
+}
+
+impl fmt::Debug for ApiClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never the key.
+        f.debug_struct("ApiClientBuilder")
+            .field("base_url", &without_secrets(&self.base_url))
+            .field("timeout", &self.timeout)
+            .field("retries", &self.retries)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ApiClientBuilder {
@@ -82,9 +93,10 @@ impl ApiClientBuilder {
         let (base, key) = self.checked()?;
         let loopback = is_loopback(&base);
         let http = connector(loopback)?;
-        let base = base.as_str().trim_end_matches('/').into();
+        let base: String = base.as_str().trim_end_matches('/').into();
+        let shown = without_secrets(&base);
         let Self { timeout, retries, longest_answer, logs_off, .. } = self;
-        let connection = Connection { base, key, timeout, retries, longest_answer, logs_off, loopback };
+        let connection = Connection { base, shown, key, timeout, retries, longest_answer, logs_off, loopback };
         Ok(ApiClient { http, connection: Arc::new(connection) })
     }
 
@@ -95,16 +107,17 @@ impl ApiClientBuilder {
 
     fn checked(&self) -> Result<(Url, Option<header::HeaderValue>), ApiError> {
         let base_url = &self.base_url;
+        let shown = without_secrets(base_url);
         // `localhost:7273` would be a URL of the scheme `localhost`.
         if !base_url.contains("://") {
-            return Err(ApiError::Url(format!("`{base_url}` does not begin with http:// or https://")));
+            return Err(ApiError::Url(format!("`{shown}` does not begin with http:// or https://")));
         }
-        let mut base = Url::parse(base_url.trim()).map_err(|error| ApiError::Url(format!("`{base_url}`: {error}")))?;
+        let mut base = Url::parse(base_url.trim()).map_err(|error| ApiError::Url(format!("`{shown}`: {error}")))?;
         if !matches!(base.scheme(), "http" | "https") {
-            return Err(ApiError::Url(format!("`{base_url}` is neither http nor https")));
+            return Err(ApiError::Url(format!("`{shown}` is neither http nor https")));
         }
         if base.query().is_some() || base.fragment().is_some() {
-            return Err(ApiError::Url(format!("`{base_url}` has a query or a fragment; paths are added to its end")));
+            return Err(ApiError::Url(format!("`{shown}` has a query or a fragment; paths are added to its end")));
         }
         let key = match self.api_key.as_ref().map(|Secret(key)| header::HeaderValue::from_str(key.trim())) {
             Some(Ok(mut key)) => {

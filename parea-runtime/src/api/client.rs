@@ -3,7 +3,11 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use reqwest::{Method, Request, Response, header};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
+use tokio::runtime::Handle;
 
 use super::{
     builder::{ApiClientBuilder, connector},
@@ -42,6 +46,8 @@ pub struct ApiClient {
 pub(super) struct Connection {
     /// Without a slash at the end.
     pub(super) base: String,
+    /// The same without a password.
+    pub(super) shown: String,
     pub(super) key: Option<header::HeaderValue>,
     pub(super) timeout: Duration,
     pub(super) retries: u32,
@@ -55,7 +61,7 @@ pub(super) struct Connection {
 impl fmt::Debug for ApiClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Never the key.
-        f.debug_struct("ApiClient").field("base", &self.connection.base).finish_non_exhaustive()
+        f.debug_struct("ApiClient").field("base", &self.connection.shown).finish_non_exhaustive()
     }
 }
 
@@ -89,15 +95,16 @@ impl ApiClient {
     /// The client that the environment describes: `PAREA_BASE_URL`, or `parea serve` on its default address when that and
     /// `PAREA_API_KEY` are not set. A key alone is [`ApiError::MissingBaseUrl`]: it never picks a remote server.
     ///
-    /// With `TURN_OFF_PAREA_LOGGING` this client writes no logs: [`log`](Self::log), [`log_all`](Self::log_all),
-    /// [`log_langchain`](Self::log_langchain) and [`update_log`](Self::update_log) succeed and send nothing.
+    /// With `TURN_OFF_PAREA_LOGGING` (`true`, `t`, `yes` or `1`) this client writes no logs: [`log`](Self::log),
+    /// [`log_all`](Self::log_all), [`log_langchain`](Self::log_langchain), [`update_log`](Self::update_log) and
+    /// [`update_all`](Self::update_all) succeed and send nothing.
     pub fn from_env() -> Result<Self, ApiError> {
         ApiClientBuilder::from_env()?.build()
     }
 
-    /// The API's address, without a slash at the end.
+    /// The API's address, without a slash at the end and without what stands before an `@`.
     pub fn base_url(&self) -> &str {
-        &self.connection.base
+        &self.connection.shown
     }
 
     /// A client with connections of its own, for another runtime.
@@ -147,11 +154,24 @@ impl ApiClient {
 
     /// Tries until an answer is there that is final.
     pub(super) async fn repeat(&self, request: Request, again: Again) -> Result<Vec<u8>, ApiError> {
+        self.repeat_with(request, again, |attempt| self.attempt(attempt)).await
+    }
+
+    /// [`repeat`](Self::repeat) with another way to make an attempt.
+    pub(super) async fn repeat_with<A, F>(
+        &self,
+        request: Request,
+        again: Again,
+        attempt: impl Fn(Request) -> F,
+    ) -> Result<A, ApiError>
+    where
+        F: Future<Output = Result<A, ApiError>>,
+    {
         let mut failures = 0;
         loop {
             // The body is shared, not copied; a request whose body cannot be shared is none of ours.
-            let Some(attempt) = request.try_clone() else { return self.attempt(request).await };
-            let error = match self.attempt(attempt).await {
+            let Some(next) = request.try_clone() else { return attempt(request).await };
+            let error = match attempt(next).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -197,13 +217,15 @@ impl ApiClient {
             return Err(ApiError::Status { status: status.as_u16(), detail, body: String::new(), retry_after });
         }
         let mut body = Vec::new();
+        // If it breaks off, the status says what happened all the same.
         while body.len() < LONGEST_ERROR
-            && let Some(chunk) = answer.chunk().await.map_err(|error| ApiError::connection(&error))?
+            && let Ok(Some(chunk)) = answer.chunk().await
         {
             body.extend_from_slice(&chunk);
         }
         body.truncate(LONGEST_ERROR);
-        Err(ApiError::refusal(status, &body, retry_after))
+        let key = self.connection.key.as_ref().map(header::HeaderValue::as_bytes);
+        Err(ApiError::refusal(status, &body, key, retry_after))
     }
 
     pub(super) fn request(
@@ -214,6 +236,7 @@ impl ApiClient {
         headers: &[(&str, String)],
         body: Vec<u8>,
     ) -> Result<Request, ApiError> {
+        within_tokio()?;
         let mut request = self
             .http
             .request(method, format!("{}{path}", self.connection.base))
@@ -232,9 +255,22 @@ impl ApiClient {
     }
 }
 
+/// Outside of Tokio the first timer would panic.
+pub(super) fn within_tokio() -> Result<(), ApiError> {
+    match Handle::try_current() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(ApiError::Request("it needs a Tokio runtime; elsewhere use `.blocking()`".to_owned())),
+    }
+}
+
 /// The answer that the API promises.
 pub(super) fn read<A: DeserializeOwned>(body: &[u8]) -> Result<A, ApiError> {
-    serde_json::from_slice(body).map_err(|error| ApiError::Answer(error.to_string()))
+    serde_json::from_slice(body).map_err(|error| ApiError::unlike(&error, body))
+}
+
+/// An answer of which the API promises no more than that it is JSON: a page that asks for a login is none.
+pub(super) fn done(body: &[u8]) -> Result<(), ApiError> {
+    if body.is_empty() { Ok(()) } else { read::<IgnoredAny>(body).map(drop) }
 }
 
 /// `text` as one segment of a path; `name` says what it is.

@@ -6,7 +6,7 @@ use parea_types::{Completions, CompletionsResponse, DeploymentPromptId, GetDeplo
 use reqwest::{Method, Response};
 use serde_json::Value;
 
-use super::{ApiClient, ApiError, events::Events, retry::Again};
+use super::{ApiClient, ApiError, client::within_tokio, events::Events, retry::Again};
 
 impl ApiClient {
     /// Calls a model. A failure of the provider may come as a success whose `status` is `error`: look at it.
@@ -17,13 +17,17 @@ impl ApiClient {
         self.post("/completion", request, Again::Doubles).await
     }
 
-    /// Calls a model and reads its answer piece by piece, as it is made.
+    /// Calls a model and reads its answer piece by piece, as it is made. Repeated like [`completion`](Self::completion), until
+    /// the answer begins.
     pub async fn completion_stream(&self, request: &Completions) -> Result<CompletionStream, ApiError> {
         let body = serde_json::to_vec(request).map_err(|error| ApiError::Request(error.to_string()))?;
         let request = self.request(Method::POST, "/completion/stream", "application/json", &[], body)?;
         let patience = self.connection.timeout;
         // No limit on the whole: a long answer is no fault, a long silence is.
-        let answer = tokio::time::timeout(patience, self.answer(request)).await.map_err(|_| silence(patience))??;
+        let begin = async |attempt| {
+            tokio::time::timeout(patience, self.answer(attempt)).await.map_err(|_| silence(patience))?
+        };
+        let answer = self.repeat_with(request, Again::Doubles, begin).await?;
         Ok(CompletionStream { answer, events: Events::default(), patience, trace_id: None, ended: false })
     }
 
@@ -58,6 +62,11 @@ impl CompletionStream {
         self.trace_id.as_deref()
     }
 
+    /// Ends it before its end.
+    pub(super) fn stop(&mut self) {
+        self.ended = true;
+    }
+
     /// The next piece of the answer; `None` at its end, and after an error.
     pub async fn next(&mut self) -> Option<Result<String, ApiError>> {
         while !self.ended {
@@ -84,6 +93,7 @@ impl CompletionStream {
     }
 
     async fn read_on(&mut self) -> Result<(), ApiError> {
+        within_tokio()?;
         let chunk = tokio::time::timeout(self.patience, self.answer.chunk()).await;
         match chunk.map_err(|_| silence(self.patience))? {
             Ok(Some(chunk)) => self.events.push(&chunk),

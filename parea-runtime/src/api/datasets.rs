@@ -8,7 +8,11 @@ use parea_types::{
 };
 use reqwest::Method;
 
-use super::{ApiClient, ApiError, client::segment, retry::Again};
+use super::{
+    ApiClient, ApiError,
+    client::{done, segment},
+    retry::Again,
+};
 
 impl ApiClient {
     /// Creates a dataset. From then on its name stands for it, also when there was one of that name before.
@@ -61,6 +65,6 @@ impl ApiClient {
         change: &UpdateTestCasePublicRequest,
     ) -> Result<(), ApiError> {
         let path = format!("/update_test_case/{dataset_id}/{test_case_id}");
-        self.write(Method::POST, &path, change, Again::Harmless).await.map(drop)
+        done(&self.write(Method::POST, &path, change, Again::Harmless).await?)
     }
 }

@@ -5,6 +5,11 @@ use std::{error::Error, fmt, time::Duration};
 use parea_types::{ErrorBody, HttpValidationError, ValidationError};
 use reqwest::StatusCode;
 
+use crate::redact::REDACTED;
+
+/// Least bytes of a key that is looked for in what a server says.
+const SHORTEST_KEY: usize = 8;
+
 /// Why a call failed.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -66,9 +71,24 @@ impl ApiError {
     }
 
     /// An answer that is no success.
-    pub(super) fn refusal(status: StatusCode, body: &[u8], retry_after: Option<Duration>) -> Self {
-        let body = String::from_utf8_lossy(body).into_owned();
+    pub(super) fn refusal(status: StatusCode, body: &[u8], key: Option<&[u8]>, retry_after: Option<Duration>) -> Self {
+        let mut body = String::from_utf8_lossy(body).into_owned();
+        // Some servers say which key they refuse.
+        if let Some(key) = key.and_then(|key| str::from_utf8(key).ok()).filter(|key| key.len() >= SHORTEST_KEY) {
+            body = body.replace(key, REDACTED);
+        }
         Self::Status { status: status.as_u16(), detail: detail(status, &body), body, retry_after }
+    }
+
+    /// A success that cannot be read.
+    pub(super) fn unlike(error: &serde_json::Error, body: &[u8]) -> Self {
+        const LONGEST: usize = 120;
+        if body.is_empty() {
+            return Self::Answer("it is empty".to_owned());
+        }
+        let begin = String::from_utf8_lossy(&body[..body.len().min(LONGEST)]);
+        let mark = if body.len() > LONGEST { "…" } else { "" };
+        Self::Answer(format!("{error}, in `{}{mark}`", line(&begin)))
     }
 
     /// A fault of the connection.
@@ -112,7 +132,15 @@ fn detail(status: StatusCode, body: &str) -> String {
         Err(_) if body.is_empty() => status.canonical_reason().unwrap_or("(no body)").to_owned(),
         Err(_) => body.to_owned(),
     };
-    text.chars().take(LONGEST).collect()
+    line(&text).chars().take(LONGEST).collect()
+}
+
+/// A foreign text on one line, and without what would steer a terminal.
+fn line(text: &str) -> String {
+    text.replace(|letter: char| letter.is_control() && !letter.is_whitespace(), "")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn validation_errors(body: &str) -> Vec<ValidationError> {

@@ -3,13 +3,13 @@
 use parea_types::FeedbackRequest;
 use reqwest::Method;
 
-use super::{ApiClient, ApiError, retry::Again};
+use super::{ApiClient, ApiError, client::done, retry::Again};
 
 impl ApiClient {
     /// Puts a user's verdict to a log, which need not be stored yet.
     pub async fn feedback(&self, feedback: &FeedbackRequest) -> Result<(), ApiError> {
         // A comment is appended; on a server that does not know it again it would stand there twice.
         let again = if feedback.comment.is_some() { Again::Doubles } else { Again::Harmless };
-        self.write(Method::POST, "/feedback", feedback, again).await.map(drop)
+        done(&self.write(Method::POST, "/feedback", feedback, again).await?)
     }
 }

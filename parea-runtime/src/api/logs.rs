@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     ApiClient, ApiError,
-    client::{read, segment},
+    client::{done, read, segment},
     retry::Again,
 };
 
@@ -31,7 +31,7 @@ impl ApiClient {
         if self.connection.logs_off {
             return Ok(());
         }
-        self.write(Method::POST, "/trace_log", log, Again::Harmless).await.map(drop)
+        done(&self.write(Method::POST, "/trace_log", log, Again::Harmless).await?)
     }
 
     /// Stores many logs. Good ones are stored, bad ones are named in the answer by their place in `logs`.
@@ -97,8 +97,8 @@ impl ApiClient {
     async fn write_singly(&self, method: &Method, batch: Batch, answer: &mut BatchResponse) -> Result<(), ApiError> {
         for (index, line) in (batch.first as u64..).zip(batch.lines) {
             let request = self.request(method.clone(), "/trace_log", "application/json", &[], line)?;
-            match self.repeat(request, Again::Harmless).await {
-                Ok(_) => answer.accepted += 1,
+            match self.repeat(request, Again::Harmless).await.and_then(|body| done(&body)) {
+                Ok(()) => answer.accepted += 1,
                 Err(error @ ApiError::Status { status: 400 | 413 | 422, .. }) => {
                     let mut detail = error.validation_errors();
                     if detail.is_empty() {
@@ -121,7 +121,7 @@ impl ApiClient {
         if self.connection.logs_off {
             return Ok(());
         }
-        self.write(Method::PUT, "/trace_log", update, Again::Harmless).await.map(drop)
+        done(&self.write(Method::PUT, "/trace_log", update, Again::Harmless).await?)
     }
 
     /// Stores a run of LangChain, as its tracer writes it, with the runs below it.
@@ -129,7 +129,7 @@ impl ApiClient {
         if self.connection.logs_off {
             return Ok(());
         }
-        self.write(Method::POST, "/trace_log/langchain", run, Again::Harmless).await.map(drop)
+        done(&self.write(Method::POST, "/trace_log/langchain", run, Again::Harmless).await?)
     }
 
     /// The log of that id with all its descendants; `None` when the server has none.

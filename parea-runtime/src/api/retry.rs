@@ -53,8 +53,8 @@ impl Again {
 /// Reads `Retry-After`, which is a number of seconds or a moment; `now` in microseconds since the Unix epoch.
 pub(super) fn retry_after(value: &str, now: i64) -> Option<Duration> {
     let value = value.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let moment = chrono::DateTime::parse_from_rfc2822(value).ok()?.timestamp_micros();
     Some(Duration::from_micros(u64::try_from(moment.saturating_sub(now)).unwrap_or_default()))
@@ -72,5 +72,6 @@ mod tests {
         assert_eq!(retry_after(moment, at - 1_500_000), Some(Duration::from_millis(1_500)));
         assert_eq!(retry_after(moment, at + 1), Some(Duration::ZERO), "it has passed");
         assert_eq!(retry_after("soon", at), None);
+        assert_eq!(retry_after("99999999999999999999999", 0), Some(Duration::from_secs(u64::MAX)));
     }
 }
