@@ -153,7 +153,8 @@ pub struct TraceSummary {
     pub scores: Vec<EvaluationScore>,
     /// Tags of the root.
     pub tags: Vec<String>,
-    /// Begin of the root's inputs as JSON text, at most some hundred bytes, for a line in a list.
+    /// Begin of the root's inputs as JSON text, at most some hundred bytes, for a line in a list. Without inputs that of the
+    /// last message to a model, as `{"user":"…"}`.
     pub inputs_preview: Option<String>,
     /// Begin of the root's output, likewise.
     pub output_preview: Option<String>,

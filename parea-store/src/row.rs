@@ -1,8 +1,8 @@
 //! What of a log is looked for, summed or listed, apart from the log itself.
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
-use parea_types::{Status, TraceLog};
+use parea_types::{MessageContent, Role, Status, TraceLog};
 use serde::Serialize;
 
 /// Length of a preview in bytes.
@@ -88,13 +88,27 @@ impl Head {
             latency: latency(log),
             status: log.status,
             tags: log.tags.as_ref().filter(|tags| !tags.is_empty()).map(json),
-            inputs_preview: log.inputs.as_ref().filter(|inputs| !inputs.is_empty()).map(preview_json),
+            inputs_preview: inputs_preview(log),
             output_preview: log.output.as_deref().map(|output| cut(output).to_owned()),
             error_preview: error_preview(log).map(ToOwned::to_owned),
             session_id: log.session_id.clone(),
             end_user_identifier: log.end_user_identifier.clone(),
         }
     }
+}
+
+/// The begin of the inputs; without any that of what the model was asked last, as its role's only member.
+pub(crate) fn inputs_preview(log: &TraceLog) -> Option<String> {
+    if let Some(inputs) = log.inputs.as_ref().filter(|inputs| !inputs.is_empty()) {
+        return Some(preview_json(inputs));
+    }
+    let messages = log.configuration.messages.as_deref()?;
+    let asked = messages.iter().rfind(|message| message.role == Role::User).or(messages.last())?;
+    let text = match &asked.content {
+        MessageContent::Text(text) => text,
+        MessageContent::Parts(parts) => parts.iter().find_map(|part| part.get("text")?.as_str())?,
+    };
+    Some(preview_json(&BTreeMap::from([(asked.role.as_str(), text)])))
 }
 
 /// The begin of what a failed log says of its failure.

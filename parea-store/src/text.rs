@@ -1,4 +1,4 @@
-//! Search for words in what logs say: names, inputs, outputs, errors and metadata.
+//! Search for words in what logs say: names, inputs, messages to models, outputs, errors and metadata.
 //!
 //! A query is a list of terms, all of which must occur in one log: words, `"phrases"`, beginnings (`refund*`), ends and
 //! parts (`*fund*`). A word that is several to the tokenizer, such as `search_orders` or a UUID, is a phrase. Upper and

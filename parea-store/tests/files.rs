@@ -59,8 +59,8 @@ async fn a_file_of_every_schema_is_brought_up_to_date() {
 async fn says_what_was_posted(store: &SqliteStore, schema: i64) {
     let has = |since: i64| schema >= since;
     let (everything, all) = (Scope::default(), LogFilter::default());
-    // 17 traces of four spans and 40 roots; from then on a run of two, a trace that was erased, and two that failed.
-    let logs = 17 * 4 + 40 + if has(2) { 2 } else { 0 } + if has(14) { 2 } else { 0 } - if has(7) { 4 } else { 0 };
+    // 17 traces of four spans and 40 roots; from then on a run of two, a trace that was erased, two that failed, and a call of a model.
+    let logs = 17 * 4 + 40 + if has(2) { 2 } else { 0 } + if has(13) { 3 } else { 0 } - if has(7) { 4 } else { 0 };
     assert_eq!(store.count(&everything, &all, 1000).await.unwrap(), Count::Exact(logs), "schema {schema}");
     let page = store.page(&everything, &all, After::Start, 1000).await.unwrap();
     assert_eq!(page.rows.len() as u64, logs, "schema {schema}");
@@ -81,6 +81,14 @@ async fn says_what_was_posted(store: &SqliteStore, schema: i64) {
         assert_eq!(found, [name(2)], "schema {schema}");
     }
     assert_eq!(texts(store, "*umber37").await, ["many-37"], "by a part of a word, schema {schema}");
+    if has(13) {
+        assert_eq!(texts(store, "\"parrot dead\"").await, ["asked"], "by a message, schema {schema}");
+        assert_eq!(texts(store, "*arro*").await, ["asked"], "by a part of its word, schema {schema}");
+        let page = store.traces(&everything, &all, After::Start, 3).await.unwrap();
+        let shown: Vec<_> = page.rows.into_iter().map(|trace| trace.inputs_preview.or(trace.error_preview)).collect();
+        let told = [r#"{"user":"Is the parrot dead?"}"#, "no route\nto host 1", "no route\nto host 0"];
+        assert_eq!(shown, told.map(|text| Some(text.to_owned())), "schema {schema}");
+    }
     let changed = store.tree("trace-0-1").await.unwrap().unwrap();
     assert_eq!((changed.log.output.as_deref(), changed.log.target.as_deref()), (Some("changed later"), Some("t")));
     assert!(store.tree("still to come").await.unwrap().is_none());
@@ -132,26 +140,6 @@ async fn says_what_was_posted(store: &SqliteStore, schema: i64) {
         store.commit(vec![Patch::Post(Box::new(serde_json::from_value(post).unwrap()))]).await.unwrap();
         assert!(store.tree("trace-9-1").await.unwrap().is_none(), "what was erased stays away, schema {schema}");
     }
-}
-
-/// The step to the 14th schema reads why traces failed, from blocks and from logs that came singly.
-#[tokio::test]
-async fn a_file_that_kept_no_errors_in_its_list_gets_them() {
-    let folder = restored(include_bytes!("files/filled_14.db.zst"));
-    let conn = rusqlite::Connection::open(folder.path().join("parea.db")).unwrap();
-    let failed = "FROM log WHERE status = 2 AND root = trace_id";
-    let (all, packed): (i64, i64) = conn
-        .query_row(&format!("SELECT count(*), count(block) {failed}"), [], |row| Ok((row.get(0)?, row.get(1)?)))
-        .unwrap();
-    assert_eq!((all, packed), (2, 1));
-    conn.execute_batch("ALTER TABLE trace DROP COLUMN error_preview; PRAGMA user_version = 13").unwrap();
-    drop(conn);
-    let store = SqliteStore::open(folder.path()).unwrap();
-    let page = store.traces(&Scope::default(), &LogFilter::default(), After::Start, 100).await.unwrap();
-    let failed: Vec<_> = page.rows.iter().filter_map(|trace| trace.error_preview.as_deref()).collect();
-    assert_eq!(failed, ["no route\nto host 1", "no route\nto host 0"]);
-    store.close().await;
-    assert_eq!(StoreFile::open(folder.path()).unwrap().check(10).unwrap(), [""; 0]);
 }
 
 /// Ids of the logs that say this.

@@ -271,6 +271,20 @@ pub enum Role {
     Other(String),
 }
 
+impl Role {
+    /// The wire's word.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::System => "system",
+            Self::Function => "function",
+            Self::Tool => "tool",
+            Self::Other(role) => role,
+        }
+    }
+}
+
 /// An image that was part of a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

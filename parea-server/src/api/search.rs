@@ -64,7 +64,7 @@ impl Checked for Search {
     }
 }
 
-/// Searches names, inputs, outputs, errors and metadata.
+/// Searches names, inputs, messages, outputs, errors and metadata.
 pub(super) async fn find(
     State(state): State<AppState>,
     access: Access,

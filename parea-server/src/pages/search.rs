@@ -201,6 +201,7 @@ fn field(field: Field) -> &'static str {
         Field::Error => "error",
         Field::Inputs => "input",
         Field::Metadata => "metadata",
+        Field::Messages => "message",
     }
 }
 

@@ -1,6 +1,6 @@
 //! The selected span with everything that its log holds.
 
-use parea_types::{Configuration, Message, MessageContent, Status, Timestamp, TraceLog};
+use parea_types::{Configuration, Message, MessageContent, Role, Status, Timestamp, TraceLog};
 use serde_json::{Map, Value as Json};
 
 use super::{
@@ -210,20 +210,17 @@ fn utterances(configuration: &Configuration) -> Vec<Utterance> {
 }
 
 fn utterance(message: &Message) -> Utterance {
-    use parea_types::Role;
-    let (role, class) = match &message.role {
-        Role::User => ("user", "user"),
-        Role::Assistant => ("assistant", "assistant"),
-        Role::System => ("system", "system"),
-        Role::Function => ("function", "tool"),
-        Role::Tool => ("tool", "tool"),
-        Role::Other(role) => (role.as_str(), "system"),
+    let class = match &message.role {
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::Function | Role::Tool => "tool",
+        Role::System | Role::Other(_) => "system",
     };
     let parts = match &message.content {
         MessageContent::Text(text) => vec![Part::Payload(written(text, Limits::MESSAGE))],
         MessageContent::Parts(parts) => parts.iter().take(ENTRIES).map(part).collect(),
     };
-    Utterance { role: role.to_owned(), class, parts }
+    Utterance { role: message.role.as_str().to_owned(), class, parts }
 }
 
 /// A part as the providers spell it: text, an image by its URL, or anything else as JSON.

@@ -143,7 +143,7 @@ impl<'a> Ingest<'a> {
             if let (Some(packed), Some(block)) = (packed, self.block.take()) {
                 if self.unwritten.len() == patches.len() {
                     self.unwritten.clear();
-                    self.memory.spelled.note(packed);
+                    self.memory.spelled.note(&packed.words);
                     self.memory.loose.lists += 1;
                     values::add(self.conn, block, first, packed)?;
                 } else {

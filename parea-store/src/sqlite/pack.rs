@@ -1,13 +1,15 @@
 //! Values that came singly, or changed, into blocks: a little with each transaction, the rest when nothing else waits.
 
+use memchr::memmem;
 use rusqlite::{Connection, params};
 
 use super::{
-    block::{FULL, LEAST, LONGEST, Packed, SIZE, Value},
+    block::{FULL, LEAST, LONGEST, Opened, SIZE, Value, Words},
     index,
     ingest::Ingest,
     values,
 };
+use crate::text::Pieces;
 
 /// Values that stay unpacked, for a while: updates, scores and feedback mostly come for the newest logs. A search reads
 /// them all.
@@ -76,9 +78,9 @@ pub(super) struct Spelled {
 }
 
 impl Spelled {
-    pub(super) fn note(&mut self, packed: &Packed) {
+    pub(super) fn note(&mut self, words: &Words) {
         self.known.resize(KNOWN, 0);
-        for (word, hash) in packed.words.text.split(' ').zip(&packed.words.whole) {
+        for (word, hash) in words.text.split(' ').zip(&words.whole) {
             let place = &mut self.known[*hash as usize % KNOWN];
             let tag = (hash >> 32) as u32;
             if *place != tag {
@@ -98,6 +100,34 @@ impl Spelled {
         self.text.clear();
         Ok(())
     }
+}
+
+/// Makes the blocks of an older file known by the words of messages.
+pub(super) fn fill(conn: &Connection) -> rusqlite::Result<()> {
+    let messages = memmem::Finder::new(br#""messages":["#);
+    note_words(conn, |block| block.values().any(|(.., json)| messages.find(json.as_bytes()).is_some()))
+}
+
+/// Notes the words of all blocks that are wanted, but for what is damaged, which the doctor tells.
+pub(super) fn note_words(conn: &Connection, wanted: impl Fn(&Opened) -> bool) -> rusqlite::Result<()> {
+    let mut spelled = Spelled::default();
+    let mut read = conn.prepare("SELECT id, first, data FROM block ORDER BY id")?;
+    let mut rows = read.query([])?;
+    while let Some(row) = rows.next()? {
+        let Ok(opened) = Opened::read(row.get(1)?, row.get_ref(2)?.as_blob()?) else { continue };
+        if !wanted(&opened) {
+            continue;
+        }
+        let pieces: Vec<Pieces> = opened.values().filter_map(|(.., json)| values::pieces(json).ok()).collect();
+        let words = Words::of(pieces.iter());
+        spelled.note(&words);
+        spelled.write(conn)?;
+        index::add(conn, row.get(0)?, &words.hashes)?;
+        if index::waiting(conn)? >= index::SLAB as i64 {
+            index::turn_over(conn)?;
+        }
+    }
+    Ok(())
 }
 
 impl Ingest<'_> {
@@ -190,7 +220,7 @@ impl Ingest<'_> {
         }
         let packed = values::pack(&values)?;
         let block = values::free_id(self.conn, last.id)?;
-        self.memory.spelled.note(&packed);
+        self.memory.spelled.note(&packed.words);
         self.memory.loose.lists += 1;
         values::add(self.conn, block, first.id, &packed)?;
         for value in &values {
@@ -220,7 +250,7 @@ impl Ingest<'_> {
         values::mark(self.conn, &values)?;
         self.blocks.clear();
         if let Some(packed) = packed {
-            self.memory.spelled.note(&packed);
+            self.memory.spelled.note(&packed.words);
             self.memory.loose.lists += 1;
         }
         self.memory.loose.changed -= before;

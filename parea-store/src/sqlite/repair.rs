@@ -7,15 +7,14 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::{
     SqliteStore,
-    block::{Opened, Packed, Value, Words},
+    block::{Opened, Value},
     check,
     directory::{self, kind},
-    index,
     ingest::{Ingest, Memory},
     job::Facts,
     key::{Key, key},
     open::{self, Folder, OpenError},
-    pack::Spelled,
+    pack,
     removal::Trace,
     salvage, tallies,
     terms::{Terms, Vocabulary},
@@ -241,21 +240,7 @@ pub(super) fn readable(
 /// The words of every block that can be read.
 fn words(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch("DELETE FROM word_list; DELETE FROM slab; DELETE FROM posting; DELETE FROM spelling")?;
-    let mut spelled = Spelled::default();
-    let mut read = conn.prepare("SELECT id, first, data FROM block ORDER BY id")?;
-    let mut rows = read.query([])?;
-    while let Some(row) = rows.next()? {
-        let Ok(opened) = Opened::read(row.get(1)?, row.get_ref(2)?.as_blob()?) else { continue };
-        let pieces: Vec<_> = opened.values().filter_map(|(_, _, json)| values::pieces(json).ok()).collect();
-        let packed = Packed { data: Vec::new(), words: Words::of(pieces.iter()) };
-        spelled.note(&packed);
-        spelled.write(conn)?;
-        index::add(conn, row.get(0)?, &packed.words.hashes)?;
-        if index::waiting(conn)? >= index::SLAB as i64 {
-            index::turn_over(conn)?;
-        }
-    }
-    Ok(())
+    pack::note_words(conn, |_| true)
 }
 
 /// What logs are looked up by. Answers those whose values cannot be read.

@@ -223,20 +223,22 @@ fn count(conn: &Connection, directory: &Directory, project: i64, root: &str) -> 
     Ok(Some(sums))
 }
 
-/// Says in the traces of an older file what their failed roots say, but for what is damaged, which the doctor tells. In the
-/// order of arrival each block is opened once.
+/// Shows in the traces of an older file why their roots failed and what models were asked, but for what is damaged, which
+/// the doctor tells. In the order of arrival each block is opened once.
 pub(super) fn fill(conn: &Connection) -> rusqlite::Result<()> {
     let mut find = conn.prepare(&format!(
-        "SELECT {COLUMNS}, project, root FROM {SOURCES} WHERE status = 2 AND root = trace_id ORDER BY log.id"
+        "SELECT {COLUMNS}, log.project, log.root FROM {SOURCES} JOIN trace ON trace.root = log.root AND trace.project = log.project
+         WHERE log.root = trace_id AND (log.status = 2 OR inputs_preview IS NULL) ORDER BY log.id"
     ))?;
     let mut rows = find.query([])?;
-    let mut say = conn.prepare("UPDATE trace SET error_preview = ?3 WHERE root = ?2 AND project = ?1")?;
+    let mut show =
+        conn.prepare("UPDATE trace SET error_preview = ?3, inputs_preview = ?4 WHERE root = ?2 AND project = ?1")?;
     let blocks = Blocks::default();
     while let Some(row) = rows.next()? {
         let (project, Key(root)): (i64, _) = (row.get(WIDTH)?, row.get(WIDTH + 1)?);
         let Ok(value) = Source::read(row)?.value(conn, &blocks) else { continue };
         let Ok(log) = serde_json::from_str::<TraceLog>(&value.json) else { continue };
-        say.execute(params![project, key(&root), row::error_preview(&log)])?;
+        show.execute(params![project, key(&root), row::error_preview(&log), row::inputs_preview(&log)])?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{directory, erase, rollup, terms, versions};
+use super::{directory, erase, pack, rollup, terms, versions};
 
 /// Marks the file as ours (`PRAGMA application_id`): "PARE".
 pub(super) const APPLICATION: i32 = 0x5041_5245;
@@ -24,8 +24,14 @@ const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("schema_directory.sql"), fill: Some(directory::rebuild) },
     Migration { sql: include_str!("schema_tallies.sql"), fill: None },
     Migration { sql: include_str!("schema_late.sql"), fill: None },
-    Migration { sql: include_str!("schema_errors.sql"), fill: Some(rollup::fill) },
+    Migration { sql: include_str!("schema_previews.sql"), fill: Some(previews_and_messages) },
 ];
+
+/// Lists show errors and what models were asked, and messages to them are searched.
+fn previews_and_messages(conn: &Connection) -> rusqlite::Result<()> {
+    rollup::fill(conn)?;
+    pack::fill(conn)
+}
 
 /// One step.
 struct Migration {

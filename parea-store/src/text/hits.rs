@@ -5,7 +5,7 @@ use std::{borrow::Cow, ops::Range};
 use parea_types::TraceLog;
 
 use super::{
-    pieces::{Field, each_text, within},
+    pieces::{Field, Said, within},
     query::TextQuery,
     tokens::each_token,
 };
@@ -15,7 +15,7 @@ use super::{
 pub struct Hit<'a> {
     /// What of the log it is.
     pub field: Field,
-    /// The key of inputs or metadata below which it stands.
+    /// The key of inputs or metadata below which it stands, or the role of the message.
     pub key: Option<&'a str>,
     /// All of it that is searched.
     pub text: Cow<'a, str>,
@@ -34,12 +34,10 @@ pub struct Word {
 
 impl TextQuery {
     /// Texts of a log that have all terms between them, each with a term that none before it has: inputs first, then
-    /// output, error, metadata and the name. Fewer where the log does not [match](Self::matches).
+    /// messages, output, error, metadata and the name. Fewer where the log does not [match](Self::matches).
     pub fn hits<'a>(&self, log: &'a TraceLog) -> Vec<Hit<'a>> {
-        let texts = [&log.trace_name, &log.output, &log.error].map(Option::as_deref);
-        let maps = [&log.inputs, &log.metadata].map(Option::as_ref);
         let (mut size, mut searched) = (0, Vec::new());
-        each_text(texts, maps, |field, key, text| {
+        Said::by(log).each_text(|field, key, text| {
             let end = within(&text, size).len();
             size += end;
             let text = match text {
@@ -50,10 +48,11 @@ impl TextQuery {
         });
         searched.sort_by_key(|(field, ..)| match field {
             Field::Inputs => 0,
-            Field::Output => 1,
-            Field::Error => 2,
-            Field::Metadata => 3,
-            Field::Name => 4,
+            Field::Messages => 1,
+            Field::Output => 2,
+            Field::Error => 3,
+            Field::Metadata => 4,
+            Field::Name => 5,
         });
         let mut missing: Vec<usize> = (0..self.terms.len()).collect();
         let mut hits = Vec::new();
@@ -150,6 +149,14 @@ mod tests {
         let log: TraceLog = serde_json::from_value(serde_json::json!({
             "trace_id": "a", "start_timestamp": "2026-11-20 10:00:00", "trace_name": "refund", "output": "the order 42", "error": "no order", "metadata": { "plan": ["x", { "a": 7 }] },
             "inputs": { "first": "nothing", "second": { "deep": "a Refund" } },
+            "configuration": { "messages": [
+                { "role": "system", "content": "Be kind." },
+                { "role": "user", "content": [
+                    { "type": "text", "text": "What is this?" },
+                    { "type": "image_url", "image_url": { "url": "data:image/png;base64,kind+this+nothing" } },
+                ] },
+                { "role": "developer", "content": [{ "type": "tool_result", "content": [{ "type": "text", "text": "sold" }] }] },
+            ] },
         }))
         .unwrap();
         let hits = |query: &str| {
@@ -160,6 +167,10 @@ mod tests {
         let inputs = (Field::Inputs, Some("second"), "a Refund".to_owned(), 1);
         assert_eq!(hits("the order refund"), [inputs, (Field::Output, None, "the order 42".to_owned(), 2)]);
         assert_eq!(hits("7"), [(Field::Metadata, Some("plan"), "7".to_owned(), 1)]);
+        assert_eq!(hits("kind"), [(Field::Messages, Some("system"), "Be kind.".to_owned(), 1)]);
+        assert_eq!(hits("this"), [(Field::Messages, Some("user"), "What is this?".to_owned(), 1)]);
+        assert_eq!(hits("sold"), [(Field::Messages, Some("developer"), "sold".to_owned(), 1)]);
+        assert_eq!(hits("png"), []);
         assert_eq!(hits("missing"), []);
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use parea_types::TraceLog;
+use parea_types::{Message, MessageContent, TraceLog};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -24,30 +24,65 @@ pub enum Field {
     Inputs,
     /// A value among the metadata, at any depth.
     Metadata,
+    /// A message to the model.
+    Messages,
 }
 
-/// Tells each text that is searched, in order, with the key of the map's member that holds it.
-pub(crate) fn each_text<'a>(
+/// The members of a log that are searched.
+#[derive(Clone, Copy)]
+pub(crate) struct Said<'a> {
+    /// Name, output and error.
     texts: [Option<&'a str>; 3],
+    /// Inputs and metadata.
     maps: [Option<&'a Map<String, Value>>; 2],
-    mut tell: impl FnMut(Field, Option<&'a str>, Cow<'a, str>),
-) {
-    for (field, text) in [Field::Name, Field::Output, Field::Error].into_iter().zip(texts) {
-        if let Some(text) = text {
-            tell(field, None, text.into());
+    messages: Option<&'a [Message]>,
+}
+
+impl<'a> Said<'a> {
+    pub(crate) fn by(log: &'a TraceLog) -> Self {
+        Self {
+            texts: [&log.trace_name, &log.output, &log.error].map(Option::as_deref),
+            maps: [&log.inputs, &log.metadata].map(Option::as_ref),
+            messages: log.configuration.messages.as_deref(),
         }
     }
-    let mut waiting: Vec<&Value> = Vec::new();
-    for (field, map) in [Field::Inputs, Field::Metadata].into_iter().zip(maps) {
-        for (key, value) in map.into_iter().flatten() {
-            waiting.push(value);
-            while let Some(value) = waiting.pop() {
-                match value {
-                    Value::String(text) => tell(field, Some(key), text.into()),
-                    Value::Number(number) => tell(field, Some(key), number.to_string().into()),
-                    Value::Array(elements) => waiting.extend(elements.iter().rev()),
-                    Value::Object(members) => waiting.extend(members.values().rev()),
-                    Value::Null | Value::Bool(_) => {}
+
+    /// Tells each text that is searched, in order, with the key of the map's member that holds it, or the role of the message.
+    pub(crate) fn each_text(self, mut tell: impl FnMut(Field, Option<&'a str>, Cow<'a, str>)) {
+        for (field, text) in [Field::Name, Field::Output, Field::Error].into_iter().zip(self.texts) {
+            if let Some(text) = text {
+                tell(field, None, text.into());
+            }
+        }
+        let mut waiting: Vec<&Value> = Vec::new();
+        for (field, map) in [Field::Inputs, Field::Metadata].into_iter().zip(self.maps) {
+            for (key, value) in map.into_iter().flatten() {
+                waiting.push(value);
+                while let Some(value) = waiting.pop() {
+                    match value {
+                        Value::String(text) => tell(field, Some(key), text.into()),
+                        Value::Number(number) => tell(field, Some(key), number.to_string().into()),
+                        Value::Array(elements) => waiting.extend(elements.iter().rev()),
+                        Value::Object(members) => waiting.extend(members.values().rev()),
+                        Value::Null | Value::Bool(_) => {}
+                    }
+                }
+            }
+        }
+        for message in self.messages.into_iter().flatten() {
+            match &message.content {
+                MessageContent::Text(text) => tell(Field::Messages, Some(message.role.as_str()), text.into()),
+                MessageContent::Parts(parts) => waiting.extend(parts.iter().rev()),
+            }
+            // Images and other data are parts too, so only what is named as text counts.
+            while let Some(part) = waiting.pop() {
+                match part {
+                    Value::String(text) => tell(Field::Messages, Some(message.role.as_str()), text.into()),
+                    Value::Array(parts) => waiting.extend(parts.iter().rev()),
+                    Value::Object(members) => {
+                        waiting.extend(["content", "text"].iter().filter_map(|key| members.get(*key)));
+                    }
+                    _ => {}
                 }
             }
         }
@@ -70,13 +105,12 @@ pub(crate) struct Pieces {
 
 impl Pieces {
     pub(crate) fn of(log: &TraceLog) -> Self {
-        let texts = [&log.trace_name, &log.output, &log.error].map(Option::as_deref);
-        Self::from(texts, [&log.inputs, &log.metadata].map(Option::as_ref))
+        Self::from(Said::by(log))
     }
 
-    fn from(texts: [Option<&str>; 3], maps: [Option<&Map<String, Value>>; 2]) -> Self {
+    fn from(said: Said<'_>) -> Self {
         let mut pieces = Self::default();
-        each_text(texts, maps, |_, _, text| pieces.add(&text));
+        said.each_text(|_, _, text| pieces.add(&text));
         pieces
     }
 
@@ -106,12 +140,24 @@ pub(crate) struct Searchable<'a> {
     inputs: Option<Map<String, Value>>,
     #[serde(default)]
     metadata: Option<Map<String, Value>>,
+    #[serde(default)]
+    configuration: Option<Prompt>,
+}
+
+/// What of the configuration is searched.
+#[derive(Deserialize)]
+struct Prompt {
+    #[serde(default)]
+    messages: Option<Vec<Message>>,
 }
 
 impl Searchable<'_> {
     /// The same as of the whole log.
     pub(crate) fn pieces(&self) -> Pieces {
-        let texts = [&self.trace_name, &self.output, &self.error].map(Option::as_deref);
-        Pieces::from(texts, [&self.inputs, &self.metadata].map(Option::as_ref))
+        Pieces::from(Said {
+            texts: [&self.trace_name, &self.output, &self.error].map(Option::as_deref),
+            maps: [&self.inputs, &self.metadata].map(Option::as_ref),
+            messages: self.configuration.as_ref().and_then(|prompt| prompt.messages.as_deref()),
+        })
     }
 }

@@ -53,8 +53,10 @@ def fill(url):
             for n in range(40)]
     failed = [{"trace_id": f"failed-{n}", "project_name": "old", "start_timestamp": "2024-06-03 10:00:00", "status": "error",
                "error": f"no route\nto host {n}"} for n in range(2)]
+    asked = {"trace_id": "asked", "project_name": "old", "start_timestamp": "2024-06-03 11:00:00",
+             "configuration": {"messages": [{"role": "user", "content": "Is the parrot dead?"}]}}
     # One in a batch, which is packed at once, and one singly.
-    call("POST", "/trace_logs", many + failed[:1])
+    call("POST", "/trace_logs", many + failed[:1] + [asked])
     call("POST", "/trace_log", failed[1])
     # Singly, children first.
     for place in (2, 0, 3, 1):
