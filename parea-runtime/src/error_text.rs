@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     hooks::{End, ErrorSlot},
-    json::{Bytes, MOST_BYTES, Out as _, floor, push_text},
+    json::{Bytes, MOST_BYTES, Out as _, Surface, floor, push_text},
     ladder::Slot,
 };
 
@@ -78,6 +78,7 @@ struct Told<'a> {
     /// Where in the section it begins, and most bytes of it.
     from: usize,
     most: usize,
+    surface: Surface,
     cut: bool,
 }
 
@@ -94,6 +95,10 @@ impl Told<'_> {
     fn push_long(&mut self, text: &str) -> fmt::Result {
         // Only then it is known where that begins.
         self.end.long_error();
+        if self.surface.is_far() {
+            self.cut = true;
+            return Err(fmt::Error);
+        }
         let limit = self.end.mark + self.from + self.most;
         let bytes = self.end.long_error();
         let room = limit.saturating_sub(bytes.len());
@@ -163,7 +168,7 @@ impl<'a> ErrorSlot<'a> {
 /// Formats into the text; whether it was cut.
 #[inline]
 fn write(end: &mut End, text: fmt::Arguments<'_>, most: usize) -> Result<bool, fmt::Error> {
-    let mut told = Told { end, from: 1, most, cut: false };
+    let mut told = Told { end, from: 1, most, surface: Surface::here(), cut: false };
     let formatted = fmt::write(&mut told, text);
     if told.cut { Ok(true) } else { formatted.map(|()| false) }
 }
@@ -182,7 +187,8 @@ fn write_chain(end: &mut End, text: fmt::Arguments<'_>, source: &(dyn Error + 's
         let before = end.long_error().len();
         end.long_error().extend(b"\ncaused by: ");
         let line = end.long_error().len();
-        let mut told = Told { from: line - end.mark, most: MOST, end: &mut *end, cut: false };
+        let (from, surface) = (line - end.mark, Surface::here());
+        let mut told = Told { from, most: MOST, surface, end: &mut *end, cut: false };
         let _ = write!(told, "{error}");
         let first = end.mark + 1;
         let whole = end.long_error();

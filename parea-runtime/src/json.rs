@@ -5,6 +5,7 @@ mod bytes;
 mod escape;
 mod keys;
 mod known;
+mod sunk;
 mod writer;
 
 pub(crate) use bytes::{Bytes, Out};
@@ -12,6 +13,7 @@ pub(crate) use escape::{Escaping, ceil, floor, left_out, push_text, push_text_bo
 pub use keys::Key;
 use keys::Keys;
 pub(crate) use known::{Known, Room};
+pub(crate) use sunk::Surface;
 pub(crate) use writer::write;
 
 /// Most bytes that one captured value may take. What is longer is cut, and a mark says how much there was.

@@ -21,7 +21,7 @@ use std::{
     error::Error,
     fmt::{self, Debug, Display, Write as _},
     ops::Deref,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     rc::Rc,
     sync::{Arc, Mutex, RwLock},
 };
@@ -293,7 +293,14 @@ pub trait DebugLock {
 
 impl<T: Debug + ?Sized> DebugLock for Mutex<T> {
     fn show(&self, into: &mut dyn fmt::Write) -> fmt::Result {
-        write!(into, "{self:?}")
+        let was_poisoned = self.is_poisoned();
+        catch_unwind(AssertUnwindSafe(|| write!(into, "{self:?}"))).unwrap_or_else(|payload| {
+            // What panicked held the lock, but has only looked.
+            if !was_poisoned {
+                self.clear_poison();
+            }
+            resume_unwind(payload)
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Bytes, MOST_BYTES, Out};
+use super::{Bytes, MOST_BYTES, Out, Surface};
 
 /// Appends a text as a JSON string. One that is longer than a value may be keeps its head and its tail.
 #[inline]
@@ -252,23 +252,30 @@ pub(crate) struct Escaping<'a> {
     out: &'a mut Bytes,
     /// Bytes that may still come.
     left: usize,
-    cut: bool,
+    surface: Surface,
+    cut: Option<Cut>,
+}
+
+/// Why there is no more of a text.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    Length,
+    Stack,
 }
 
 impl<'a> Escaping<'a> {
     /// Opens the string.
     pub(crate) fn open(out: &'a mut Bytes) -> Self {
         out.put_byte(b'"');
-        Self { out, left: MOST_BYTES, cut: false }
+        Self { out, left: MOST_BYTES, surface: Surface::here(), cut: None }
     }
 
     /// Closes it. `formatted` is what the formatting said: an error is the limit's, or that of the user's code.
     #[inline]
     pub(crate) fn close(self, formatted: fmt::Result) -> fmt::Result {
-        if self.cut {
-            push_cut_mark(self.out);
-        } else {
-            formatted?;
+        match self.cut {
+            Some(cut) => push_cut_mark(self.out, cut),
+            None => formatted?,
         }
         self.out.put_byte(b'"');
         Ok(())
@@ -277,17 +284,24 @@ impl<'a> Escaping<'a> {
 
 #[cold]
 #[inline(never)]
-fn push_cut_mark(out: &mut Bytes) {
-    push_text_body(out, &format!(" …[cut at {MOST_BYTES} bytes]"));
+fn push_cut_mark(out: &mut Bytes, cut: Cut) {
+    match cut {
+        Cut::Length => push_text_body(out, &format!(" …[cut at {MOST_BYTES} bytes]")),
+        Cut::Stack => push_text_body(out, &format!(" …[cut at {} bytes of stack]", Surface::MOST)),
+    }
 }
 
 impl fmt::Write for Escaping<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.surface.is_far() {
+            self.cut = Some(Cut::Stack);
+            return Err(fmt::Error);
+        }
         let end = if text.len() <= self.left { text.len() } else { floor(text, self.left) };
         push_text_body(self.out, &text[..end]);
         self.left -= end;
         if end < text.len() {
-            self.cut = true;
+            self.cut = Some(Cut::Length);
             // There is no more to be had: the formatting may stop.
             return Err(fmt::Error);
         }

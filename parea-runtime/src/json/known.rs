@@ -1,6 +1,6 @@
 //! Values whose JSON is known without asking their `Serialize`: texts, numbers, booleans, and lists of them.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::VecDeque, rc::Rc, sync::Arc};
 
 use super::{Buffer, Bytes, MOST_BYTES, Out, push_text, writer::cut};
 
@@ -82,12 +82,18 @@ fn push_float(out: &mut Bytes, value: &impl serde::Serialize) {
     let _ = serde_json::to_writer(out, value);
 }
 
-impl<T: Known + ?Sized> Known for &T {
-    #[inline]
-    fn put(&self, into: &mut Room<'_>) {
-        (**self).put(into);
-    }
+macro_rules! pointers {
+    ($($pointer:ty),+) => {$(
+        impl<T: Known + ?Sized> Known for $pointer {
+            #[inline]
+            fn put(&self, into: &mut Room<'_>) {
+                (**self).put(into);
+            }
+        }
+    )+};
 }
+
+pointers!(&T, Box<T>, Rc<T>, Arc<T>);
 
 impl<T: Known> Known for Option<T> {
     #[inline]
@@ -106,35 +112,62 @@ impl<T: Known> Known for Vec<T> {
     }
 }
 
+impl<T: Known, const N: usize> Known for [T; N] {
+    #[inline]
+    fn put(&self, into: &mut Room<'_>) {
+        self.as_slice().put(into);
+    }
+}
+
 impl<T: Known> Known for [T] {
     fn put(&self, into: &mut Room<'_>) {
-        let start = into.0.len();
-        // How many items stand before the middle of what there may be, and where they end.
-        let mut half = (0, start);
-        into.0.bytes.put_byte(b'[');
-        for (at, item) in self.iter().enumerate() {
-            if at > 0 {
-                into.0.bytes.put_byte(b',');
-            }
-            item.put(into);
-            let end = into.0.len();
-            if end - start <= MOST_BYTES / 2 {
-                half = (at + 1, end);
-            } else if end - start >= MOST_BYTES {
-                return cut_list(self, into.0, start, half);
-            }
-        }
-        into.0.bytes.put_byte(b']');
+        put_list(self.iter(), into);
     }
+}
+
+impl<T: Known> Known for VecDeque<T> {
+    fn put(&self, into: &mut Room<'_>) {
+        put_list(self.iter(), into);
+    }
+}
+
+#[inline]
+fn put_list<'a, T: Known + 'a>(
+    list: impl DoubleEndedIterator<Item = &'a T> + ExactSizeIterator + Clone,
+    into: &mut Room<'_>,
+) {
+    let start = into.0.len();
+    // How many items stand before the middle of what there may be, and where they end.
+    let mut half = (0, start);
+    into.0.bytes.put_byte(b'[');
+    for (at, item) in list.clone().enumerate() {
+        if at > 0 {
+            into.0.bytes.put_byte(b',');
+        }
+        item.put(into);
+        let end = into.0.len();
+        if end - start <= MOST_BYTES / 2 {
+            half = (at + 1, end);
+        } else if end - start >= MOST_BYTES {
+            return cut_list(list, into.0, start, half);
+        }
+    }
+    into.0.bytes.put_byte(b']');
 }
 
 /// Keeps the head of a list, up to `half`, and as much of its tail.
 #[cold]
-fn cut_list<T: Known>(list: &[T], buffer: &mut Buffer, start: usize, (head, end): (usize, usize)) {
+fn cut_list<'a, T: Known + 'a>(
+    list: impl DoubleEndedIterator<Item = &'a T> + ExactSizeIterator,
+    buffer: &mut Buffer,
+    start: usize,
+    (head, end): (usize, usize),
+) {
+    let whole = list.len();
     let mut last = Buffer::default();
     // Items from the end, and where each begins in `last`.
     let (mut tail, mut starts) = (0, Vec::new());
-    for item in list.iter().skip(head).rev() {
+    for item in list.skip(head).rev() {
         let before = last.len();
         last.bytes.put_byte(b',');
         item.put(&mut Room(&mut last));
@@ -150,8 +183,8 @@ fn cut_list<T: Known>(list: &[T], buffer: &mut Buffer, start: usize, (head, end)
     }
     buffer.bytes.truncate(end);
     buffer.bytes.put_byte(b',');
-    let left_out = list.len() - head - tail;
-    push_text(&mut buffer.bytes, &format!("…[{left_out} of {} items left out]…", list.len()));
+    let left_out = whole - head - tail;
+    push_text(&mut buffer.bytes, &format!("…[{left_out} of {whole} items left out]…"));
     for item in starts.into_iter().rev() {
         buffer.bytes.extend(&last.bytes[item]);
     }

@@ -12,7 +12,7 @@ use serde::{
 };
 
 use super::{
-    Buffer, Bytes, Escaping, MOST_BYTES, Out, floor,
+    Buffer, Bytes, Escaping, Known as _, MOST_BYTES, Out, Room, Surface, floor,
     known::{push_bool, push_integer},
     push_text, push_text_body,
 };
@@ -36,7 +36,7 @@ const LONGEST_TOKEN: usize = 66;
 /// A value that is too large or too deep is no failure: it becomes a text with the begin of its JSON and a mark.
 pub(crate) fn write<T: Serialize + ?Sized>(buffer: &mut Buffer, value: &T) -> Result<(), Box<str>> {
     let start = buffer.len();
-    let mut json = Json { limit: start + MOST_BYTES, depth: 0, key: false, buffer };
+    let mut json = Json { limit: start + MOST_BYTES, depth: 0, surface: Surface::here(), key: false, buffer };
     match value.serialize(&mut json) {
         Ok(()) => Ok(()),
         Err(failure) => failed(buffer, start, failure),
@@ -48,6 +48,7 @@ fn failed(buffer: &mut Buffer, start: usize, failure: Failure) -> Result<(), Box
     match *failure.0 {
         Why::Limit => cut(&mut buffer.bytes, start, format_args!("{MOST_BYTES} bytes")),
         Why::Depth => cut(&mut buffer.bytes, start, format_args!("{DEEPEST} levels")),
+        Why::Stack => cut(&mut buffer.bytes, start, format_args!("{} bytes of stack", Surface::MOST)),
         Why::Said(why) => return Err(why.into()),
     }
     Ok(())
@@ -74,6 +75,8 @@ enum Why {
     Limit,
     /// It is nested deeper than a value may be.
     Depth,
+    /// It recurses without a bracket.
+    Stack,
     /// What the user's `Serialize`, or JSON, has against it.
     Said(String),
 }
@@ -82,7 +85,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Why::Limit => f.write_str("too large"),
-            Why::Depth => f.write_str("too deep"),
+            Why::Depth | Why::Stack => f.write_str("too deep"),
             Why::Said(why) => f.write_str(why),
         }
     }
@@ -109,6 +112,7 @@ struct Json<'a> {
     limit: usize,
     /// Brackets that are open.
     depth: usize,
+    surface: Surface,
     /// Whether what comes is the key of a map, which must become a string.
     key: bool,
 }
@@ -183,6 +187,12 @@ impl Json<'_> {
         push_text(&mut self.buffer.bytes, variant);
         self.push(b':');
         Ok(())
+    }
+
+    /// A value that stands in another without a bracket.
+    #[inline]
+    fn bare<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        if self.surface.is_far() { Err(Why::Stack.into()) } else { self.inner(value) }
     }
 
     /// A value below the first.
@@ -276,7 +286,9 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<(), Failure> {
-        value.serialize(self)
+        self.no_key()?;
+        value.put(&mut Room(self.buffer));
+        Ok(())
     }
 
     fn serialize_none(self) -> Result<(), Failure> {
@@ -284,7 +296,7 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Failure> {
-        self.inner(value)
+        self.bare(value)
     }
 
     fn serialize_unit(self) -> Result<(), Failure> {
@@ -300,7 +312,7 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _name: &'static str, value: &T) -> Result<(), Failure> {
-        self.inner(value)
+        self.bare(value)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

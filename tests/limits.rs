@@ -1,0 +1,105 @@
+//! What a value may take while it is captured: of bytes, of the stack, and of its locks.
+#![allow(clippy::unwrap_used, reason = "this is a test")]
+
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    fmt,
+    rc::Rc,
+    sync::{Arc, Mutex},
+};
+
+use parea::testing::capture;
+use serde::Serialize;
+use serde_json::json;
+
+/// Refers to itself, and is shown without a bracket.
+struct Circle(Rc<RefCell<Option<Circle>>>);
+
+impl Serialize for Circle {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct("Circle", &*self.0.borrow())
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Ring {
+    next: Rc<RefCell<Option<Ring>>>,
+}
+
+#[derive(Debug)]
+struct Unshowable;
+
+impl fmt::Display for Unshowable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("not this one")
+    }
+}
+
+/// Its `Debug` panics.
+struct Breaks;
+
+impl fmt::Debug for Breaks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{Unshowable}")
+    }
+}
+
+#[parea::trace]
+fn goes_round(circle: &Circle, ring: &Ring, lock: &Mutex<Breaks>) {
+    let _ = (circle, ring, lock);
+}
+
+#[test]
+fn what_refers_to_itself_is_cut_and_no_lock_is_poisoned() {
+    let (circle, ring) = (Circle(Rc::default()), Ring { next: Rc::default() });
+    *circle.0.borrow_mut() = Some(Circle(Rc::clone(&circle.0)));
+    *ring.next.borrow_mut() = Some(ring.clone());
+    let lock = Mutex::new(Breaks);
+    let ((), traces) = capture(|| goes_round(&circle, &ring, &lock));
+    let inputs = traces.log("goes_round").inputs.as_ref().unwrap();
+    assert_eq!(inputs["circle"], " …[cut at 131072 bytes of stack]");
+    let shown = inputs["ring"].as_str().unwrap();
+    assert!(shown.starts_with("Ring { next: RefCell { value: Some(Ring { next:"), "{shown}");
+    assert!(shown.ends_with(" …[cut at 131072 bytes of stack]"), "{shown}");
+    assert_eq!(inputs["lock"], "<&Mutex<Breaks>: panicked: not this one>");
+    assert!(lock.lock().is_ok(), "it was only looked at");
+    // No leaks.
+    (*circle.0.borrow_mut(), *ring.next.borrow_mut()) = (None, None);
+}
+
+/// Written as bytes.
+#[derive(Debug)]
+struct Blob(Vec<u8>);
+
+impl Serialize for Blob {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+#[parea::trace]
+fn long_lists(boxed: Box<[u32]>, shared: Arc<Vec<u32>>, array: &[u32; 100_000], queue: VecDeque<u32>, blob: Blob) {
+    let _ = (boxed, shared, array, queue, blob);
+}
+
+#[test]
+fn of_a_long_list_behind_whatever_pointer_both_ends_are_kept() {
+    let list = || (0..100_000_u32).map(|n| n % 251);
+    let array: Vec<u32> = list().collect();
+    let mut queue: VecDeque<u32> = list().collect();
+    // In two pieces.
+    queue.rotate_left(50_000);
+    queue.rotate_right(50_000);
+    let blob = Blob(list().map(|n| n as u8).collect());
+    let (boxed, shared) = (list().collect(), Arc::new(list().collect()));
+    let ((), traces) = capture(|| long_lists(boxed, shared, array[..].try_into().unwrap(), queue, blob));
+    let inputs = traces.log("long_lists").inputs.as_ref().unwrap();
+    for (name, value) in inputs {
+        let items = value.as_array().unwrap_or_else(|| panic!("{name} is {value}"));
+        assert_eq!((&items[0], items.last().unwrap()), (&json!(0), &json!(99_999 % 251)), "{name}");
+        let left_out = 100_001 - items.len();
+        assert!(items.contains(&json!(format!("…[{left_out} of 100000 items left out]…"))), "{name}");
+    }
+    assert_eq!(inputs.len(), 5);
+}
