@@ -18,6 +18,8 @@ pub enum DropReason {
     SpoolFull,
     /// A line of the spool was no log any more.
     Damaged,
+    /// The server answered 500 to this log again and again, and took others meanwhile. It lies in `rejected/` in the spool.
+    ServerFailed,
 }
 
 impl DropReason {
@@ -30,6 +32,7 @@ impl DropReason {
             Self::SpoolFailed => "spool_failed",
             Self::SpoolFull => "spool_full",
             Self::Damaged => "damaged",
+            Self::ServerFailed => "server_failed",
         }
     }
 }

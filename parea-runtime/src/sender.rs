@@ -92,7 +92,7 @@ pub(crate) async fn run(outbox: Arc<Outbox>, server: Server) {
 /// An attempt that was not a success.
 struct Failure {
     error: ApiError,
-    /// Whether some of the logs were delivered all the same.
+    /// Whether the server did take or judge some log all the same.
     progress: bool,
 }
 
@@ -117,10 +117,10 @@ impl Sender {
         self.tell_kept_losses(outbox, look).await?;
         let Some(lines) = outbox.next() else { return self.tell_losses(outbox).await };
         let losses = outbox.project().losses(&outbox.books().take_losses());
-        let answer = self.http.send(lines, &losses).await;
+        let answer = self.http.send(lines, &losses, || outbox.behind()).await;
         outbox.books().told_losses(answer.losses_taken);
         let failure = answer.failure.clone();
-        let progress = answer.delivered > 0 || !answer.dropped.is_empty();
+        let progress = answer.progress;
         outbox.answered(answer);
         failure.map_or(Ok(()), |error| Err(Failure { error, progress }))
     }

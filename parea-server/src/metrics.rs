@@ -36,7 +36,8 @@ struct Why {
 }
 
 /// Reasons of losses that are told apart; clients choose their words.
-const REASONS: &[&str] = &["queue_full", "too_large", "spool_full", "refused", "damaged", "shutdown"];
+const REASONS: &[&str] =
+    &["queue_full", "too_large", "rejected", "spool_failed", "spool_full", "damaged", "server_failed"];
 
 /// Upper bounds of latencies and of times by which the writer is held, in seconds, and of batches, in logs.
 const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];

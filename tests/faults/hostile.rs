@@ -40,8 +40,12 @@ pub(crate) enum Manner {
     /// Takes no log for good.
     Rejects,
     /// Takes bodies of [`MOST_TAKEN`] bytes at most, and no log with [`POISON`] in it: refuses that one or, every other
-    /// time, the whole batch.
+    /// time, the whole batch. Of one with [`CHOKER`] in it, it says 500.
     IsStrict,
+    /// 500 to whatever has [`CHOKER`] in it, for ever.
+    Chokes,
+    /// The same, and takes logs one by one only.
+    ChokesSingly,
     /// Strict to every other request; the others meet with trouble, of one kind or another.
     IsMoody,
 }
@@ -51,6 +55,9 @@ pub(crate) const MOST_TAKEN: usize = 100_000;
 
 /// What it never takes.
 pub(crate) const POISON: &str = "poisoned";
+
+/// What it fails on.
+pub(crate) const CHOKER: &str = "choker";
 
 impl Manner {
     /// What is done to one request.
@@ -128,6 +135,16 @@ impl Hostile {
         *self.state.requests.lock().unwrap()
     }
 
+    /// Waits for so many of them.
+    pub(crate) async fn requested(&self, wanted: usize) {
+        let enough = async {
+            while self.requests() < wanted {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), enough).await.unwrap();
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.state.ids.lock().unwrap().len()
     }
@@ -162,6 +179,9 @@ impl State {
     /// What a strict server answers.
     fn judge(&self, path: &str, body: &str) -> String {
         let (poisoned, pure): (Vec<_>, Vec<_>) = body.lines().enumerate().partition(|(_, line)| line.contains(POISON));
+        if body.contains(CHOKER) {
+            return choked();
+        }
         if body.len() > MOST_TAKEN {
             return written("413 Too large", "", r#"{"detail":"too large"}"#);
         }
@@ -205,6 +225,10 @@ fn written(status: &str, more: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\nconnection: close\r\n{more}content-length: {}\r\n\r\n{body}", body.len())
 }
 
+fn choked() -> String {
+    written("500 Oh", "", r#"{"detail":"choked"}"#)
+}
+
 async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()> {
     let mut request = Vec::new();
     let head = loop {
@@ -241,6 +265,10 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
     let good = || state.take(&path, &body).to_string();
     let regular = || if is_strict { state.judge(&path, &body) } else { written("200 OK", "", &good()) };
     match manner {
+        Manner::ChokesSingly if path.ends_with("/trace_logs") => {
+            socket.write_all(written("404 No", "", r#"{"detail":"not here"}"#).as_bytes()).await
+        }
+        Manner::Chokes | Manner::ChokesSingly if body.contains(CHOKER) => socket.write_all(choked().as_bytes()).await,
         Manner::IsStrict | Manner::TakesItsTime(_) => {
             if let Manner::TakesItsTime(milliseconds) = manner {
                 tokio::time::sleep(Duration::from_millis(milliseconds)).await;
@@ -261,7 +289,9 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
         Manner::TakesOnly(bytes) if body.len() > bytes => {
             socket.write_all(written("413 Too large", "", r#"{"detail":"too large"}"#).as_bytes()).await
         }
-        Manner::Good | Manner::TakesOnly(_) => socket.write_all(written("200 OK", "", &good()).as_bytes()).await,
+        Manner::Good | Manner::TakesOnly(_) | Manner::Chokes | Manner::ChokesSingly => {
+            socket.write_all(written("200 OK", "", &good()).as_bytes()).await
+        }
         Manner::Hangs => {
             tokio::time::sleep(Duration::from_secs(60)).await;
             Ok(())

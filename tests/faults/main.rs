@@ -7,6 +7,7 @@
 mod flushing;
 mod hostile;
 mod network;
+mod poison;
 mod program;
 #[cfg(unix)]
 mod schedules;

@@ -19,6 +19,8 @@ use parea_runtime::{
 };
 use serde_json::{Value, json};
 
+use crate::hostile::CHOKER;
+
 #[parea::trace]
 fn root(n: usize) -> usize {
     child(n)
@@ -27,6 +29,12 @@ fn root(n: usize) -> usize {
 #[parea::trace]
 fn child(n: usize) -> usize {
     n
+}
+
+/// One log that a server may choke on.
+#[parea::trace]
+fn choker(n: usize, text: &str) -> usize {
+    n + text.len()
 }
 
 /// Logs of so many calls.
@@ -62,8 +70,10 @@ fn program() {
     let guard = builder.init().unwrap();
     println!("\nINIT {}", started.elapsed().as_micros());
     let first = setting("FIRST", 0);
+    let chokers = std::env::var("CHOKERS").unwrap_or_default();
+    let chokers: Vec<usize> = chokers.split_whitespace().map(|n| n.parse().unwrap()).collect();
     for n in first..first + setting("CALLS", 100) {
-        root(n);
+        _ = if chokers.contains(&n) { choker(n, CHOKER) } else { root(n) };
         if setting("PACE_US", 0) > 0 {
             thread::sleep(Duration::from_micros(setting("PACE_US", 0) as u64));
         }
@@ -75,6 +85,13 @@ fn program() {
             |report: &FlushReport| report.earlier.delivered + report.earlier.dropped.values().sum::<u64>() >= expected;
         let begun = Instant::now();
         while !enough(&parea::flush(Duration::from_millis(50))) && begun.elapsed() < Duration::from_secs(20) {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+    if setting("SETTLES", 0) == 1 {
+        let begun = Instant::now();
+        let waits = |report: FlushReport| report.spooled + report.pending > 0;
+        while waits(parea::flush(Duration::from_millis(50))) && begun.elapsed() < Duration::from_secs(60) {
             thread::sleep(Duration::from_millis(10));
         }
     }

@@ -15,7 +15,7 @@ use parea::{DropReason, FlushReport};
 use serde_json::{Value, json};
 
 use crate::{
-    hostile::{Hostile, MOST_TAKEN, Manner, POISON},
+    hostile::{CHOKER, Hostile, MOST_TAKEN, Manner, POISON},
     program::{print_report, run, segments, start_program},
     unix,
 };
@@ -55,9 +55,10 @@ impl Schedule {
 static BEGUN: AtomicU64 = AtomicU64::new(0);
 static ENDED: AtomicU64 = AtomicU64::new(0);
 
-/// Calls; those with a text that no strict server takes, and those with one that is too long for it.
+/// Calls; those with a text that no strict server takes, with one on which it fails, and with one that is too long for it.
 static CALLS: AtomicU64 = AtomicU64::new(0);
 static POISONED: AtomicU64 = AtomicU64::new(0);
+static CHOKERS: AtomicU64 = AtomicU64::new(0);
 static LONG: AtomicU64 = AtomicU64::new(0);
 
 #[parea::trace]
@@ -80,6 +81,10 @@ fn call(rng: &mut Rng) {
         6 => {
             LONG.fetch_add(1, Ordering::SeqCst);
             "long ".repeat(MOST_TAKEN / 5)
+        }
+        7 => {
+            CHOKERS.fetch_add(1, Ordering::SeqCst);
+            CHOKER.to_owned()
         }
         _ => "word ".repeat(rng.usize(..100)),
     };
@@ -159,6 +164,8 @@ fn scheduled() {
         while !fs::exists("mended").unwrap() {
             thread::sleep(Duration::from_millis(5));
         }
+        // Each flush has the server tried again.
+        while flush(Duration::from_millis(50)).spooled > 0 {}
         let report = flush(Duration::from_secs(60));
         assert_eq!((report.spooled, report.pending), (0, 0), "{report}");
         assert_later(&before, &report);
@@ -166,7 +173,8 @@ fn scheduled() {
     let count = |count: &AtomicU64| count.load(Ordering::SeqCst);
     println!(
         "\nMADE {}",
-        json!({"logs": count(&ENDED), "calls": count(&CALLS), "poisoned": count(&POISONED), "long": count(&LONG)})
+        json!({"logs": count(&ENDED), "calls": count(&CALLS), "poisoned": count(&POISONED), "long": count(&LONG),
+               "chokers": count(&CHOKERS)})
     );
     drop(guard);
 }
@@ -246,7 +254,8 @@ async fn comes_out_even(schedule: Schedule) -> Counts {
     let missing = made("logs") - logs.len() as u64;
     // A machine with more to do than it can may come to the deadline before all is written.
     let lost = dropped.values().sum::<u64>() + number("pending");
-    assert!(missing >= made("poisoned") + made("long") && missing <= lost, "{missing}: {shown}");
+    let never = made("poisoned") + made("long") + made("chokers");
+    assert!(missing >= never && missing <= lost, "{missing}: {shown}");
     let told = told(&server);
     for (reason, count) in &dropped {
         assert!(told.get(reason) >= Some(count), "told of {told:?}, not of {dropped:?}: {shown}");
@@ -256,10 +265,11 @@ async fn comes_out_even(schedule: Schedule) -> Counts {
     }
     let is_in_time = number("pending") == 0 && !dropped.contains_key(DropReason::SpoolFailed.as_str());
     if schedule.has_room() && is_in_time {
-        assert_eq!(missing, made("poisoned") + made("long"), "{dropped:?}: {shown}");
+        assert_eq!(missing, never, "{dropped:?}: {shown}");
     }
     if schedule.has_room() && schedule.mends {
-        let expected = [("rejected", made("poisoned")), ("too_large", made("long"))];
+        let expected =
+            [("rejected", made("poisoned")), ("too_large", made("long")), ("server_failed", made("chokers"))];
         let expected = expected.into_iter().filter(|(_, count)| *count > 0);
         assert_eq!(dropped, expected.map(|(reason, count)| (reason.to_owned(), count)).collect(), "{shown}");
     }
@@ -282,7 +292,14 @@ async fn the_books_are_right_whatever_comes_together() {
         reasons.extend(dropped.unwrap().into_keys());
     }
     // Among them they had every loss that there is without a broken disk.
-    for reason in [DropReason::QueueFull, DropReason::TooLarge, DropReason::Rejected, DropReason::SpoolFull] {
+    let reasons_of = [
+        DropReason::QueueFull,
+        DropReason::TooLarge,
+        DropReason::Rejected,
+        DropReason::SpoolFull,
+        DropReason::ServerFailed,
+    ];
+    for reason in reasons_of {
         assert!(reasons.contains(reason.as_str()), "{reason:?} is not among {reasons:?}");
     }
 }

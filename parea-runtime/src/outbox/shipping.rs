@@ -1,6 +1,6 @@
 //! The sender's side: what is next, and what became of it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf, time::Duration};
 
 use super::{
     AT_ONCE, Outbox,
@@ -93,6 +93,11 @@ impl Outbox {
         lines
     }
 
+    /// Some of the logs that wait behind those that are under way.
+    pub(crate) fn behind(&self) -> Vec<Line> {
+        self.hold().map(|mut held| held.behind()).unwrap_or_default()
+    }
+
     /// The server takes its time: what is under way is written to the spool, and so is what comes after it.
     pub(crate) fn grace_is_over(&self) {
         let Some(mut held) = self.hold() else { return };
@@ -121,11 +126,7 @@ impl Outbox {
         if answer.delivered > 0 {
             held.settle(answer.delivered, Fate::Delivered);
         }
-        let complaint = answer.complaint.unwrap_or_default();
-        for (reason, count) in answer.dropped {
-            held.settle(count, Fate::Dropped(reason));
-            held.complain(reason, count, &complaint);
-        }
+        held.drop_logs(answer.dropped, answer.complaint.unwrap_or_default());
         match &answer.failure {
             None => self.books().recovered(),
             Some(failure) => self.books().failed(failure.to_string()),
@@ -200,6 +201,43 @@ impl Held<'_> {
                     }
                 }
             }
+        }
+    }
+
+    fn behind(&mut self) -> Vec<Line> {
+        let state = &mut *self.state;
+        let of_spool = match state.flight {
+            Some(Flight { source: Source::Spool { earlier, end }, .. }) => {
+                state.spool.behind(earlier, end, REQUEST_BYTES)
+            }
+            _ => Vec::new(),
+        };
+        if of_spool.is_empty() { state.held.iter().flat_map(|batch| batch.lines.clone()).collect() } else { of_spool }
+    }
+
+    /// Books logs of those under way that will not be sent again.
+    fn drop_logs(&mut self, dropped: Vec<(DropReason, Option<Line>)>, mut complaint: String) {
+        let mut by_reason = BTreeMap::<_, Vec<_>>::new();
+        for (reason, line) in dropped {
+            by_reason.entry(reason).or_default().push(line);
+        }
+        for (reason, lines) in by_reason {
+            let count = lines.len() as u64;
+            self.settle(count, Fate::Dropped(reason));
+            if reason == DropReason::ServerFailed {
+                let lines: Vec<Line> = lines.into_iter().flatten().collect();
+                let earlier =
+                    matches!(self.state.flight, Some(Flight { source: Source::Spool { earlier: true, .. }, .. }));
+                match self.state.spool.set_aside(earlier, &lines) {
+                    Ok(folder) => {
+                        let _ = write!(complaint, ", to these alone; they went to {}", folder.display());
+                    }
+                    Err(error) => {
+                        let _ = write!(complaint, ", to these alone; they cannot be kept: {error}");
+                    }
+                }
+            }
+            self.complain(reason, count, &complaint);
         }
     }
 

@@ -1,13 +1,16 @@
 //! Logs to a Parea server: in batches where it takes them, one by one elsewhere.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, time::Duration};
 
 use parea_types::ProjectLosses;
 use reqwest::Method;
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
-use super::Line;
+use super::{
+    Line,
+    suspects::{Round, Suspects},
+};
 use crate::{
     api::{ApiClient, ApiError},
     report::DropReason,
@@ -22,25 +25,29 @@ pub(crate) struct Http {
     client: ApiClient,
     /// Cleared once the server said that it has no batch operation.
     batches: bool,
+    suspects: Suspects,
 }
 
 /// What the server said of some logs that were sent together.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) delivered: u64,
-    pub(crate) dropped: BTreeMap<DropReason, u64>,
+    /// Logs that are given up, and why; one that the server did not name is none in particular.
+    pub(crate) dropped: Vec<(DropReason, Option<Line>)>,
     /// What one of the dropped was refused for.
     pub(crate) complaint: Option<String>,
     /// Logs to send again, and why.
     pub(crate) again: Vec<Line>,
     pub(crate) failure: Option<ApiError>,
+    /// Whether the server did take or judge some log all the same.
+    pub(crate) progress: bool,
     /// Whether the server took the account of losses that went along.
     pub(crate) losses_taken: bool,
 }
 
 impl Answer {
-    fn drop_log(&mut self, reason: DropReason, complaint: impl Into<String>) {
-        *self.dropped.entry(reason).or_default() += 1;
+    pub(super) fn drop_log(&mut self, reason: DropReason, line: Option<Line>, complaint: impl Into<String>) {
+        self.dropped.push((reason, line));
         self.complaint.get_or_insert_with(|| complaint.into());
     }
 }
@@ -56,12 +63,14 @@ struct Accepted {
 #[derive(Deserialize)]
 struct Rejected {
     #[serde(default)]
+    index: Option<usize>,
+    #[serde(default)]
     detail: serde_json::Value,
 }
 
 impl Http {
     pub(crate) fn new(client: ApiClient) -> Self {
-        Self { client, batches: true }
+        Self { client, batches: true, suspects: Suspects::default() }
     }
 
     pub(crate) fn client(&self) -> &ApiClient {
@@ -82,119 +91,172 @@ impl Http {
         }
     }
 
-    /// Sends the logs once. Whatever is to be tried again is in the answer.
-    pub(crate) async fn send(&mut self, lines: Vec<Line>, losses: &ProjectLosses) -> Answer {
-        let mut answer = Answer::default();
-        // Parts of a batch that was too large are sent in order.
-        let mut parts = vec![lines];
-        while let Some(part) = parts.pop() {
-            if self.batches {
-                self.send_batch(part, losses, &mut answer, &mut parts).await;
-            } else {
-                self.send_singly(part, &mut answer).await;
-            }
-        }
-        answer
-    }
-
-    async fn send_batch(
+    /// Sends the logs once. Whatever is to be tried again is in the answer. `behind` are some of the logs that come after
+    /// them.
+    pub(crate) async fn send(
         &mut self,
         lines: Vec<Line>,
         losses: &ProjectLosses,
-        answer: &mut Answer,
-        parts: &mut Vec<Vec<Line>>,
-    ) {
-        if answer.failure.is_some() {
-            // The server is in trouble: the rest waits for the next attempt, in order.
-            answer.again.extend(lines);
-            return;
+        behind: impl Fn() -> Vec<Line>,
+    ) -> Answer {
+        let mut round = self.suspects.begin(lines);
+        // Parts of a batch that was too large are sent in order.
+        while let Some(part) = round.parts.pop() {
+            if round.answer.failure.is_some() {
+                // The server is in trouble: the rest waits for the next attempt, in order.
+                round.answer.again.extend(part);
+            } else if self.batches {
+                self.send_batch(part, losses, &mut round).await;
+            } else {
+                self.send_singly(part, &mut round).await;
+            }
+            if round.is_in_doubt() {
+                self.probe(&mut round, &behind).await;
+            }
+            if Suspects::is_enough(&round) {
+                round.give_in(None);
+            }
         }
-        let headers = if answer.losses_taken { Vec::new() } else { headers(losses) };
+        self.suspects.judge(round)
+    }
+
+    /// Asks whether the server takes any log at all.
+    async fn probe(&mut self, round: &mut Round, behind: impl Fn() -> Vec<Line>) {
+        let Some(line) = self.suspects.probe(round, behind) else { return round.give_in(None) };
+        let taken = if self.batches {
+            let sent = self.post_batch(std::slice::from_ref(&line), &[]).await;
+            sent.map(|answer| answer.is_some_and(|answer| answer.accepted == 1))
+        } else {
+            post(&self.client, &line).await.map(|body| is_json(&body))
+        };
+        match taken {
+            Ok(true) => {
+                self.suspects.took(&line);
+                round.took();
+            }
+            Ok(false) => round.give_in(None),
+            Err(error) => round.give_in(Some(error)),
+        }
+    }
+
+    /// Sends them together; `None` is an answer that does not account for each of them.
+    async fn post_batch(
+        &self,
+        lines: &[Line],
+        headers: &[(&'static str, String)],
+    ) -> Result<Option<Accepted>, ApiError> {
         let body = lines.iter().fold(Vec::new(), |mut body, line| {
             body.extend_from_slice(line);
             body.push(b'\n');
             body
         });
-        let sent = self.client.send(Method::POST, "/trace_logs", "application/x-ndjson", &headers, body).await;
-        match sent.map(|body| serde_json::from_slice::<Accepted>(&body)) {
-            Ok(Ok(Accepted { accepted, rejected })) if accepted + rejected.len() as u64 == lines.len() as u64 => {
-                answer.losses_taken |= !headers.is_empty();
-                answer.delivered += accepted;
-                for log in rejected {
-                    answer.drop_log(DropReason::Rejected, log.detail.to_string());
+        let sent = self.client.send(Method::POST, "/trace_logs", "application/x-ndjson", headers, body).await?;
+        let answer = serde_json::from_slice::<Accepted>(&sent).ok();
+        Ok(answer.filter(|answer| answer.accepted + answer.rejected.len() as u64 == lines.len() as u64))
+    }
+
+    async fn send_batch(&mut self, lines: Vec<Line>, losses: &ProjectLosses, round: &mut Round) {
+        let headers = if round.answer.losses_taken { Vec::new() } else { headers(losses) };
+        match self.post_batch(&lines, &headers).await {
+            Ok(Some(Accepted { accepted, rejected })) => {
+                round.answer.losses_taken |= !headers.is_empty();
+                round.answer.delivered += accepted;
+                if accepted > 0 {
+                    round.took();
+                }
+                if let Some(last) = lines.last().filter(|_| rejected.is_empty()) {
+                    self.suspects.took(last);
+                }
+                for Rejected { index, detail } in rejected {
+                    let line = index.and_then(|index| lines.get(index)).cloned();
+                    round.answer.drop_log(DropReason::Rejected, line, detail.to_string());
                 }
             }
             // Not offered, or a success of something that does not know the operation or lost count. A log that is
             // sent twice is stored once, so nothing is taken on trust.
-            Ok(_) | Err(ApiError::Status { status: 404 | 405 | 501, .. }) => {
-                let before = answer.delivered;
-                self.send_singly(lines, answer).await;
+            Ok(None) | Err(ApiError::Status { status: 404 | 405 | 501, .. }) => {
+                let before = round.answer.delivered;
+                self.send_singly(lines, round).await;
                 // Remembered only if single posts are understood: else there is no Parea server at all just now.
-                self.batches = answer.delivered == before;
+                self.batches = round.answer.delivered == before;
             }
-            Err(ApiError::Status { status: 413, detail, .. }) => {
-                if lines.len() == 1 {
-                    answer.drop_log(DropReason::TooLarge, detail);
-                } else {
-                    let mut first = lines;
-                    let second = first.split_off(first.len() / 2);
-                    parts.push(second);
-                    parts.push(first);
-                }
-            }
+            Err(ApiError::Status { status: 413, .. }) if lines.len() > 1 => round.halve(lines),
+            Err(error) if round.is_telling(&error) && lines.len() > 1 => round.halve(lines),
             // Refused as a whole: one by one, the good ones are taken and the bad ones named.
-            Err(error) if is_about_the_log(&error) && lines.len() > 1 => self.send_singly(lines, answer).await,
-            Err(error) if is_about_the_log(&error) => {
-                for _ in lines {
-                    answer.drop_log(DropReason::Rejected, error.to_string());
-                }
+            Err(error) if is_about_the_log(&error) && lines.len() > 1 => self.send_singly(lines, round).await,
+            Err(error) if lines.len() > 1 => {
+                round.answer.again.extend(lines);
+                round.answer.failure = Some(error);
             }
             Err(error) => {
-                answer.again.extend(lines);
-                answer.failure = Some(error);
+                let again = lines.into_iter().filter_map(|line| failed(round, line, error.clone())).collect::<Vec<_>>();
+                round.answer.again.extend(again);
             }
         }
     }
 
-    async fn send_singly(&mut self, lines: Vec<Line>, answer: &mut Answer) {
+    async fn send_singly(&mut self, lines: Vec<Line>, round: &mut Round) {
         let mut waiting = lines.into_iter().enumerate();
         let mut posts = JoinSet::new();
         // Answers come in any order; what is sent again keeps its own.
-        let mut failed = Vec::new();
+        let mut again = Vec::new();
         loop {
-            while posts.len() < CONCURRENT_POSTS && answer.failure.is_none() {
+            while posts.len() < CONCURRENT_POSTS && !round.pauses() {
                 let Some((place, line)) = waiting.next() else { break };
                 let client = self.client.clone();
                 posts.spawn(async move {
-                    let body = line.to_vec();
-                    let sent = client.send(Method::POST, "/trace_log", "application/json", &[], body).await;
+                    let sent = post(&client, &line).await;
                     (place, line, sent)
                 });
             }
             match posts.join_next().await {
-                Some(Ok((_, _, Ok(body)))) if is_json(&body) => answer.delivered += 1,
+                Some(Ok((_, line, Ok(body)))) if is_json(&body) => {
+                    round.answer.delivered += 1;
+                    round.took();
+                    self.suspects.took(&line);
+                }
                 Some(Ok((place, line, Ok(_)))) => {
-                    answer.failure = Some(ApiError::Answer("it is no JSON".to_owned()));
-                    failed.push((place, line));
-                }
-                Some(Ok((_, _, Err(ApiError::Status { status: 413, detail, .. })))) => {
-                    answer.drop_log(DropReason::TooLarge, detail);
-                }
-                Some(Ok((_, _, Err(error)))) if is_about_the_log(&error) => {
-                    answer.drop_log(DropReason::Rejected, error.to_string());
+                    round.answer.failure = Some(ApiError::Answer("it is no JSON".to_owned()));
+                    again.push((place, line));
                 }
                 Some(Ok((place, line, Err(error)))) => {
-                    answer.failure = Some(error);
-                    failed.push((place, line));
+                    again.extend(failed(round, line, error).map(|line| (place, line)));
                 }
                 // A post that panicked would be a fault of ours; its log was moved into it.
-                Some(Err(error)) => answer.drop_log(DropReason::Rejected, error.to_string()),
+                Some(Err(error)) => round.answer.drop_log(DropReason::Rejected, None, error.to_string()),
                 None => break,
             }
         }
-        failed.sort_by_key(|(place, _)| *place);
-        answer.again.extend(failed.into_iter().chain(waiting).map(|(_, line)| line));
+        again.sort_by_key(|(place, _)| *place);
+        round.answer.again.extend(again.into_iter().map(|(_, line)| line));
+        let rest: Vec<Line> = waiting.map(|(_, line)| line).collect();
+        if !rest.is_empty() {
+            round.parts.push(rest);
+        }
     }
+}
+
+async fn post(client: &ApiClient, line: &Line) -> Result<Vec<u8>, ApiError> {
+    client.send(Method::POST, "/trace_log", "application/json", &[], line.to_vec()).await
+}
+
+/// Books the failure of a log that was sent alone; returns it if it is to be sent again.
+fn failed(round: &mut Round, line: Line, error: ApiError) -> Option<Line> {
+    match error {
+        ApiError::Status { status: 413, detail, .. } => round.answer.drop_log(DropReason::TooLarge, Some(line), detail),
+        error if is_about_the_log(&error) => {
+            round.answer.drop_log(DropReason::Rejected, Some(line), error.to_string());
+        }
+        error => {
+            if round.is_telling(&error) {
+                round.suspect(Line::clone(&line), error);
+            } else {
+                round.answer.failure = Some(error);
+            }
+            return Some(line);
+        }
+    }
+    None
 }
 
 /// Whether an error judges the log, which is then given up. After any other it is kept, whether the error is a passing one

@@ -41,9 +41,7 @@ pub(super) struct Segment {
 pub(super) struct Piece {
     pub(super) lines: Vec<Line>,
     /// What is no log: set aside.
-    pub(super) damaged: Vec<u8>,
-    /// How many lines that is.
-    pub(super) damaged_lines: u64,
+    pub(super) damaged: Vec<Line>,
     /// Where it ends in the file.
     pub(super) end: u64,
 }
@@ -175,9 +173,14 @@ impl Segment {
 
     /// The next lines, `most` bytes of them and the rest of the last.
     pub(super) fn read(&mut self, most: usize) -> io::Result<Piece> {
-        self.file.seek(SeekFrom::Start(self.sent))?;
-        let mut piece = Piece { end: self.sent, ..Piece::default() };
-        let mut reader = BufReader::with_capacity(64 * 1024, (&self.file).take(self.written - self.sent));
+        self.read_from(self.sent, most)
+    }
+
+    /// The same from there on.
+    pub(super) fn read_from(&mut self, begin: u64, most: usize) -> io::Result<Piece> {
+        self.file.seek(SeekFrom::Start(begin))?;
+        let mut piece = Piece { end: begin, ..Piece::default() };
+        let mut reader = BufReader::with_capacity(64 * 1024, (&self.file).take(self.written.saturating_sub(begin)));
         let mut size = 0;
         while size < most {
             let mut line = Vec::new();
@@ -194,9 +197,7 @@ impl Segment {
                 line.truncate(line.trim_ascii_end().len());
                 piece.lines.push(Line::new(line));
             } else if !log.is_empty() {
-                piece.damaged.extend_from_slice(log);
-                piece.damaged.push(b'\n');
-                piece.damaged_lines += 1;
+                piece.damaged.push(Line::new(log.to_vec()));
             }
         }
         Ok(piece)

@@ -224,12 +224,22 @@ impl Spool {
         }
         let earlier = !self.earlier.is_empty();
         let Some(segment) = self.first(earlier).filter(|segment| !segment.is_done()) else { return Ok(None) };
-        let piece = segment.read(most)?;
-        let name = segment.path().file_stem().unwrap_or_default().to_owned();
-        self.set_aside(&name, &piece);
-        let Piece { lines, end, damaged_lines, .. } = piece;
+        let Piece { lines, end, damaged } = segment.read(most)?;
+        let damaged_lines = damaged.len() as u64;
+        // If this fails they are counted all the same.
+        let _ = self.set_aside(earlier, &damaged);
         // Found files with nothing in them are dealt with as any other.
         Ok(Some(Next { lines, earlier, end, damaged: damaged_lines }))
+    }
+
+    /// Lines that lie behind `end` in the first file, or else in those after it; about `most` bytes.
+    pub(crate) fn behind(&mut self, earlier: bool, end: u64, most: usize) -> Vec<Line> {
+        let others = if earlier { 0 } else { self.earlier.len() };
+        let mut segments = self.earlier.iter_mut().chain(&mut self.own).skip(others);
+        let first = segments.next().map(|first| first.read_from(end, most));
+        let others = segments.map(|segment| segment.read(most));
+        let pieces = first.into_iter().chain(others).map(|piece| piece.map(|piece| piece.lines).unwrap_or_default());
+        pieces.into_iter().find(|lines| !lines.is_empty()).unwrap_or_default()
     }
 
     /// Takes so many logs of the first file off the account of this process; returns how many there were, and `None`
@@ -382,19 +392,36 @@ impl Spool {
         self.folder.join(format!("{:020}-{}.{OPEN}", self.last, std::process::id()))
     }
 
-    /// Keeps what is no log in `rejected/`, beside what servers refused. If that fails it is counted all the same.
-    fn set_aside(&self, name: &OsStr, piece: &Piece) {
-        if piece.damaged.is_empty() {
-            return;
-        }
+    /// Keeps lines that are not to be sent in `rejected/`, under the name of the file in which they lie, which is the first.
+    /// Returns the folder.
+    pub(crate) fn set_aside(&mut self, earlier: bool, lines: &[Line]) -> io::Result<PathBuf> {
         let folder = self.folder.join("rejected");
-        let _ = create_private(&folder).and_then(|()| {
-            let mut options = OpenOptions::new();
-            options.append(true).create(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            options.open(folder.join(name).with_extension(COMPLETE))?.write_all(&piece.damaged)
-        });
+        if lines.is_empty() {
+            return Ok(folder);
+        }
+        let path = match self.first(earlier) {
+            Some(segment) => segment.path().to_owned(),
+            None => self.fresh_path(),
+        };
+        let name = path.with_extension(COMPLETE);
+        create_private(&folder)?;
+        let sizes = fs::read_dir(&folder)?.flatten().filter_map(|entry| Some(entry.metadata().ok()?.len()));
+        if sizes.sum::<u64>() + size_of_lines(lines) > self.cap {
+            let full = format!("{} holds as much as it may", folder.display());
+            return Err(io::Error::new(io::ErrorKind::StorageFull, full));
+        }
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(folder.join(name.file_name().unwrap_or_default()))?;
+        let mut text = Vec::with_capacity(size_of_lines(lines) as usize);
+        for line in lines {
+            text.extend_from_slice(line);
+            text.push(b'\n');
+        }
+        file.write_all(&text)?;
+        Ok(folder)
     }
 }
 
