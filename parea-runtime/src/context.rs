@@ -79,6 +79,15 @@ impl Context {
         Self(Place::Scope(Arc::new(scope)))
     }
 
+    /// Outside of every trace. In a test that captures, what starts there is captured.
+    #[cfg(feature = "tower")]
+    pub(crate) fn outside() -> Self {
+        match Self::current().sink() {
+            Some(sink @ Sink::Capture(_)) => Self::scope(Scope::of(sink)),
+            _ => Self::default(),
+        }
+    }
+
     pub(crate) fn inside(span: Arc<Span>) -> Self {
         Self(Place::Inside(span))
     }

@@ -12,12 +12,14 @@ pub(crate) struct Scope {
     pub(crate) experiment: Option<Box<str>>,
     /// What callers in other processes said of the whole trace, to be passed on.
     pub(crate) baggage: Option<Arc<str>>,
+    /// What other systems said of it.
+    pub(crate) state: Option<Arc<str>>,
 }
 
 impl Scope {
     /// One that only says where records go.
     pub(crate) fn of(sink: Sink) -> Self {
-        Self { sink, experiment: None, baggage: None }
+        Self { sink, experiment: None, baggage: None, state: None }
     }
 }
 

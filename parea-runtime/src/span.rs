@@ -191,8 +191,8 @@ impl Span {
     /// The span of another process from which this one was called: for this process it has ended, and what starts
     /// inside it is its child. Numbers go on behind its own, so that they may be given twice in one trace.
     pub(crate) fn remote(position: Position, sink: Sink) -> Arc<Self> {
-        let Position { root_id, id, depth, order, sample_rate, experiment, target, baggage } = position;
-        let scope = Arc::new(Scope { sink, experiment, baggage });
+        let Position { root_id, id, depth, order, sample_rate, experiment, target, baggage, state } = position;
+        let scope = Arc::new(Scope { sink, experiment, baggage, state });
         let trace = Trace::new(root_id, order.saturating_add(1), Some(scope), sample_rate, target.clone());
         // Its own parent is the other process's business.
         let identity = Identity { site: site_of("remote"), id, parent_id: id, depth, order, start: Moment::now() };
@@ -211,6 +211,7 @@ impl Span {
             experiment: scope.and_then(|scope| scope.experiment.clone()),
             target: self.lock().target.clone(),
             baggage: scope.and_then(|scope| scope.baggage.clone()),
+            state: scope.and_then(|scope| scope.state.clone()),
         }
     }
 

@@ -230,6 +230,7 @@ fn what_others_wrote_stays_and_what_nobody_wrote_leads_nowhere() {
         sent.clear();
         Remote::extract(&headers).unwrap().context().enter(|| inject(&mut sent));
         assert_eq!(sent[BAGGAGE], "user=alice");
+        assert!(sent[TRACESTATE].to_str().unwrap().ends_with(",other=1"));
         Remote::extract(&sent).unwrap().root_trace_id()
     });
     assert_eq!(ids.as_deref(), Some("0af76519-16cd-43dd-8448-eb211c80319c"));
@@ -291,6 +292,23 @@ async fn a_request_leaves_no_context_behind() {
     .await;
     assert_eq!(roots, [Some("0af76519-16cd-43dd-8448-eb211c80319c".to_owned()), None, None]);
     assert_eq!(traces.tree(), "weigh (ok)\n", "outside of every trace");
+}
+
+#[tokio::test]
+async fn a_service_is_looked_at_in_a_test_whoever_it_trusts() {
+    for (layer, tree) in [
+        (InboundLayer::new().trust_all(), "kept (ok)\n└─ rank (ok)\n   └─ weigh (ok)\n"),
+        (InboundLayer::new(), "kept (ok)\nrank (ok)\n└─ weigh (ok)\n"),
+    ] {
+        let router = Router::new().route("/{case}", get(ranked)).layer(layer);
+        let (_, traces) = capture_async(async {
+            let mut request = http::Request::new(axum::body::Body::empty());
+            (*request.uri_mut(), *request.headers_mut()) = ("/x".parse().unwrap(), kept());
+            router.oneshot(request).await
+        })
+        .await;
+        assert_eq!(traces.tree(), tree);
+    }
 }
 
 #[tokio::test]

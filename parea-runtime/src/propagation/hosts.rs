@@ -1,5 +1,7 @@
 //! A list of hosts.
 
+use std::net::IpAddr;
+
 /// One line of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pattern {
@@ -30,9 +32,10 @@ impl Hosts {
         let same_port = |wanted: &Option<u16>| wanted.is_none() || *wanted == port;
         self.0.iter().any(|pattern| match pattern {
             Pattern::Any => true,
-            Pattern::Host { name, port } => *name == host && same_port(port),
+            Pattern::Host { name, port } => !name.is_empty() && *name == host && same_port(port),
             Pattern::Below { domain, port } => {
-                host.strip_suffix(domain.as_str()).is_some_and(|label| label.ends_with('.')) && same_port(port)
+                let is_below = |label: &str| label.len() > 1 && label.ends_with('.') && !label.ends_with("..");
+                !domain.is_empty() && host.strip_suffix(domain.as_str()).is_some_and(is_below) && same_port(port)
             }
         })
     }
@@ -62,10 +65,22 @@ impl Pattern {
     }
 }
 
-/// A name in small letters, without the brackets of an address and the dot at the end of a full name.
+/// A name in small letters, without the brackets of an address and the dot at the end of a full name; an address, and a name
+/// that is not ASCII, as they stand in a URL that was read.
 fn bare(host: &str) -> String {
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+    let host = host.strip_suffix('.').unwrap_or(host);
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return address.to_string();
+    }
+    #[cfg(feature = "http")]
+    if !host.is_ascii()
+        && let Ok(url) = reqwest::Url::parse(&format!("http://{host}"))
+        && let Some(host) = url.host_str()
+    {
+        return host.to_owned();
+    }
+    host.to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -74,8 +89,19 @@ mod tests {
 
     #[test]
     fn a_host_is_on_the_list_or_not() {
-        let hosts =
-            Hosts::new(["API.internal", "db.internal:8080", "*.svc.local", "[::1]:9000", "::2", "https://x.org/path"]);
+        let hosts = Hosts::new([
+            "API.internal",
+            "db.internal:8080",
+            "*.svc.local",
+            "[0:0::1]:9000",
+            "::2",
+            "https://x.org/path",
+            "B\u{fc}cher.example",
+            "*.b\u{fc}cher.example",
+            "*.",
+            "",
+            "user@h.example",
+        ]);
         for (host, port) in [
             ("api.internal", None),
             ("Api.Internal.", Some(1)),
@@ -85,6 +111,10 @@ mod tests {
             ("[::1]", Some(9000)),
             ("::2", None),
             ("x.org", Some(443)),
+            #[cfg(feature = "http")]
+            ("xn--bcher-kva.example", None),
+            #[cfg(feature = "http")]
+            ("shop.xn--bcher-kva.example", None),
         ] {
             assert!(hosts.contain(host, port), "{host} {port:?}");
         }
@@ -98,6 +128,10 @@ mod tests {
             ("evilsvc.local", None),
             ("::1", Some(9001)),
             ("", None),
+            (".svc.local", None),
+            ("a..svc.local", None),
+            ("evil.org..", None),
+            ("h.example", None),
         ] {
             assert!(!hosts.contain(host, port), "{host} {port:?}");
         }

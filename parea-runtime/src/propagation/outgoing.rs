@@ -9,7 +9,8 @@ use super::{
 use crate::context::Context;
 
 /// Writes all that is known of the current span into `carrier`, whose receiver should be one of yours: the run of the
-/// experiment, the expected output and the baggage of earlier callers go along. Outside of a span it writes nothing.
+/// experiment, the expected output, and what earlier callers said in `tracestate` and `baggage` go along. Outside of a span it
+/// writes nothing.
 ///
 /// A `traceparent` that is there already stays, and entries of other systems stay in the other two headers.
 pub fn inject(carrier: &mut (impl Carrier + ?Sized)) {
@@ -165,7 +166,8 @@ fn put(carrier: &mut (impl Carrier + ?Sized), everything: bool) {
     if !everything {
         return;
     }
-    let state = entry.put_before(&carrier.values(TRACESTATE));
+    let passed_on = if let Entry::Inside(position) = &entry { position.state.as_deref() } else { None };
+    let state = entry.put_before(&carrier.values(TRACESTATE), passed_on);
     carrier.set(TRACESTATE, state);
     if let Entry::Inside(position) = entry {
         let header = baggage::write(&carrier.values(BAGGAGE), position.baggage.as_deref(), position.target.as_deref());

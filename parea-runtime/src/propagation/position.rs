@@ -20,4 +20,6 @@ pub(crate) struct Position {
     pub(crate) target: Option<Arc<str>>,
     /// What earlier callers said in `baggage`, to be passed on as it came.
     pub(crate) baggage: Option<Arc<str>>,
+    /// What other systems wrote in `tracestate`, likewise.
+    pub(crate) state: Option<Arc<str>>,
 }

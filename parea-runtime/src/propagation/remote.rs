@@ -3,8 +3,11 @@
 use uuid::Uuid;
 
 use super::{
-    BAGGAGE, TRACEPARENT, TRACESTATE, baggage, carrier::Carrier, position::Position, traceparent::Traceparent,
-    tracestate::Entry,
+    BAGGAGE, TRACEPARENT, TRACESTATE, baggage,
+    carrier::Carrier,
+    position::Position,
+    traceparent::Traceparent,
+    tracestate::{self, Entry},
 };
 use crate::{context::Context, span::Span};
 
@@ -20,7 +23,8 @@ impl Remote {
     /// Reads `traceparent`, `tracestate` and `baggage`; `None` without a valid `traceparent`.
     ///
     /// Of a caller that sends `traceparent` alone, such as another tracing system or a Parea client on whose list this host
-    /// is not, no more is known than the trace: spans that start here hang below its root.
+    /// is not, no more is known than the trace: spans that start here hang below its root. They do so whether or not such a
+    /// caller says that it records the trace, which tells nothing of the logs here.
     pub fn extract(carrier: &(impl Carrier + ?Sized)) -> Option<Self> {
         let parents = carrier.values(TRACEPARENT);
         // Two of them are none.
@@ -38,11 +42,13 @@ impl Remote {
                 experiment: None,
                 target: None,
                 baggage: None,
+                state: None,
             })
         });
         if let Entry::Inside(position) = &mut entry {
             position.target = baggage::target(&bags);
             position.baggage = baggage::foreign(&bags);
+            position.state = tracestate::foreign(&states);
         }
         Some(Self { entry })
     }

@@ -22,6 +22,9 @@ type Trust = Arc<dyn Fn(&HeaderMap) -> bool + Send + Sync>;
 /// For services: each request runs in the trace of its caller, if the caller is trusted, else in none, so that the first
 /// annotated function is the root of a trace of its own.
 ///
+/// What goes on behind the answer is no longer part of the request: the body of a stream, an upgraded connection. Carry the
+/// trace there with [`StreamInCurrentSpan`](crate::StreamInCurrentSpan) or [`InCurrentSpan`](crate::InCurrentSpan).
+///
 /// ```
 /// use parea::propagation::tower::InboundLayer;
 ///
@@ -99,7 +102,7 @@ where
         let headers = request.headers();
         let trusted = self.trust.as_ref().is_some_and(|trust| trust(headers));
         let caller = if trusted { Remote::extract(headers) } else { None };
-        let context = caller.map_or_else(Context::default, |caller| caller.context());
+        let context = caller.map_or_else(Context::outside, |caller| caller.context());
         // The call itself may start spans, before there is a future.
         context.enter(|| self.inner.call(request)).in_context(context)
     }

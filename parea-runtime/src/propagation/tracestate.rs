@@ -1,6 +1,6 @@
 //! Our entry in the header `tracestate`, beside those of other systems.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use uuid::Uuid;
 
@@ -11,6 +11,9 @@ const KEY: &str = "parea";
 
 /// Most entries of one header.
 const MOST_ENTRIES: usize = 32;
+
+/// Most bytes of the whole header.
+const MOST_BYTES: usize = 4096;
 
 /// Longest value of an entry.
 const LONGEST_VALUE: usize = 256;
@@ -51,7 +54,7 @@ impl Entry {
     /// Members that are not known are passed over, so that a later version may say more.
     fn read(value: &str) -> Option<Self> {
         let member = |name: &str| value.split(';').find_map(|member| member.strip_prefix(name)?.strip_prefix(':'));
-        if member("s") == Some("0") {
+        if member("s").and_then(|rate| rate.parse().ok()) == Some(0.0) {
             return Some(Self::Off);
         }
         let id = |name: &str| Uuid::try_parse(member(name)?).ok().filter(|id| !id.is_nil());
@@ -66,6 +69,7 @@ impl Entry {
             experiment: member("e").filter(|uuid| !uuid.is_empty()).map(Into::into),
             target: None,
             baggage: None,
+            state: None,
         }))
     }
 
@@ -74,14 +78,35 @@ impl Entry {
         entries(lines).find_map(|(key, value)| if key == KEY { Self::read(value) } else { None })
     }
 
-    /// The header with this entry at its front, as the standard asks, and those of other systems behind.
-    pub(super) fn put_before(&self, lines: &[&str]) -> String {
+    /// The header with this entry at its front, as the standard asks, and those of other systems behind: what is in it
+    /// already, and what earlier callers said.
+    pub(super) fn put_before(&self, present: &[&str], passed_on: Option<&str>) -> String {
         let mut header = format!("{KEY}={}", self.write());
-        for (key, value) in entries(lines).filter(|(key, _)| *key != KEY).take(MOST_ENTRIES - 1) {
-            // Writing to a string does not fail.
-            let _ = write!(header, ",{key}={value}");
-        }
+        add_foreign(&mut header, present);
+        add_foreign(&mut header, passed_on.as_slice());
         header
+    }
+}
+
+/// The entries of other systems, to be passed on.
+pub(super) fn foreign(lines: &[&str]) -> Option<Arc<str>> {
+    let mut kept = String::new();
+    add_foreign(&mut kept, lines);
+    (!kept.is_empty()).then(|| kept.into())
+}
+
+/// Adds entries that are not ours and whose key is not there yet, as far as they fit.
+fn add_foreign(header: &mut String, lines: &[&str]) {
+    for (key, value) in entries(lines).filter(|(key, _)| *key != KEY) {
+        let present = [header.as_str()];
+        let is_there = entries(&present).any(|(other, _)| other == key);
+        // Room for ours as well.
+        let fits = entries(&present).count() < MOST_ENTRIES && header.len() + key.len() + value.len() < MOST_BYTES;
+        if !is_there && fits {
+            let separator = if header.is_empty() { "" } else { "," };
+            // Writing to a string does not fail.
+            let _ = write!(header, "{separator}{key}={value}");
+        }
     }
 }
 
@@ -103,20 +128,26 @@ mod tests {
             experiment: Some("0190f3a0-0000-7000-8000-000000000001".into()),
             target: None,
             baggage: None,
+            state: None,
         }
     }
 
     #[test]
     fn our_entry_comes_back_from_among_others() {
-        let written = Entry::Inside(position()).put_before(&["rojo=00f067aa0ba902b7, parea=old", "congo=t61rcWkgMzE"]);
-        assert!(written.ends_with(",rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"), "{written}");
+        let written = Entry::Inside(position()).put_before(
+            &["rojo=00f067aa0ba902b7, parea=old", "congo=t61rcWkgMzE"],
+            Some("congo=older,parea=older,vendor=9"),
+        );
+        assert!(written.ends_with(",rojo=00f067aa0ba902b7,congo=t61rcWkgMzE,vendor=9"), "{written}");
+        assert_eq!(foreign(&[&written]).as_deref(), Some("rojo=00f067aa0ba902b7,congo=t61rcWkgMzE,vendor=9"));
         assert_eq!(Entry::find(&["x=1", &written]), Some(Entry::Inside(position())));
-        assert_eq!(Entry::find(&[&Entry::Off.put_before(&[])]), Some(Entry::Off));
+        assert_eq!(Entry::find(&[&Entry::Off.put_before(&[], None)]), Some(Entry::Off));
         let many: Vec<_> = (0..100).map(|n| format!("k{n}=v")).collect();
-        assert_eq!(Entry::Off.put_before(&[&many.join(",")]).split(',').count(), MOST_ENTRIES);
+        assert_eq!(Entry::Off.put_before(&[&many.join(",")], None).split(',').count(), MOST_ENTRIES);
+        assert!(Entry::Off.put_before(&[&format!("long={}", "v".repeat(MOST_BYTES))], None).len() < 20);
         let odd = Position { experiment: Some("a;b,c=d".into()), ..position() };
         assert_eq!(
-            Entry::find(&[&Entry::Inside(odd).put_before(&[])]),
+            Entry::find(&[&Entry::Inside(odd).put_before(&[], None)]),
             Some(Entry::Inside(Position { experiment: None, ..position() }))
         );
     }
