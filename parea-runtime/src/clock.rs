@@ -21,7 +21,7 @@ use std::{
 
 use parea_types::Timestamp;
 
-use crate::tsc;
+use crate::processor;
 
 /// When this clock began.
 static ORIGIN: OnceLock<Origin> = OnceLock::new();
@@ -91,7 +91,8 @@ impl Clock {
     }
 
     /// What the counter says, if it can be believed.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a few instructions, twice per span")]
+    #[inline(always)]
     fn counted(&self, ticks: impl FnOnce() -> u64) -> Option<u64> {
         self.calibrations.get(self.chosen.load(Ordering::Acquire))?.nanos(ticks())
     }
@@ -121,9 +122,9 @@ impl Calibration {
         // Between two readings of the counter, so that an interruption shows: the narrowest of a few is taken.
         let (ticks, nanos, _) = (0..8)
             .map(|_| {
-                let before = tsc::ticks();
+                let before = processor::ticks();
                 let nanos = nanos_since(origin);
-                let after = tsc::ticks();
+                let after = processor::ticks();
                 (before.midpoint(after), nanos, after.saturating_sub(before))
             })
             .min_by_key(|(_, _, width)| *width)?;
@@ -134,7 +135,8 @@ impl Calibration {
 
     /// `None` before the calibration: the counter has started over. Counters of two cores may differ by a little around the
     /// moment itself, for which the system's clock will do as well.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
     fn nanos(&self, ticks: u64) -> Option<u64> {
         let passed = ticks.checked_sub(self.ticks.load(Ordering::Relaxed))?;
         let since = (u128::from(passed) * u128::from(self.rate.load(Ordering::Relaxed))) >> 32;
@@ -148,7 +150,7 @@ impl Readings {
         /// They take less than a microsecond.
         const AT_ONCE: u64 = 1_000_000;
         let before = nanos_since(origin);
-        let (counter, wall) = (CLOCK.counted(tsc::ticks), wall_nanos());
+        let (counter, wall) = (CLOCK.counted(processor::ticks), wall_nanos());
         let system = nanos_since(origin);
         (system - before <= AT_ONCE).then_some(Self { counter, system, wall })
     }
@@ -222,10 +224,9 @@ impl Moment {
     }
 
     /// [`now`](Self::now), if the counter says it.
-    #[expect(clippy::inline_always, reason = "a few instructions, twice per span")]
-    #[inline(always)]
+    #[inline]
     pub(crate) fn quick() -> Option<Self> {
-        CLOCK.counted(tsc::ticks).map(Self)
+        CLOCK.counted(processor::ticks).map(Self)
     }
 
     /// Time since `earlier`; none where the switch from one source to the other went back by a hair.
@@ -266,7 +267,7 @@ pub(crate) fn interval(start: Moment, latency: Duration) -> (Timestamp, Timestam
 fn origin() -> &'static Origin {
     ORIGIN.get_or_init(|| {
         let instant = Instant::now();
-        let ticks = tsc::is_usable().then(tsc::ticks);
+        let ticks = processor::is_usable().then(processor::ticks);
         let wall = wall_nanos();
         CLOCK.wall_offset.store(wall.saturating_sub_unsigned(instant.elapsed().as_nanos() as u64), Ordering::Relaxed);
         Origin { instant, ticks }

@@ -3,12 +3,13 @@
 
 mod bytes;
 mod escape;
+mod failure;
 mod keys;
 mod known;
 mod sunk;
 mod writer;
 
-pub(crate) use bytes::{Bytes, Out};
+pub(crate) use bytes::{Bytes, Out, STEP};
 pub(crate) use escape::{Escaping, ceil, floor, left_out, push_text, push_text_body};
 pub use keys::Key;
 use keys::Keys;
@@ -47,10 +48,17 @@ impl Buffer {
         self.bytes.get(start..).unwrap_or_default()
     }
 
-    /// The same, with zeros behind it up to a whole word.
+    /// The same, with zeros behind it up to a whole [`STEP`] of words.
     #[inline]
     pub(crate) fn words_since(&mut self, start: usize) -> &[[u8; 8]] {
         self.bytes.words_since(start)
+    }
+
+    /// Appends the key of a member that is known and no secret, behind `lead`; else nothing has happened.
+    #[expect(clippy::inline_always, reason = "a few instructions, for each field")]
+    #[inline(always)]
+    pub(crate) fn push_plain_key(&mut self, lead: u8, key: &'static str) -> bool {
+        self.keys.push_plain(&mut self.bytes, lead, key)
     }
 
     /// Appends the key of a member, behind `lead`: a comma or an opening brace. Whether its value is a secret.

@@ -31,6 +31,8 @@ mod label;
 mod ladder;
 mod locks;
 mod outbox;
+mod processor;
+
 pub mod propagation;
 mod queue;
 mod record;
@@ -53,7 +55,6 @@ pub mod testing;
 mod thread_log;
 mod transport;
 pub mod tree;
-mod tsc;
 
 #[cfg(feature = "http")]
 #[doc(hidden)]

@@ -2,10 +2,20 @@
 
 use std::{io, ops::Deref};
 
+/// Words that are handed over together: by as many, the loop over them is short.
+pub(crate) const STEP: usize = 4;
+
 /// Where JSON is written to.
 pub(crate) trait Out {
     /// Has up to `N` bytes written, and keeps as many as `write` answers.
     fn put<const N: usize>(&mut self, write: impl Fn(&mut [u8; N]) -> usize);
+
+    /// Room for `N` bytes behind the rest, if there is some already. What is written there counts once it is said to be
+    /// [`used`](Self::used).
+    fn room<const N: usize>(&mut self) -> Option<&mut [u8; N]>;
+
+    /// So many bytes of the [`room`](Self::room) for `N` are in use.
+    fn used<const N: usize>(&mut self, bytes: usize);
 
     /// Appends bytes of any number.
     fn extend(&mut self, bytes: &[u8]);
@@ -27,6 +37,17 @@ impl Out for Vec<u8> {
         self.extend_from_slice(&[0; N]);
         let written = self.last_chunk_mut().map_or(0, write);
         self.truncate(at + written);
+    }
+
+    #[inline]
+    fn room<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
+        self.extend_from_slice(&[0; N]);
+        self.last_chunk_mut()
+    }
+
+    #[inline]
+    fn used<const N: usize>(&mut self, bytes: usize) {
+        self.truncate(self.len() - N + bytes);
     }
 
     #[inline]
@@ -53,7 +74,9 @@ impl Bytes {
 
     #[inline]
     pub(crate) fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(u32::try_from(len).unwrap_or(u32::MAX));
+        if len < self.len() {
+            self.len = len as u32;
+        }
     }
 
     /// Takes out what is there from `at` on.
@@ -63,15 +86,15 @@ impl Bytes {
         split
     }
 
-    /// What is there from `start` on, with zeros behind it up to a whole word.
+    /// What is there from `start` on, with zeros behind it up to a whole [`STEP`] of words.
     #[inline]
     pub(crate) fn words_since(&mut self, start: usize) -> &[[u8; 8]] {
-        self.put::<8>(move |room| {
-            *room = [0; 8];
+        self.put::<{ STEP * 8 }>(move |room| {
+            *room = [0; STEP * 8];
             0
         });
-        let words = self.len().saturating_sub(start).div_ceil(8);
-        self.room.get(start..start + words * 8).unwrap_or_default().as_chunks().0
+        let steps = self.len().saturating_sub(start).div_ceil(STEP * 8);
+        self.room.get(start..).and_then(|room| room.as_chunks().0.get(..steps * STEP)).unwrap_or_default()
     }
 
     /// Sees to room for so many more; beyond 4 GB there is none.
@@ -117,6 +140,19 @@ impl Out for Bytes {
         } else {
             self.put_grown(write);
         }
+    }
+
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    fn room<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
+        let at = self.len();
+        self.room.get_mut(at..at + N)?.try_into().ok()
+    }
+
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    fn used<const N: usize>(&mut self, bytes: usize) {
+        self.len += bytes as u32;
     }
 
     #[inline]
@@ -177,7 +213,7 @@ mod tests {
             vec.put(write);
             if n % 97 == 0 {
                 let words = bytes.words_since(n % 11).as_flattened().to_vec();
-                assert_eq!(words.len() % 8, 0);
+                assert_eq!(words.len() % (STEP * 8), 0);
                 assert!(words.starts_with(&vec[n % 11..]) && words[vec.len() - n % 11..].iter().all(|byte| *byte == 0));
                 assert_eq!(bytes.split_off(n / 2), vec.split_off(n / 2));
             }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Bytes, MOST_BYTES, Out, Surface};
+use crate::processor;
 
 /// Appends a text as a JSON string. One that is longer than a value may be keeps its head and its tail.
 #[inline]
@@ -50,55 +51,77 @@ fn push_between<O: Out, const QUOTED: bool>(out: &mut O, text: &str) {
     let length = bytes.len();
     // Most texts need no escape. Short ones are looked at and copied by their first and their last bytes, which may
     // overlap: that is a few instructions where a loop over what is left would be many.
-    match length {
-        0 => push_other::<O, QUOTED>(out, text),
-        1..4 => {
-            // Of less than three bytes some are the same.
-            let tiny = [bytes[0], bytes[length / 2], bytes[length - 1]];
-            if has_special(u64::from_le_bytes([tiny[0], tiny[1], tiny[2], b' ', b' ', b' ', b' ', b' '])) {
-                return push_other::<O, QUOTED>(out, text);
-            }
-            out.put::<5>(move |room| {
-                if !QUOTED {
+    if length < 4 {
+        if let [first, .., last] | [first @ last] = bytes {
+            // Of less than three some are the same.
+            let tiny = [*first, bytes[length / 2], *last];
+            if is_plain(u64::from(u32::from_le_bytes([tiny[0], tiny[1], tiny[2], b' '])) | SPACES << 32)
+                && let Some(room) = out.room::<5>()
+            {
+                if QUOTED {
+                    *room = [b'"', tiny[0], tiny[1], tiny[2], b'"'];
+                    room[length + 1] = b'"';
+                } else {
                     room[..3].copy_from_slice(&tiny);
-                    return length;
                 }
-                *room = [b'"', tiny[0], tiny[1], tiny[2], b'"'];
-                room[length + 1] = b'"';
-                length + 2
-            });
-        }
-        4..8 => {
-            let (first, last) = ends::<4>(bytes);
-            if has_special(u64::from(u32::from_ne_bytes(first)) << 32 | u64::from(u32::from_ne_bytes(last))) {
-                return push_other::<O, QUOTED>(out, text);
+                return out.used::<5>(length + 2 * usize::from(QUOTED));
             }
-            out.put::<10>(move |room| put_ends::<4, 10, QUOTED>(room, length, &first, &last));
         }
-        8..=16 => {
-            let (first, last) = ends::<8>(bytes);
-            if (specials(u64::from_ne_bytes(first)) | specials(u64::from_ne_bytes(last))) & HIGHEST != 0 {
-                return push_other::<O, QUOTED>(out, text);
-            }
-            out.put::<18>(move |room| put_ends::<8, 18, QUOTED>(room, length, &first, &last));
+    } else if length < 8 {
+        let (first, last) = ends::<4>(bytes);
+        if is_plain(u64::from(u32::from_ne_bytes(first)) << 32 | u64::from(u32::from_ne_bytes(last)))
+            && let Some(room) = out.room::<10>()
+        {
+            let written = put_ends::<4, 10, QUOTED>(room, length, &first, &last);
+            return out.used::<10>(written);
         }
-        17..=32 => {
-            let (first, last) = ends::<16>(bytes);
-            if u128::from_ne_bytes(marks(&first, &last)) != 0 {
-                return push_other::<O, QUOTED>(out, text);
-            }
-            out.put::<34>(move |room| put_ends::<16, 34, QUOTED>(room, length, &first, &last));
+    } else if length <= 16 {
+        let (first, last) = ends::<8>(bytes);
+        if !any_special(&[both(u64::from_ne_bytes(first), u64::from_ne_bytes(last))])
+            && let Some(room) = out.room::<18>()
+        {
+            let written = put_ends::<8, 18, QUOTED>(room, length, &first, &last);
+            return out.used::<18>(written);
         }
-        33.. => push_long::<O, QUOTED>(out, text),
+    } else if length <= 32 {
+        let (first, last) = ends::<16>(bytes);
+        if !any_special(&[first, last])
+            && let Some(room) = out.room::<34>()
+        {
+            let written = put_ends::<16, 34, QUOTED>(room, length, &first, &last);
+            return out.used::<34>(written);
+        }
+    } else if length <= 64 {
+        let (first, last) = ends::<32>(bytes);
+        let [[a, b], [c, d]] = [halves(&first), halves(&last)];
+        if !any_special(&[a, b, c, d])
+            && let Some(room) = out.room::<66>()
+        {
+            let written = put_ends::<32, 66, QUOTED>(room, length, &first, &last);
+            return out.used::<66>(written);
+        }
+    } else if length <= SHORT {
+        return push_long::<O, QUOTED>(out, text);
     }
+    push_other::<O, QUOTED>(out, text);
 }
 
 /// The first and the last bytes of at least so many.
 #[expect(clippy::inline_always, reason = "a few loads")]
 #[inline(always)]
 fn ends<const N: usize>(bytes: &[u8]) -> ([u8; N], [u8; N]) {
-    let at = |from: usize| bytes.get(from..from + N).and_then(|chunk| chunk.try_into().ok()).unwrap_or([0; N]);
-    (at(0), at(bytes.len() - N))
+    (bytes.first_chunk().copied().unwrap_or([0; N]), bytes.last_chunk().copied().unwrap_or([0; N]))
+}
+
+#[inline]
+const fn both(first: u64, last: u64) -> [u8; 16] {
+    ((first as u128) << 64 | last as u128).to_ne_bytes()
+}
+
+#[inline]
+fn halves(chunk: &[u8; 32]) -> [[u8; 16]; 2] {
+    let (halves, _) = chunk.as_chunks::<16>();
+    halves.try_into().unwrap_or([[0; 16]; 2])
 }
 
 /// Writes so many bytes, of which these are the first and the last.
@@ -121,22 +144,14 @@ fn put_ends<const N: usize, const ROOM: usize, const QUOTED: bool>(
     end + quote
 }
 
-/// A text of more than 32 bytes.
+/// A text of more than 64 bytes, and not of many.
 #[inline(never)]
 fn push_long<O: Out, const QUOTED: bool>(out: &mut O, text: &str) {
     let bytes = text.as_bytes();
     let Some(last) = bytes.last_chunk::<32>() else { return };
-    if bytes.len() > SHORT {
-        return push_other::<O, QUOTED>(out, text);
-    }
     let (chunks, _) = bytes.as_chunks::<32>();
-    let marked = chunks.iter().fold(marks_of(last), |all, chunk| all | marks_of(chunk));
-    if marked != 0 {
+    if chunks.iter().chain([last]).any(|chunk| any_special(&halves(chunk))) {
         return push_other::<O, QUOTED>(out, text);
-    }
-    if bytes.len() <= 64 {
-        let (first, last) = ends::<32>(bytes);
-        return out.put::<66>(move |room| put_ends::<32, 66, QUOTED>(room, bytes.len(), &first, &last));
     }
     if QUOTED {
         out.put_byte(b'"');
@@ -145,14 +160,6 @@ fn push_long<O: Out, const QUOTED: bool>(out: &mut O, text: &str) {
     if QUOTED {
         out.put_byte(b'"');
     }
-}
-
-/// Not 0 if one of them needs an escape.
-#[inline]
-fn marks_of(chunk: &[u8; 32]) -> u128 {
-    let (halves, _) = chunk.as_chunks::<16>();
-    let [first, last] = halves else { return 0 };
-    u128::from_ne_bytes(marks(first, last))
 }
 
 /// A text that has something to escape, is long, or is empty.
@@ -186,46 +193,49 @@ fn push_escaped(out: &mut impl Out, mut rest: &[u8]) {
 #[inline]
 fn plain_prefix(bytes: &[u8]) -> usize {
     let (chunks, rest) = bytes.as_chunks::<32>();
-    let whole = chunks.iter().take_while(|chunk| marks_of(chunk) == 0).count();
+    let whole = chunks.iter().take_while(|chunk| !any_special(&halves(chunk))).count();
     let rest = chunks.get(whole).map_or(rest, |chunk| chunk);
     whole * 32 + rest.iter().take_while(|byte| !is_special(**byte)).count()
 }
 
-/// Which bytes of one or the other need an escape. The compiler makes vector instructions of it, as long as it does not see
-/// that the caller only asks for whether there are any: then it would look at one after the other.
-#[inline(never)]
-fn marks(one: &[u8; 16], other: &[u8; 16]) -> [u8; 16] {
-    let mut marks = [0; 16];
-    for ((mark, one), other) in marks.iter_mut().zip(one).zip(other) {
-        *mark = if is_special(*one) | is_special(*other) { 0xff } else { 0 };
-    }
-    marks
+/// Whether one of these bytes needs an escape.
+#[expect(clippy::inline_always, reason = "a few instructions, which keep the bytes in registers")]
+#[inline(always)]
+fn any_special<const N: usize>(chunks: &[[u8; 16]; N]) -> bool {
+    processor::has_special(chunks).unwrap_or_else(|| {
+        let words = chunks.as_flattened().as_chunks().0.iter();
+        words.fold(0, |found, word| found | specials(u64::from_ne_bytes(*word))) & HIGHEST != 0
+    })
 }
 
+/// Makes a space of a quote, and the other way round.
+const CHANGE: u8 = b'"' ^ b' ';
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const HIGHEST: u64 = ONES << 7;
+const SPACES: u64 = ONES * b' ' as u64;
 
-/// Whether one of eight bytes needs an escape.
+/// Whether none of eight bytes needs an escape.
 #[inline]
-const fn has_special(word: u64) -> bool {
-    specials(word) & HIGHEST != 0
+fn is_plain(word: u64) -> bool {
+    !any_special(&[both(word, word)])
 }
 
 /// The first of eight bytes that needs an escape has its highest bit set.
 #[inline]
 const fn specials(word: u64) -> u64 {
-    // A byte without its highest bit goes below zero, and so has it afterwards, where less is taken from it than it has: 0x20
-    // from a control character, 1 from what the exclusive or has made 0. What borrows from the next has been found already.
-    let control = word.wrapping_sub(ONES * 0x20);
-    let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    // A byte without its highest bit goes below zero, and so has it afterwards, where less is taken from it than it has: 0x21
+    // from a control character or what was a quote, 1 from what the exclusive or has made 0. What borrows from the next has
+    // been found already.
+    let low = (word ^ (ONES * CHANGE as u64)).wrapping_sub(ONES * 0x21);
     let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
-    (control | quote | backslash) & !word
+    (low | backslash) & !word
 }
 
 #[inline]
 #[expect(clippy::needless_bitwise_bool, reason = "without branches it becomes a vector instruction")]
 pub(super) const fn is_special(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+    // What is not beyond the space then is a control character, or was a quote.
+    (byte ^ CHANGE <= b' ') | (byte == b'\\')
 }
 
 #[cold]
@@ -323,6 +333,22 @@ mod tests {
                     let mut out = Vec::new();
                     push_text(&mut out, &text);
                     assert_eq!(String::from_utf8(out).ok(), serde_json::to_string(&text).ok());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_need_an_escape_are_found_with_and_without_instructions_for_it() {
+        for byte in 0..=u8::MAX {
+            for at in 0..16 {
+                // Those beside it are what is nearest to being special.
+                for beside in [b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xff] {
+                    let mut chunk = [beside; 16];
+                    chunk[at] = byte;
+                    let word = u64::from_le_bytes(*chunk[at / 8 * 8..].first_chunk().unwrap_or(&[0; 8]));
+                    assert_eq!(any_special(&[chunk, [beside; 16]]), is_special(byte), "{chunk:?}");
+                    assert_eq!(specials(word) & HIGHEST != 0, is_special(byte), "{chunk:?}");
                 }
             }
         }

@@ -16,7 +16,8 @@ pub struct Key {
     name: &'static str,
     /// `,"name":`
     member: [u8; LONGEST],
-    /// Bytes of it; 0 if it is too long to be kept, or has letters that need an escape.
+    /// Bytes of it; 0 if there is more to be done: it is too long to be kept, has letters that need an escape, or is that of a
+    /// secret.
     written: u8,
     secret: bool,
 }
@@ -35,21 +36,28 @@ impl Key {
             }
             (member[at + 2], member[at + 3]) = (b'"', b':');
         }
-        Self { name, member, written: if plain { bytes.len() as u8 + 4 } else { 0 }, secret: is_secret_name(name) }
+        let secret = is_secret_name(name);
+        Self { name, member, written: if plain && !secret { bytes.len() as u8 + 4 } else { 0 }, secret }
     }
 
     /// Appends the key as a member behind `lead`; whether its value is a secret.
     #[inline]
     pub(crate) fn push(&self, bytes: &mut Bytes, lead: u8) -> bool {
+        !self.push_plain(bytes, lead) && self.push_whole(bytes, lead)
+    }
+
+    /// The same where there is no more to be done than to copy it; else nothing has happened.
+    #[expect(clippy::inline_always, reason = "a few instructions, for each field")]
+    #[inline(always)]
+    fn push_plain(&self, bytes: &mut Bytes, lead: u8) -> bool {
         if self.written == 0 {
-            return self.push_whole(bytes, lead);
+            return false;
         }
-        bytes.put::<LONGEST>(move |room| {
-            *room = self.member;
-            room[0] = lead;
-            usize::from(self.written)
-        });
-        self.secret
+        let Some(room) = bytes.room::<LONGEST>() else { return false };
+        *room = self.member;
+        room[0] = lead;
+        bytes.used::<LONGEST>(usize::from(self.written));
+        true
     }
 
     #[cold]
@@ -67,28 +75,22 @@ impl Key {
 pub(super) struct Keys(Option<Box<[Key; KEYS]>>);
 
 impl Keys {
+    /// Appends the key as a member behind `lead` if it is known to be no more than that; else nothing has happened.
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    pub(super) fn push_plain(&self, bytes: &mut Bytes, lead: u8, name: &'static str) -> bool {
+        let Some(known) = &self.0 else { return false };
+        let key = &known[place(name)];
+        std::ptr::eq(key.name, name) && key.push_plain(bytes, lead)
+    }
+
     /// Appends the key as a member behind `lead`; whether its value is a secret.
-    #[inline]
-    pub(super) fn push(&mut self, bytes: &mut Bytes, lead: u8, name: &'static str) -> bool {
-        /// The golden ratio, which spreads addresses that lie side by side.
-        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-        let address = name.as_ptr().addr() as u64;
-        let at = (address.wrapping_mul(SPREAD) >> 32) as usize % KEYS;
-        if let Some(known) = &self.0
-            && std::ptr::eq(known[at].name, name)
-        {
-            return known[at].push(bytes, lead);
-        }
-        self.push_other(bytes, lead, name, at)
-    }
-
-    /// The same of a key that is not in its own place.
     #[inline(never)]
-    fn push_other(&mut self, bytes: &mut Bytes, lead: u8, name: &'static str, at: usize) -> bool {
-        self.look(at, name).push(bytes, lead)
+    pub(super) fn push(&mut self, bytes: &mut Bytes, lead: u8, name: &'static str) -> bool {
+        self.look(place(name), name).push(bytes, lead)
     }
 
-    /// The key in another place of its group, else made anew: in its own place if there is none that is free.
+    /// The key in its own place or another one of its group, else made anew: in its own place if there is none that is free.
     fn look(&mut self, at: usize, name: &'static str) -> &Key {
         let known = &mut **self.0.get_or_insert_with(|| Box::new([Key::new(""); KEYS]));
         let first = at - at % GROUP;
@@ -100,6 +102,12 @@ impl Keys {
         known[free] = Key::new(name);
         &known[free]
     }
+}
+
+/// Where a key is to be found first. Addresses of keys that lie side by side differ by their lengths.
+#[inline]
+fn place(name: &'static str) -> usize {
+    name.as_ptr().addr() % KEYS
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::VecDeque, rc::Rc, sync::Arc};
 
-use super::{Buffer, Bytes, MOST_BYTES, Out, push_text, writer::cut};
+use super::{Buffer, Bytes, MOST_BYTES, Out, failure::cut, push_text};
 
 /// A value that is written at once: nothing of the user's runs, so nothing can fail.
 pub trait Known {
@@ -18,14 +18,17 @@ pub struct Room<'a>(pub(crate) &'a mut Buffer);
 /// Appends an integer.
 #[inline]
 pub(super) fn push_integer<N: itoa::Integer + Copy + TryInto<u8>>(out: &mut Bytes, value: N) {
-    match value.try_into() {
-        Ok(digit @ 0..10) => out.put_byte(b'0' + digit),
-        Ok(digits @ 10..100) => out.put::<2>(move |room| {
-            *room = [b'0' + digits / 10, b'0' + digits % 10];
-            2
-        }),
-        _ => push_digits(out, value),
+    if let Ok(small @ 0..100) = value.try_into()
+        && let Some(room) = out.room::<2>()
+    {
+        if small < 10 {
+            room[0] = b'0' + small;
+            return out.used::<2>(1);
+        }
+        *room = [b'0' + small / 10, b'0' + small % 10];
+        return out.used::<2>(2);
     }
+    push_digits(out, value);
 }
 
 #[inline(never)]

@@ -12,18 +12,16 @@ use serde::{
 };
 
 use super::{
-    Buffer, Bytes, Escaping, Known as _, MOST_BYTES, Out, Room, Surface, floor,
+    Buffer, Escaping, Known as _, MOST_BYTES, Out, Room, Surface,
+    failure::{DEEPEST, Failure, Why, failed},
     known::{push_bool, push_integer},
-    push_text, push_text_body,
+    push_text,
 };
 use crate::{
     ladder::short_type_name,
     locks::is_lock_type,
     redact::{REDACTED, is_of_a_model, is_secret_name, is_secret_type},
 };
-
-/// Most brackets in brackets. Readers stop at 128, and there are some around a value.
-const DEEPEST: usize = 100;
 
 /// The name of a secret, and of a piece of a model's text.
 const TOKEN: &str = "token";
@@ -36,73 +34,18 @@ const LONGEST_TOKEN: usize = 66;
 /// A value that is too large or too deep is no failure: it becomes a text with the begin of its JSON and a mark.
 pub(crate) fn write<T: Serialize + ?Sized>(buffer: &mut Buffer, value: &T) -> Result<(), Box<str>> {
     let start = buffer.len();
-    let mut json = Json { limit: start + MOST_BYTES, depth: 0, surface: Surface::here(), key: false, buffer };
+    let mut json = Json {
+        limit: start + MOST_BYTES,
+        depth: 0,
+        surface: Surface::here(),
+        key: false,
+        lead: NOTHING_YET,
+        form: Form::Plain,
+        buffer,
+    };
     match value.serialize(&mut json) {
         Ok(()) => Ok(()),
         Err(failure) => failed(buffer, start, failure),
-    }
-}
-
-#[cold]
-fn failed(buffer: &mut Buffer, start: usize, failure: Failure) -> Result<(), Box<str>> {
-    match *failure.0 {
-        Why::Limit => cut(&mut buffer.bytes, start, format_args!("{MOST_BYTES} bytes")),
-        Why::Depth => cut(&mut buffer.bytes, start, format_args!("{DEEPEST} levels")),
-        Why::Stack => cut(&mut buffer.bytes, start, format_args!("{} bytes of stack", Surface::MOST)),
-        Why::Said(why) => return Err(why.into()),
-    }
-    Ok(())
-}
-
-#[cold]
-pub(super) fn cut(bytes: &mut Bytes, start: usize, at: fmt::Arguments<'_>) {
-    let begun = String::from_utf8_lossy(&bytes[start..]).into_owned();
-    bytes.truncate(start);
-    let head = floor(&begun, MOST_BYTES);
-    bytes.put_byte(b'"');
-    push_text_body(bytes, &begun[..head]);
-    push_text_body(bytes, &format!(" …[cut at {at}]"));
-    bytes.put_byte(b'"');
-}
-
-/// Behind a pointer, so that the success that each member returns fits into a register.
-#[derive(Debug)]
-struct Failure(Box<Why>);
-
-#[derive(Debug)]
-enum Why {
-    /// The value is larger than a value may be.
-    Limit,
-    /// It is nested deeper than a value may be.
-    Depth,
-    /// It recurses without a bracket.
-    Stack,
-    /// What the user's `Serialize`, or JSON, has against it.
-    Said(String),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
-            Why::Limit => f.write_str("too large"),
-            Why::Depth | Why::Stack => f.write_str("too deep"),
-            Why::Said(why) => f.write_str(why),
-        }
-    }
-}
-
-impl std::error::Error for Failure {}
-
-impl ser::Error for Failure {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Why::Said(message.to_string()).into()
-    }
-}
-
-impl From<Why> for Failure {
-    #[cold]
-    fn from(why: Why) -> Self {
-        Self(Box::new(why))
     }
 }
 
@@ -115,7 +58,14 @@ struct Json<'a> {
     surface: Surface,
     /// Whether what comes is the key of a map, which must become a string.
     key: bool,
+    /// What stands before the next member inside the innermost brackets: a comma, or the brace that opens it.
+    lead: u8,
+    /// What the innermost brackets hold. Those around them hold what is plain as long as there is something inside.
+    form: Form,
 }
+
+/// The lead before the first member.
+const NOTHING_YET: u8 = b'{';
 
 impl Json<'_> {
     #[inline]
@@ -153,6 +103,17 @@ impl Json<'_> {
         if self.buffer.len() > self.limit { Err(Why::Limit.into()) } else { Ok(()) }
     }
 
+    /// Appends the key of a field of which there is nothing else to be said; else nothing has happened.
+    #[inline(never)]
+    fn push_plain_key(&mut self, key: &'static str) -> bool {
+        let pushed =
+            self.form == Form::Plain && self.buffer.len() <= self.limit && self.buffer.push_plain_key(self.lead, key);
+        if pushed {
+            self.lead = b',';
+        }
+        pushed
+    }
+
     /// A bracket opens.
     #[inline]
     fn deeper(&mut self) -> Result<(), Failure> {
@@ -164,7 +125,8 @@ impl Json<'_> {
     /// Closes as many brackets.
     #[inline]
     fn close(&mut self, Brackets(brackets, count): Brackets) {
-        self.depth = self.depth.saturating_sub(count);
+        self.depth = self.depth.wrapping_sub(count);
+        (self.lead, self.form) = (b',', Form::Plain);
         self.buffer.bytes.put::<2>(move |room| {
             *room = brackets;
             count
@@ -210,6 +172,13 @@ impl Json<'_> {
         value.serialize(self)
     }
 
+    /// A key that is no text.
+    #[cold]
+    #[inline(never)]
+    fn quoted(&mut self, value: impl fmt::Display) {
+        push_text(&mut self.buffer.bytes, &value.to_string());
+    }
+
     #[cold]
     fn redacted(&mut self) {
         push_text(&mut self.buffer.bytes, REDACTED);
@@ -222,11 +191,9 @@ macro_rules! integers {
         #[inline]
         fn $method(self, value: $type) -> Result<(), Failure> {
             if self.key {
-                self.push(b'"');
-            }
-            push_integer(&mut self.buffer.bytes, value);
-            if self.key {
-                self.push(b'"');
+                self.quoted(value);
+            } else {
+                push_integer(&mut self.buffer.bytes, value);
             }
             Ok(())
         }
@@ -251,11 +218,9 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
 
     fn serialize_bool(self, value: bool) -> Result<(), Failure> {
         if self.key {
-            self.push(b'"');
-        }
-        push_bool(&mut self.buffer.bytes, value);
-        if self.key {
-            self.push(b'"');
+            self.quoted(value);
+        } else {
+            push_bool(&mut self.buffer.bytes, value);
         }
         Ok(())
     }
@@ -365,7 +330,8 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
     fn serialize_struct(self, name: &'static str, _length: usize) -> Result<Items<'a, 'b>, Failure> {
         if name.starts_with("$serde_json::private::") {
             self.no_key()?;
-            return Ok(Items { form: Form::Raw, ..Items::new(self, Brackets([0; 2], 0)) });
+            self.form = Form::Raw;
+            return Ok(Items { json: self, close: Brackets([0; 2], 0) });
         }
         self.deeper()?;
         Ok(Items::new(self, Brackets::ONE))
@@ -396,8 +362,6 @@ impl Brackets {
 struct Items<'a, 'b> {
     json: &'a mut Json<'b>,
     close: Brackets,
-    first: bool,
-    form: Form,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -419,16 +383,17 @@ enum Form {
 impl<'a, 'b> Items<'a, 'b> {
     #[inline]
     fn new(json: &'a mut Json<'b>, close: Brackets) -> Self {
-        Self { json, close, first: true, form: Form::Plain }
+        (json.lead, json.form) = (NOTHING_YET, Form::Plain);
+        Self { json, close }
     }
 
     #[inline]
     fn next(&mut self) -> Result<(), Failure> {
         self.json.within_limit()?;
-        if !self.first {
+        if self.json.lead != NOTHING_YET {
             self.json.push(b',');
         }
-        self.first = false;
+        self.json.lead = b',';
         Ok(())
     }
 
@@ -438,29 +403,27 @@ impl<'a, 'b> Items<'a, 'b> {
         self.json.inner(value)
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "once for each field of a type, and what is usual is one call")]
+    #[inline(always)]
     fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Failure> {
-        if self.form != Form::Plain {
-            return self.field_behind(key, value);
-        }
-        self.json.within_limit()?;
-        let secret = self.json.buffer.push_key(if self.first { b'{' } else { b',' }, key);
-        self.first = false;
-        if secret {
-            self.secret(key == TOKEN, value);
-            return Ok(());
-        }
-        self.json.inner(value)
+        if self.json.push_plain_key(key) { self.json.inner(value) } else { self.field_otherwise(key, value) }
     }
 
     #[cold]
-    fn field_behind<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Failure> {
-        if self.form == Form::Raw {
+    #[inline(never)]
+    fn field_otherwise<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Failure> {
+        if self.json.form == Form::Raw {
             return self.raw(value);
         }
-        let secret = self.json.buffer.push_key(b',', key);
-        self.judge();
-        self.json.within_limit()?;
+        if self.json.form == Form::Plain {
+            self.json.within_limit()?;
+        }
+        let secret = self.json.buffer.push_key(self.json.lead, key);
+        self.json.lead = b',';
+        if self.json.form != Form::Plain {
+            self.judge();
+            self.json.within_limit()?;
+        }
         if secret {
             self.secret(key == TOKEN, value);
             return Ok(());
@@ -471,7 +434,7 @@ impl<'a, 'b> Items<'a, 'b> {
     /// A value whose key says that it is secret: left out, unless it is a `token` that may be a piece of a model's text.
     #[cold]
     fn secret<T: Serialize + ?Sized>(&mut self, is_token: bool, value: &T) {
-        self.form = Form::Plain;
+        self.json.form = Form::Plain;
         if !is_token {
             return self.json.redacted();
         }
@@ -480,10 +443,12 @@ impl<'a, 'b> Items<'a, 'b> {
         self.json.limit = start + LONGEST_TOKEN;
         let written = self.json.inner(value);
         (self.json.limit, self.json.depth) = (limit, depth);
+        // It may have failed inside of brackets.
+        (self.json.lead, self.json.form) = (b',', Form::Plain);
         let end = self.json.buffer.len();
         let is_text = self.json.buffer.since(start).first() == Some(&b'"');
         if written.is_ok() && is_text && end - start <= LONGEST_TOKEN {
-            self.form = Form::Token { start: start as u32, end: end as u32 };
+            self.json.form = Form::Token { start: start as u32, end: end as u32 };
         } else {
             self.json.buffer.bytes.truncate(start);
             self.json.redacted();
@@ -493,8 +458,8 @@ impl<'a, 'b> Items<'a, 'b> {
     /// Leaves the last token out if its probability does not stand beside it. What comes next is there, or nothing does.
     #[cold]
     fn judge(&mut self) {
-        let Form::Token { start, end } = self.form else { return };
-        self.form = Form::Plain;
+        let Form::Token { start, end } = self.json.form else { return };
+        self.json.form = Form::Plain;
         let (start, end) = (start as usize, end as usize);
         // `"token":"…"`
         let name = start - TOKEN.len() - 2;
@@ -531,9 +496,10 @@ impl<'a, 'b> Items<'a, 'b> {
         Err(Why::Said("a map has a key without a value, or a value without a key".to_owned()).into())
     }
 
+    /// Closes what was opened.
     #[inline]
     fn close(mut self) -> Result<(), Failure> {
-        if self.form != Form::Plain {
+        if self.json.form != Form::Plain {
             self.judge();
         }
         self.json.close(self.close);
@@ -573,7 +539,7 @@ macro_rules! fields {
 
             #[inline]
             fn end(self) -> Result<(), Failure> {
-                if self.first && self.form != Form::Raw {
+                if self.json.lead == NOTHING_YET && self.json.form != Form::Raw {
                     // A field would have opened it.
                     self.json.push(b'{');
                 }
@@ -609,10 +575,10 @@ impl SerializeMap for Items<'_, '_> {
             Some(name) if is_secret_name(name) => Form::Secret,
             _ => Form::Plain,
         };
-        if self.form != Form::Plain {
+        if self.json.form != Form::Plain {
             self.judge();
         }
-        self.form = form;
+        self.json.form = form;
         within_limit.and(written)?;
         self.json.push(b':');
         Ok(())
@@ -620,8 +586,8 @@ impl SerializeMap for Items<'_, '_> {
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
         self.expects_value(true)?;
-        if self.form != Form::Plain {
-            self.secret(self.form == Form::SecretToken, value);
+        if self.json.form != Form::Plain {
+            self.secret(self.json.form == Form::SecretToken, value);
             return Ok(());
         }
         self.json.inner(value)
