@@ -185,7 +185,11 @@ pub(crate) fn finish_bare(now: Moment) {
 #[inline]
 pub(crate) fn finish(captured: &mut Captured, now: Moment) {
     let finish = |stack: &mut Stack| {
-        let is_usual = captured.buffer.is_none() && !captured.error.is_empty() && stack.finish_failed(captured, now);
+        let is_usual = if captured.error.is_empty() {
+            stack.finish_lent(captured, now)
+        } else {
+            captured.buffer.is_none() && stack.finish_failed(captured, now)
+        };
         is_usual || stack.finish(Some(captured), now)
     };
     if with(finish) == Some(true) {

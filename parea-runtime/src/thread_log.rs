@@ -27,6 +27,8 @@ use loom::sync::{
 };
 use tokio::sync::Notify;
 
+use crate::json::STEP;
+
 /// Words of a thread's first segment; each further one is four times as large, up to [`LARGEST`].
 #[cfg(not(all(test, parea_loom)))]
 const FIRST: usize = 512;
@@ -180,14 +182,22 @@ impl<const N: usize> Put<N> for [u64; N] {
 /// Writes the pairs and the body into words that have room for them.
 #[inline(never)]
 fn fill(words: &[AtomicU64], pairs: &[[u64; 2]], body: &[[u8; 8]]) {
-    // Slice by slice, which the compiler unrolls.
     let Some((paired, rest)) = words.split_at_checked(pairs.len() * 2) else { return };
     for (word, value) in paired.iter().zip(pairs.as_flattened()) {
         word.store(*value, Ordering::Relaxed);
     }
-    for (word, bytes) in rest.iter().zip(body) {
-        word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
+    fill_body(rest, body);
+}
+
+#[inline]
+fn fill_body(words: &[AtomicU64], body: &[[u8; 8]]) {
+    let store = |(word, bytes): (&AtomicU64, &[u8; 8])| word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
+    // Step by step, which the compiler unrolls.
+    let ((steps, _), (body, rest)) = (words.as_chunks::<STEP>(), body.as_chunks::<STEP>());
+    for (step, bytes) in steps.iter().zip(body) {
+        step.iter().zip(bytes).for_each(store);
     }
+    words.iter().skip(body.len() * STEP).zip(rest).for_each(store);
 }
 
 /// A thread's end of its log. `R` leads to the registry; in the model each run has one of its own.
@@ -279,6 +289,20 @@ impl<R: Deref<Target = Registry>> Writer<R> {
             fill(rest, pairs, body);
         }
         self.publish(needed);
+        true
+    }
+
+    /// Hands a record of words and a body over, if there is room in the segment; else nothing has happened.
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    pub(crate) fn append_usual<const N: usize>(&mut self, head: &impl Put<N>, body: &[[u8; 8]]) -> bool {
+        let Some(segment) = &self.segment else { return false };
+        let free = segment.words.get(self.written.words()..).and_then(<[_]>::split_first_chunk::<N>);
+        let Some((first, rest)) = free.filter(|(_, rest)| rest.len() >= body.len()) else { return false };
+        head.put(&Words(first));
+        fill_body(rest, body);
+        self.count(Count::Ended, 1);
+        self.publish(N + body.len());
         true
     }
 

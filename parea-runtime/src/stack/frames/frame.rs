@@ -4,6 +4,7 @@ use std::{mem, sync::Arc};
 
 use crate::{
     id::{self, Id},
+    json::Buffer,
     record::Begun,
     scope::{Scope, Sink},
     site::CallSite,
@@ -18,7 +19,7 @@ pub(in crate::stack) struct Open {
     pub(super) site: &'static CallSite,
     /// Index of the frame by which this thread came into the trace.
     pub(super) base: u32,
-    /// Where its inputs begin in the buffer, and how long they are.
+    /// Where its inputs begin in the buffer, if it has some, and how long they are.
     pub(super) buffer_start: u32,
     pub(super) inputs: u32,
     /// Where its children begin.
@@ -72,6 +73,12 @@ impl Open {
         let is_bare =
             self.trace == TraceKind::Plain && self.inputs == 0 && children.len() == self.children_start as usize;
         self.site.known_number().filter(|_| is_bare)
+    }
+
+    /// Where what is captured of it begins in the buffer.
+    #[inline]
+    pub(super) fn start_in(&self, buffer: &Buffer) -> usize {
+        if self.inputs > 0 { self.buffer_start as usize } else { buffer.len() }
     }
 
     pub(super) fn identity(&self) -> Identity {
