@@ -291,7 +291,8 @@ impl Builder {
     /// Takes out of every text what `hook` says, after what is taken out anyway: it is given each text of a log (values and
     /// keys of inputs, output, error, metadata, …) and returns what is to stand in its place, or `None` when it may stay.
     ///
-    /// It runs on the exporter's thread, before anything leaves the process. If it panics the text is taken out.
+    /// It runs on the exporter's thread, before anything leaves the process. If it panics the text is taken out. What it
+    /// calls is not traced.
     ///
     /// ```no_run
     /// let _parea = parea::builder()

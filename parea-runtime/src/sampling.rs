@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
+    context::Context,
     evaluation,
     hooks::swallowed,
     id::{self, Id},
@@ -76,6 +77,8 @@ impl Sampler {
     }
 
     /// Keeps a trace with the chance that `choose` says, 0 to 1; no number is 1. If it panics, the trace is kept.
+    ///
+    /// It is asked when the root has ended, before the call returns. What it calls is not traced.
     pub fn by(choose: impl Fn(&TraceStart<'_>) -> f64 + Send + Sync + 'static) -> Self {
         Self { chance: Chance::By(Arc::new(choose)), errors: false, slow: None }
     }
@@ -109,7 +112,8 @@ impl Sampler {
             Chance::Plain(rate) => *rate,
             Chance::By(choose) => {
                 let start = TraceStart { name: root.name, inputs: root.inputs };
-                catch_unwind(AssertUnwindSafe(|| choose(&start))).unwrap_or_else(|payload| {
+                // What it calls is no trace of its own, which it would be asked about.
+                catch_unwind(AssertUnwindSafe(|| Context::off().enter(|| choose(&start)))).unwrap_or_else(|payload| {
                     swallowed(payload);
                     1.0
                 })

@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use crate::context::Context;
+
 /// What stands where the hook failed to say what may.
 const FAILED: &str = "[redacted: the hook panicked]";
 
@@ -73,7 +75,8 @@ impl Hook {
         // A string that is no text, such as half a surrogate, is shown as it is spelled.
         let spelled = || String::from_utf8_lossy(json.get(1..json.len() - 1).unwrap_or_default()).into_owned();
         let text: String = serde_json::from_slice(json).unwrap_or_else(|_| spelled());
-        let answer = catch_unwind(AssertUnwindSafe(|| (self.0)(&text)));
+        // What it calls leaves no log, which it would be asked about.
+        let answer = catch_unwind(AssertUnwindSafe(|| Context::off().enter(|| (self.0)(&text))));
         let replacement = answer.unwrap_or_else(|payload| {
             crate::hooks::swallowed(payload);
             Some(FAILED.to_owned())

@@ -241,6 +241,7 @@ fn the_hook_sees_every_text_once_and_a_panic_in_it_takes_the_text_out() {
     let noted = std::sync::Arc::clone(&seen);
     let hook = Hook::new(move |text| {
         noted.lock().unwrap().push(text.to_owned());
+        assert!(crate::Context::current().is_off(), "what it calls would be a log, about which it would be asked");
         assert!(!text.contains("boom"), "boom");
         text.contains("Bob").then(|| text.replace("Bob", "\"B\""))
     });
