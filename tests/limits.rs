@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::VecDeque,
     fmt,
     rc::Rc,
@@ -10,8 +10,11 @@ use std::{
 };
 
 use parea::testing::capture;
-use serde::Serialize;
-use serde_json::json;
+use serde::{
+    Serialize,
+    ser::{SerializeSeq as _, SerializeStruct as _},
+};
+use serde_json::{Value, json};
 
 /// Refers to itself, and is shown without a bracket.
 struct Circle(Rc<RefCell<Option<Circle>>>);
@@ -102,4 +105,84 @@ fn of_a_long_list_behind_whatever_pointer_both_ends_are_kept() {
         assert!(items.contains(&json!(format!("…[{left_out} of 100000 items left out]…"))), "{name}");
     }
     assert_eq!(inputs.len(), 5);
+}
+
+/// As large as it says, in a list that is as long as it says.
+#[derive(Debug)]
+struct Row(usize, usize);
+
+thread_local!(static WRITTEN: Cell<usize> = const { Cell::new(0) });
+
+impl Serialize for Row {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        WRITTEN.set(WRITTEN.get() + 1);
+        let mut row = serializer.serialize_struct("Row", 2)?;
+        row.serialize_field("at", &self.0)?;
+        row.serialize_field("text", &"\"[{,\\".repeat(self.1))?;
+        row.end()
+    }
+}
+
+/// Says that it has so many rows, and has another number.
+struct Liar(usize, usize);
+
+impl Serialize for Liar {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut rows = serializer.serialize_seq(Some(self.0))?;
+        for at in 0..self.1 {
+            rows.serialize_element(&Row(at, 4))?;
+        }
+        rows.end()
+    }
+}
+
+#[parea::trace]
+fn takes_rows(rows: &[Row]) {
+    let _ = rows;
+}
+
+#[parea::trace]
+fn is_lied_to(rows: Liar) {
+    let _ = rows;
+}
+
+#[test]
+fn of_a_long_list_of_anything_both_ends_are_kept_at_the_cost_of_these() {
+    let rows = |sizes: &[(usize, usize)]| {
+        let sizes = sizes.iter().flat_map(|(count, size)| std::iter::repeat_n(*size, *count));
+        sizes.enumerate().map(|(at, size)| Row(at, size)).collect::<Vec<_>>()
+    };
+    // Of one size; large ones behind small ones; small ones behind large ones; one whose end is too large alone.
+    for (sizes, has_tail) in [
+        (&[(200_000, 4)][..], true),
+        (&[(100_000, 1), (100_000, 400)], true),
+        (&[(1_000, 400), (199_000, 1)], true),
+        (&[(100_000, 4), (1, 100_000)], false),
+    ] {
+        let list = rows(sizes);
+        WRITTEN.set(0);
+        let ((), traces) = capture(|| takes_rows(&list));
+        let shown = &traces.log("takes_rows").inputs.as_ref().unwrap()["rows"];
+        let written = WRITTEN.get();
+        if !has_tail {
+            assert!(shown.as_str().unwrap().ends_with(" …[cut at 262144 bytes]"), "{sizes:?}");
+            continue;
+        }
+        let shown = shown.as_array().unwrap_or_else(|| panic!("{sizes:?}: {shown}"));
+        assert!(written < 40_000, "{written} of {} for {sizes:?}", list.len());
+        let mark = shown.iter().position(Value::is_string).unwrap();
+        let (head, tail) = (&shown[..mark], &shown[mark + 1..]);
+        let left_out = list.len() - head.len() - tail.len();
+        assert_eq!(shown[mark], format!("…[{left_out} of {} items left out]…", list.len()), "{sizes:?}");
+        assert!(head.iter().zip(&list).all(|(shown, row)| *shown == serde_json::to_value(row).unwrap()));
+        assert!(
+            tail.iter().rev().zip(list.iter().rev()).all(|(shown, row)| *shown == serde_json::to_value(row).unwrap())
+        );
+        assert!(!head.is_empty() && !tail.is_empty() && serde_json::to_string(shown).unwrap().len() < 263_000);
+    }
+    for (said, has) in [(1, 200_000), (100_000, 99_999), (100_000, 200_000), (usize::MAX, 100_000)] {
+        let ((), traces) = capture(|| is_lied_to(Liar(said, has)));
+        let shown = &traces.log("is_lied_to").inputs.as_ref().unwrap()["rows"];
+        assert!(shown.as_str().unwrap().ends_with(" …[cut at 262144 bytes]"), "{said} {has}: {shown}");
+    }
 }

@@ -6,7 +6,9 @@ mod escape;
 mod failure;
 mod keys;
 mod known;
+mod raw;
 mod sunk;
+mod tail;
 mod writer;
 
 pub(crate) use bytes::{Bytes, Out, STEP};

@@ -31,6 +31,13 @@ pub(super) fn cut(bytes: &mut Bytes, start: usize, at: fmt::Arguments<'_>) {
     bytes.put_byte(b'"');
 }
 
+impl Failure {
+    /// Whether the value was too large.
+    pub(super) fn is_limit(&self) -> bool {
+        matches!(*self.0, Why::Limit)
+    }
+}
+
 /// Behind a pointer, so that the success that each member returns fits into a register.
 #[derive(Debug)]
 pub(super) struct Failure(Box<Why>);

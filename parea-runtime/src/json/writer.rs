@@ -13,9 +13,10 @@ use serde::{
 
 use super::{
     Buffer, Escaping, Known as _, MOST_BYTES, Out, Room, Surface,
-    failure::{DEEPEST, Failure, Why, failed},
+    failure::{DEEPEST, Failure, Why},
     known::{push_bool, push_integer},
     push_text,
+    tail::Tail,
 };
 use crate::{
     ladder::short_type_name,
@@ -34,34 +35,43 @@ const LONGEST_TOKEN: usize = 66;
 /// A value that is too large or too deep is no failure: it becomes a text with the begin of its JSON and a mark.
 pub(crate) fn write<T: Serialize + ?Sized>(buffer: &mut Buffer, value: &T) -> Result<(), Box<str>> {
     let start = buffer.len();
-    let mut json = Json {
-        limit: start + MOST_BYTES,
-        depth: 0,
-        surface: Surface::here(),
-        key: false,
-        lead: NOTHING_YET,
-        form: Form::Plain,
-        buffer,
-    };
-    match value.serialize(&mut json) {
-        Ok(()) => Ok(()),
-        Err(failure) => failed(buffer, start, failure),
+    let mut tail = None;
+    loop {
+        let mut json = Json {
+            limit: if tail.is_none() { start + MOST_BYTES } else { 0 },
+            depth: 0,
+            surface: Surface::here(),
+            key: false,
+            lead: NOTHING_YET,
+            form: Form::Plain,
+            tail: tail.as_mut(),
+            buffer,
+        };
+        let written = value.serialize(&mut json);
+        if written.is_ok() && tail.is_none() {
+            return Ok(());
+        }
+        if let Some(settled) = Tail::settle(&mut tail, buffer, start, written) {
+            return settled;
+        }
     }
 }
 
-struct Json<'a> {
-    buffer: &'a mut Buffer,
+pub(super) struct Json<'a> {
+    pub(super) buffer: &'a mut Buffer,
     /// The length of the buffer at which the value is too large.
-    limit: usize,
+    pub(super) limit: usize,
     /// Brackets that are open.
-    depth: usize,
+    pub(super) depth: usize,
     surface: Surface,
     /// Whether what comes is the key of a map, which must become a string.
     key: bool,
     /// What stands before the next member inside the innermost brackets: a comma, or the brace that opens it.
-    lead: u8,
+    pub(super) lead: u8,
     /// What the innermost brackets hold. Those around them hold what is plain as long as there is something inside.
-    form: Form,
+    pub(super) form: Form,
+    /// The value is a list that is too large, of which the end is written.
+    pub(super) tail: Option<&'a mut Tail>,
 }
 
 /// The lead before the first member.
@@ -69,7 +79,7 @@ const NOTHING_YET: u8 = b'{';
 
 impl Json<'_> {
     #[inline]
-    fn push(&mut self, byte: u8) {
+    pub(super) fn push(&mut self, byte: u8) {
         self.buffer.bytes.put_byte(byte);
     }
 
@@ -99,7 +109,7 @@ impl Json<'_> {
     }
 
     #[inline]
-    fn within_limit(&self) -> Result<(), Failure> {
+    pub(super) fn within_limit(&self) -> Result<(), Failure> {
         if self.buffer.len() > self.limit { Err(Why::Limit.into()) } else { Ok(()) }
     }
 
@@ -133,15 +143,6 @@ impl Json<'_> {
         });
     }
 
-    /// Whether others can read this JSON in its place. Text that is JSON by its grammar alone may hold numbers beyond
-    /// all bounds or half a surrogate.
-    fn is_readable(&self, text: &str) -> bool {
-        // Its reader stops at 128 levels.
-        let around = self.depth + 127 - DEEPEST;
-        let nested = ["[".repeat(around).as_str(), text, "]".repeat(around).as_str()].concat();
-        serde_json::from_str::<serde_json::Value>(&nested).is_ok()
-    }
-
     /// `{"variant":`
     fn variant(&mut self, variant: &str) -> Result<(), Failure> {
         self.deeper()?;
@@ -159,7 +160,7 @@ impl Json<'_> {
 
     /// A value below the first.
     #[inline]
-    fn inner<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+    pub(super) fn inner<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
         if is_secret_type::<T>() {
             self.redacted();
             return Ok(());
@@ -293,7 +294,10 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
         Ok(())
     }
 
-    fn serialize_seq(self, _length: Option<usize>) -> Result<Items<'a, 'b>, Failure> {
+    fn serialize_seq(self, length: Option<usize>) -> Result<Items<'a, 'b>, Failure> {
+        if let Some(tail) = &mut self.tail {
+            tail.begin(self.depth, length)?;
+        }
         self.deeper()?;
         self.push(b'[');
         Ok(Items::new(self, Brackets([b']', 0], 1)))
@@ -359,13 +363,13 @@ impl Brackets {
 }
 
 /// What stands between brackets.
-struct Items<'a, 'b> {
-    json: &'a mut Json<'b>,
+pub(super) struct Items<'a, 'b> {
+    pub(super) json: &'a mut Json<'b>,
     close: Brackets,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Form {
+pub(super) enum Form {
     Plain,
     /// The next value of a map is secret.
     Secret,
@@ -399,6 +403,9 @@ impl<'a, 'b> Items<'a, 'b> {
 
     #[inline]
     fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        if self.json.buffer.len() > self.json.limit {
+            return self.json.item_behind(value);
+        }
         self.next()?;
         self.json.inner(value)
     }
@@ -469,21 +476,6 @@ impl<'a, 'b> Items<'a, 'b> {
             self.json.redacted();
             self.json.buffer.bytes.extend(&behind);
         }
-    }
-
-    #[cold]
-    fn raw<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        // The one field is a text that holds the JSON.
-        let quoted = serde_json::to_string(value).map_err(<Failure as ser::Error>::custom)?;
-        let text: String = serde_json::from_str(&quoted).map_err(<Failure as ser::Error>::custom)?;
-        if text.len() <= MOST_BYTES && !self.json.is_readable(&text) {
-            push_text(&mut self.json.buffer.bytes, &text);
-        } else {
-            // A log is one line. In strings there is no control character.
-            let text: Vec<u8> = text.bytes().map(|byte| if byte < b' ' { b' ' } else { byte }).collect();
-            self.json.buffer.bytes.extend(&text);
-        }
-        self.json.within_limit()
     }
 
     /// Whether a map is told keys and values in turn. One that is not would be no JSON.
