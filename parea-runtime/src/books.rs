@@ -6,7 +6,7 @@ mod model;
 #[cfg(not(all(test, parea_loom)))]
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::PoisonError,
     time::{Duration, Instant},
 };
@@ -15,7 +15,7 @@ use std::{
 use loom::sync::{Condvar, Mutex, MutexGuard};
 
 use crate::{
-    evaluation,
+    evaluation, id,
     report::{DropReason, EarlierLogs, FlushReport},
     thread_log::Tally,
 };
@@ -50,8 +50,7 @@ struct Ledger {
     dropped: BTreeMap<DropReason, u64>,
     /// Drops that no server was told of yet.
     unreported: BTreeMap<DropReason, u64>,
-    /// Drops that a server is being told of.
-    under_way: BTreeMap<DropReason, u64>,
+    reports: Reports,
     /// Every record up to this number is at rest: delivered, given up, or in a spool that is the destination.
     released: u64,
     /// Every record up to this number has left memory.
@@ -70,6 +69,23 @@ struct Ledger {
     redacted: u64,
     last_error: Option<String>,
     earlier: EarlierLogs,
+}
+
+/// Drops that a server was told of and has not answered.
+#[derive(Debug, Default)]
+struct Reports {
+    /// Oldest first.
+    all: VecDeque<LossReport>,
+    /// The first of them is under way.
+    telling: bool,
+}
+
+/// Drops to tell a server of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LossReport {
+    /// By which the server knows it again; with it nothing is added. None before it is told for the first time.
+    pub(crate) id: Option<String>,
+    pub(crate) counts: BTreeMap<DropReason, u64>,
 }
 
 /// What became of one or more records.
@@ -194,46 +210,58 @@ impl Books {
         self.lock().answered = Some(Instant::now());
     }
 
-    /// Drops to tell a server of; [`told_losses`](Self::told_losses) is to hear what came of it.
+    /// Drops to tell a server of, the same as before until it has answered; [`told_losses`](Self::told_losses) is to hear
+    /// what came of it.
     #[cfg(feature = "http")]
-    pub(crate) fn take_losses(&self) -> BTreeMap<DropReason, u64> {
+    pub(crate) fn take_losses(&self) -> Option<LossReport> {
         let mut ledger = self.lock();
-        let losses = std::mem::take(&mut ledger.unreported);
-        add(&mut ledger.under_way, losses);
-        ledger.under_way.clone()
+        if ledger.reports.all.is_empty() && !ledger.unreported.is_empty() {
+            let counts = std::mem::take(&mut ledger.unreported);
+            ledger.reports.all.push_back(LossReport { id: Some(id::unique()), counts });
+        }
+        ledger.reports.telling = !ledger.reports.all.is_empty();
+        ledger.reports.all.front().cloned()
     }
 
-    /// Whether the account of drops has arrived.
+    /// Whether that report has arrived.
     #[cfg(feature = "http")]
-    pub(crate) fn told_losses(&self, is_taken: bool) {
+    pub(crate) fn told_losses(&self, report: Option<&LossReport>, is_taken: bool) {
         let mut ledger = self.lock();
-        let losses = std::mem::take(&mut ledger.under_way);
-        if !is_taken {
-            add(&mut ledger.unreported, losses);
+        ledger.reports.telling = false;
+        if is_taken {
+            ledger.reports.all.retain(|known| Some(known) != report);
         }
     }
 
-    /// Drops that no server was told of, to be kept elsewhere; when the process ends those too of which one is being
-    /// told.
-    pub(crate) fn take_unheard(&self, last: bool) -> BTreeMap<DropReason, u64> {
+    /// Drops that no server has heard of for sure, to be kept elsewhere; when the process ends those too of which one is
+    /// being told.
+    pub(crate) fn take_unheard(&self, last: bool) -> Vec<LossReport> {
         let mut ledger = self.lock();
-        let mut losses = std::mem::take(&mut ledger.unreported);
-        if last {
-            add(&mut losses, std::mem::take(&mut ledger.under_way));
+        let mut unheard = Vec::new();
+        if last || !ledger.reports.telling {
+            unheard.extend(ledger.reports.all.drain(..));
         }
-        losses
+        if !ledger.unreported.is_empty() {
+            unheard.push(LossReport { id: None, counts: std::mem::take(&mut ledger.unreported) });
+        }
+        unheard
     }
 
-    /// They could not be kept there.
-    pub(crate) fn unreport(&self, losses: BTreeMap<DropReason, u64>) {
-        add(&mut self.lock().unreported, losses);
+    /// It could not be kept there.
+    pub(crate) fn unreport(&self, report: LossReport) {
+        let mut ledger = self.lock();
+        match report.id {
+            Some(_) => ledger.reports.all.push_back(report),
+            None => add(&mut ledger.unreported, report.counts),
+        }
     }
 
     /// Asks for the server to be told of the drops that it does not know of; whether it can be.
     pub(crate) fn ask(&self) -> bool {
         let mut ledger = self.lock();
         let is_well = cfg!(feature = "http") && ledger.trouble.is_none() && !ledger.refused && !ledger.deaf;
-        ledger.asked = is_well && !ledger.unreported.is_empty();
+        let is_untold = !ledger.unreported.is_empty() || (!ledger.reports.telling && !ledger.reports.all.is_empty());
+        ledger.asked = is_well && is_untold;
         ledger.asked
     }
 

@@ -35,6 +35,11 @@ pub(crate) fn fresh(start: Moment, random: &mut fastrand::Rng) -> Id {
     [high, low]
 }
 
+/// The id of something else than a span.
+pub(crate) fn unique() -> String {
+    uuid(fresh(Moment::now(), &mut fastrand::Rng::new())).to_string()
+}
+
 /// A generator for a forked child, which would go on with the sequence of its parent. `old` is what it had.
 #[cfg(unix)]
 pub(crate) fn reseeded(old: &mut fastrand::Rng) -> fastrand::Rng {

@@ -116,9 +116,10 @@ impl Sender {
         }
         self.tell_kept_losses(outbox, look).await?;
         let Some(lines) = outbox.next() else { return self.tell_losses(outbox).await };
-        let losses = outbox.project().losses(&outbox.books().take_losses());
+        let report = outbox.books().take_losses();
+        let losses = report.as_ref().map(|report| outbox.project().losses(report)).unwrap_or_default();
         let answer = self.http.send(lines, &losses, || outbox.behind()).await;
-        outbox.books().told_losses(answer.losses_taken);
+        outbox.books().told_losses(report.as_ref(), answer.losses_taken);
         let failure = answer.failure.clone();
         let progress = answer.progress;
         outbox.answered(answer);
@@ -132,8 +133,11 @@ impl Sender {
         if !books.is_asked() {
             return Ok(());
         }
-        let told = self.http.tell(&outbox.project().losses(&books.take_losses())).await;
-        books.told_losses(matches!(told, Ok(true)));
+        let mut told = Ok(true);
+        while let (Ok(true), Some(report)) = (&told, books.take_losses()) {
+            told = self.http.tell(&outbox.project().losses(&report)).await;
+            books.told_losses(Some(&report), matches!(told, Ok(true)));
+        }
         books.told(matches!(told, Ok(false)));
         told.map(drop).map_err(Failure::from)
     }
@@ -142,17 +146,14 @@ impl Sender {
     async fn tell_kept_losses(&mut self, outbox: &Outbox, look: bool) -> Result<(), Failure> {
         for mut losses in outbox.kept_losses(look) {
             let mut told = Ok(true);
-            while let (Ok(true), Some(next)) = (&told, losses.kept.losses.first()) {
+            while let (Ok(true), Some(next)) = (&told, losses.next()) {
                 told = self.http.tell(next).await;
                 if matches!(told, Ok(true)) {
-                    losses.kept.losses.remove(0);
+                    losses.told();
                 }
             }
             // A server that takes no account of them leaves them to a later one.
-            if let Err(error) = losses.leave() {
-                let folder = outbox.spool_folder();
-                warn(&format!("losses in {} may be counted twice: {error}", folder.display()));
-            }
+            losses.leave();
             told?;
         }
         Ok(())

@@ -220,8 +220,9 @@ pub trait Logs: Send + Sync {
         limit: u32,
     ) -> Answer<'_, Page<TraceLogTree>>;
 
-    /// Adds to a project's figures of logs that its clients had to drop, by reason.
-    fn add_losses(&self, project: &str, losses: &[(String, u64)]) -> Answer<'_, ()>;
+    /// Adds to a project's figures of logs that its clients had to drop, by reason; whether they were added. A report with an
+    /// id that is known, as the last ten thousand are, was counted before.
+    fn add_losses(&self, project: &str, losses: &[(String, u64)], id: Option<&str>) -> Answer<'_, bool>;
 
     /// Those figures, by reason.
     fn losses(&self, scope: &Scope) -> Answer<'_, Vec<(String, u64)>>;

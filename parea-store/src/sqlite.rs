@@ -432,9 +432,9 @@ impl Logs for SqliteStore {
         )
     }
 
-    fn add_losses(&self, project: &str, losses: &[(String, u64)]) -> Answer<'_, ()> {
-        let (project, losses) = (project.to_owned(), losses.to_vec());
-        Box::pin(self.write(|reply| Work::Losses { project, losses, reply }))
+    fn add_losses(&self, project: &str, losses: &[(String, u64)], id: Option<&str>) -> Answer<'_, bool> {
+        let (project, losses, id) = (project.to_owned(), losses.to_vec(), id.map(str::to_owned));
+        Box::pin(self.write(|reply| Work::Losses { project, losses, id, reply }))
     }
 
     fn losses(&self, scope: &Scope) -> Answer<'_, Vec<(String, u64)>> {

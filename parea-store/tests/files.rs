@@ -132,6 +132,10 @@ async fn says_what_was_posted(store: &SqliteStore, schema: i64) {
         let versions = store.dataset_versions(&everything, DatasetKey::Name("d".to_owned())).await.unwrap().unwrap();
         assert_eq!(versions.len(), if has(10) { 3 } else { 1 }, "schema {schema}");
     }
+    if has(15) {
+        assert!(!store.add_losses("old", &[("queue_full".to_owned(), 3)], Some("report-1")).await.unwrap());
+        assert_eq!(store.losses(&everything).await.unwrap(), [("queue_full".to_owned(), 3)], "schema {schema}");
+    }
     let projects: Vec<String> = store.projects().await.unwrap().into_iter().map(|project| project.name).collect();
     assert_eq!(projects, ["old", "other"], "schema {schema}");
     if has(7) {

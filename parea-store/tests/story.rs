@@ -137,15 +137,16 @@ async fn an_unknown_uuid_gets_a_place_and_later_a_name() {
     let (found, is_new) = store.project("named").await.unwrap();
     assert_eq!((found.uuid.as_str(), is_new), ("u", false));
 
-    store.add_losses("u", &[("queue_full".to_owned(), 2)]).await.unwrap();
-    store.add_losses("named", &[("queue_full".to_owned(), 3), ("too_large".to_owned(), 1)]).await.unwrap();
+    store.add_losses("u", &[("queue_full".to_owned(), 2)], None).await.unwrap();
+    store.add_losses("named", &[("queue_full".to_owned(), 3), ("too_large".to_owned(), 1)], None).await.unwrap();
     let losses = store.losses(&Scope { project: Some("u".to_owned()) }).await.unwrap();
     assert_eq!(losses, [("queue_full".to_owned(), 5), ("too_large".to_owned(), 1)]);
     assert_eq!(store.losses(&Scope { project: Some("v".to_owned()) }).await.unwrap(), []);
     // Clients choose the reasons: those beyond the 64th count together.
     let many: Vec<(String, u64)> = (0..100).map(|number| (format!("reason {number}"), 1)).collect();
-    store.add_losses("u", &many).await.unwrap();
-    store.add_losses("u", &many).await.unwrap();
+    for (report, is_new) in [("a-1", true), ("a-2", true), ("a-1", false), ("a-2", false)] {
+        assert_eq!(store.add_losses("u", &many, Some(report)).await.unwrap(), is_new, "{report}");
+    }
     let losses = store.losses(&Scope { project: Some("u".to_owned()) }).await.unwrap();
     assert_eq!((losses.len(), losses.iter().map(|(_, count)| count).sum::<u64>()), (65, 206));
     assert!(losses.contains(&("other".to_owned(), 76)) && losses.contains(&("reason 61".to_owned(), 2)));

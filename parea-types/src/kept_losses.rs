@@ -11,15 +11,17 @@ use crate::null;
 /// them to the project's figures and deletes the file.
 ///
 /// A program that finds the file held by another one leaves one of its own instead, named `losses-….json`.
+///
+/// Before an entry is told for the first time it gets an id, and from then on it is told as it is: a server counts no id twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeptLosses {
-    /// One entry a project.
+    /// One entry a project that may still grow, and those that have an id.
     #[serde(default, deserialize_with = "null::as_default")]
     pub losses: Vec<ProjectLosses>,
 }
 
-/// Losses of one project.
+/// Losses of one project, as one report to a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProjectLosses {
@@ -32,6 +34,21 @@ pub struct ProjectLosses {
     /// Numbers of logs by reason, such as `queue_full`.
     #[serde(default, deserialize_with = "null::as_default")]
     pub counts: BTreeMap<String, u64>,
+    /// What tells the report from others, so that it is counted once however often it is sent; with it nothing is added.
+    /// At most [`LONGEST_ID`](Self::LONGEST_ID) letters, digits and dashes; whatever else is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+impl ProjectLosses {
+    /// Bytes of the longest id.
+    pub const LONGEST_ID: usize = 64;
+
+    /// Whether this may be the id of a report.
+    pub fn is_id(text: &str) -> bool {
+        (1..=Self::LONGEST_ID).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    }
 }
 
 impl KeptLosses {
@@ -40,6 +57,9 @@ impl KeptLosses {
 
     /// Most projects that are told apart; what comes beyond is counted to none by name.
     pub const MOST_PROJECTS: usize = 100;
+
+    /// Most reports with ids that are kept apart; what comes beyond may be counted twice.
+    pub const MOST_REPORTS: usize = 1000;
 
     /// Most reasons of one project that are told apart, as many as a server reads.
     pub const MOST_REASONS: usize = 32;
@@ -53,15 +73,25 @@ impl KeptLosses {
         path.extension() == Some(OsStr::new("json")) && (stem == "losses" || stem.starts_with("losses-"))
     }
 
-    /// Counts further ones. The sum stays small: too many projects, or reasons of one, are lumped together.
+    /// Counts further ones. The sum stays small: too many projects, or reasons of one, are lumped together. A report whose id
+    /// is there is there already.
     pub fn add(&mut self, further: ProjectLosses) {
         const LONGEST_NAME: usize = 256;
-        let ProjectLosses { project_name, project_uuid, counts } = further;
-        let is_known = self.losses.iter().any(|known| known.project_name == project_name);
-        let is_told_apart = is_known || (self.losses.len() < Self::MOST_PROJECTS && project_name.len() <= LONGEST_NAME);
+        let reports = self.losses.iter().filter(|known| known.id.is_some()).count();
+        let id = further.id.filter(|id| ProjectLosses::is_id(id));
+        if id.is_some() && self.losses.iter().any(|known| known.id == id) {
+            return;
+        }
+        let id = id.filter(|_| reports < Self::MOST_REPORTS);
+        let ProjectLosses { project_name, project_uuid, counts, .. } = further;
+        let open = |known: &ProjectLosses| known.id.is_none();
+        let is_known = self.losses.iter().any(|known| open(known) && known.project_name == project_name);
+        let has_room = is_known || id.is_some() || self.losses.len() - reports < Self::MOST_PROJECTS;
+        let is_told_apart = has_room && project_name.len() <= LONGEST_NAME;
         let name = if is_told_apart { project_name } else { String::new() };
-        let at = self.losses.iter().position(|known| known.project_name == name).unwrap_or_else(|| {
-            self.losses.push(ProjectLosses { project_name: name, ..ProjectLosses::default() });
+        let same = |known: &ProjectLosses| id.is_none() && open(known) && known.project_name == name;
+        let at = self.losses.iter().position(same).unwrap_or_else(|| {
+            self.losses.push(ProjectLosses { project_name: name, id, ..ProjectLosses::default() });
             self.losses.len() - 1
         });
         let entry = &mut self.losses[at];
@@ -74,6 +104,13 @@ impl KeptLosses {
             let total = entry.counts.entry(if is_told_apart { reason } else { "other".to_owned() }).or_default();
             *total = total.saturating_add(count);
         }
+    }
+
+    /// Gives the first entry an id if it has none; whether it was given one now.
+    pub fn freeze(&mut self, fresh: impl FnOnce() -> String) -> bool {
+        let Some(first) = self.losses.first_mut().filter(|first| first.id.is_none()) else { return false };
+        first.id = Some(fresh());
+        true
     }
 
     /// Reads a file. Entries that make no sense are passed over, a file that does not is `None`.
@@ -97,7 +134,24 @@ mod tests {
 
     fn of(project: &str, reason: &str, count: u64) -> ProjectLosses {
         let counts = [(reason.to_owned(), count)].into();
-        ProjectLosses { project_name: project.to_owned(), project_uuid: None, counts }
+        ProjectLosses { project_name: project.to_owned(), counts, ..ProjectLosses::default() }
+    }
+
+    #[test]
+    fn what_has_an_id_is_there_once_and_never_grows() {
+        let mut kept = KeptLosses::default();
+        let report = ProjectLosses { id: Some("a-1".to_owned()), ..of("one", "rejected", 2) };
+        kept.add(of("one", "rejected", 1));
+        kept.add(report.clone());
+        kept.add(of("one", "rejected", 4));
+        kept.add(ProjectLosses { id: Some("a-1".to_owned()), ..of("one", "rejected", 100) });
+        kept.add(ProjectLosses { id: Some("no id".to_owned()), ..of("one", "rejected", 8) });
+        assert_eq!(kept.losses, [of("one", "rejected", 13), report]);
+        assert!(kept.freeze(|| "a-2".to_owned()) && !kept.freeze(|| "a-3".to_owned()));
+        kept.add(of("one", "rejected", 16));
+        let counts: Vec<_> = kept.losses.iter().map(|losses| losses.counts["rejected"]).collect();
+        assert_eq!(counts, [13, 2, 16]);
+        assert_eq!(KeptLosses::read(&serde_json::to_vec(&kept).unwrap()), Some(kept));
     }
 
     #[test]

@@ -95,8 +95,10 @@ struct State {
     ids: Mutex<HashSet<String>>,
     /// The first of the logs by id, with the place in which each came first.
     logs: Mutex<BTreeMap<String, (usize, Value)>>,
-    /// What clients told of their losses, and of which project.
+    /// What clients told of their losses, and of which project; each report once.
     losses: Mutex<Vec<(String, String)>>,
+    /// The ids of these reports.
+    reports: Mutex<HashSet<String>>,
 }
 
 impl Hostile {
@@ -111,6 +113,7 @@ impl Hostile {
             ids: Mutex::default(),
             logs: Mutex::default(),
             losses: Mutex::default(),
+            reports: Mutex::default(),
         });
         let address = listener.local_addr().unwrap();
         let served = Arc::clone(&state);
@@ -175,7 +178,19 @@ impl Hostile {
     }
 }
 
+/// What a request says of losses, and of which project; and the report's id.
+type Losses = ((String, String), String);
+
 impl State {
+    /// Counts a report that it does not know.
+    fn hear(&self, losses: Option<Losses>) {
+        if let Some((losses, id)) = losses
+            && self.reports.lock().unwrap().insert(id)
+        {
+            self.losses.lock().unwrap().push(losses);
+        }
+    }
+
     /// What a strict server answers.
     fn judge(&self, path: &str, body: &str) -> String {
         let (poisoned, pure): (Vec<_>, Vec<_>) = body.lines().enumerate().partition(|(_, line)| line.contains(POISON));
@@ -246,10 +261,13 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
     let manner = *state.manner.lock().unwrap();
     let (is_strict, manner) = (matches!(manner, Manner::IsStrict | Manner::IsMoody), manner.once());
     let told = |name: &str| header.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
-    let losses = header.contains("x-parea-losses").then(|| (told("x-parea-losses: "), told("x-parea-project: ")));
-    // A strict one has heard of them when it says so.
-    if !is_strict && let Some(losses) = losses.clone() {
-        state.losses.lock().unwrap().push(losses);
+    let losses = header.contains("x-parea-losses: ").then(|| {
+        let losses = (told("x-parea-losses: "), told("x-parea-project: "));
+        (losses, told("x-parea-losses-id: "))
+    });
+    // A strict one has heard of them when it takes what comes along.
+    if !is_strict {
+        state.hear(losses.clone());
     }
     if manner == Manner::Resets {
         // With what was sent unread, closing is a reset.
@@ -263,7 +281,16 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
     let path = header.split(' ').nth(1).unwrap().to_owned();
     let body = String::from_utf8(request[head..].to_vec()).unwrap();
     let good = || state.take(&path, &body).to_string();
-    let regular = || if is_strict { state.judge(&path, &body) } else { written("200 OK", "", &good()) };
+    let regular = || {
+        if !is_strict {
+            return written("200 OK", "", &good());
+        }
+        let answer = state.judge(&path, &body);
+        if answer.starts_with(OK) {
+            state.hear(losses);
+        }
+        answer
+    };
     match manner {
         Manner::ChokesSingly if path.ends_with("/trace_logs") => {
             socket.write_all(written("404 No", "", r#"{"detail":"not here"}"#).as_bytes()).await
@@ -273,11 +300,7 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
             if let Manner::TakesItsTime(milliseconds) = manner {
                 tokio::time::sleep(Duration::from_millis(milliseconds)).await;
             }
-            let answer = regular();
-            if is_strict && answer.starts_with(OK) {
-                state.losses.lock().unwrap().extend(losses);
-            }
-            socket.write_all(answer.as_bytes()).await
+            socket.write_all(regular().as_bytes()).await
         }
         Manner::Dribbles => {
             for byte in written("200 OK", "", &good()).bytes() {

@@ -6,6 +6,7 @@
 
 mod flushing;
 mod hostile;
+mod losses;
 mod network;
 mod poison;
 mod program;

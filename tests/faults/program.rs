@@ -52,6 +52,7 @@ fn program() {
         .project("faults")
         .deadline(Duration::from_millis(setting("DEADLINE_MS", 10_000) as u64))
         .durable(setting("DURABLE", 0) == 1)
+        .queue_bytes(setting("QUEUE_BYTES", 64 << 20))
         .spool_bytes(setting("SPOOL_BYTES", 512 << 20) as u64);
     if let Ok(folder) = std::env::var("FOLDER") {
         builder = builder.folder(folder);

@@ -175,7 +175,7 @@ async fn a_folder_that_is_deleted_under_the_program_comes_back() {
     }
 }
 
-fn get(address: &str, path: &str) -> String {
+pub(crate) fn get(address: &str, path: &str) -> String {
     let (mut stream, mut answer) = (TcpStream::connect(address).unwrap(), String::new());
     write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
     stream.read_to_string(&mut answer).unwrap();
@@ -183,7 +183,7 @@ fn get(address: &str, path: &str) -> String {
 }
 
 /// The losses that lie there, in all folders of the spool.
-fn kept_losses(folder: &Path) -> u64 {
+pub(crate) fn kept_losses(folder: &Path) -> u64 {
     let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
     let spool = folder.join(".parea/spool");
     let files = entries(&spool).filter(|path| path.is_dir()).chain([spool.clone()]).flat_map(|folder| entries(&folder));

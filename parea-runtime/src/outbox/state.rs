@@ -248,14 +248,12 @@ impl Held<'_> {
     /// Leaves the drops that no server was told of in the spool. `last` when the process ends, and with it the attempt to
     /// tell one.
     pub(super) fn keep_losses(&mut self, last: bool) {
-        let counts = self.books().take_unheard(last);
-        if counts.is_empty() {
-            return;
-        }
-        let further = self.state.project.losses(&counts);
-        if self.state.spool.keep_losses(further).is_err() {
-            // It is tried again, or a server told with the next batch.
-            self.books().unreport(counts);
+        for report in self.books().take_unheard(last) {
+            let further = self.state.project.losses(&report);
+            if self.state.spool.keep_losses(further).is_err() {
+                // It is tried again, or a server told with the next batch.
+                self.books().unreport(report);
+            }
         }
     }
 

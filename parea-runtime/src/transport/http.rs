@@ -282,6 +282,7 @@ fn headers(losses: &ProjectLosses) -> Vec<(&'static str, String)> {
         header
     });
     let mut headers = vec![("x-parea-losses", counts)];
+    headers.extend(losses.id.clone().map(|id| ("x-parea-losses-id", id)));
     // The logs that go along may be another project's: an earlier process left them.
     let project = losses.project_uuid.as_ref().unwrap_or(&losses.project_name);
     if !project.is_empty() && project.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {

@@ -1,12 +1,12 @@
 //! Losses that no server has heard of: `losses.json` beside the files of the spool, so that the next process that reaches a
 //! server tells of them.
 //!
-//! Whoever holds the file's lock may change or delete it. It is replaced as a whole, so that it is never half written. A
-//! process that is killed between a server's answer and the deletion has its losses counted twice; there is no other way.
+//! Whoever holds the file's lock may change or delete it. It is replaced as a whole, so that it is never half written. What is
+//! told has an id, which is in the file before it goes to the server: a process that is killed between the server's answer and
+//! the deletion has it told again, and a server that knows ids counts it once.
 #![cfg_attr(not(feature = "http"), allow(dead_code, reason = "what is kept is taken back for a server"))]
 
 use std::{
-    collections::BTreeMap,
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
@@ -17,7 +17,7 @@ use std::{
 use parea_types::{KeptLosses, ProjectLosses};
 
 use super::segment::is_at;
-use crate::{clock, record::ProjectRef, report::DropReason};
+use crate::{books::LossReport, clock, id, record::ProjectRef};
 
 /// How often somebody else's lock is tried, and how long between: they merge in a moment, or wait for a server.
 const TRIES: usize = 20;
@@ -25,9 +25,9 @@ const BETWEEN: Duration = Duration::from_millis(1);
 
 impl ProjectRef {
     /// Its losses in their form for servers.
-    pub(crate) fn losses(&self, counts: &BTreeMap<DropReason, u64>) -> ProjectLosses {
+    pub(crate) fn losses(&self, LossReport { id, counts }: &LossReport) -> ProjectLosses {
         let counts = counts.iter().map(|(reason, count)| (reason.as_str().to_owned(), *count)).collect();
-        ProjectLosses { project_name: self.name.clone(), project_uuid: self.uuid.clone(), counts }
+        ProjectLosses { project_name: self.name.clone(), project_uuid: self.uuid.clone(), counts, id: id.clone() }
     }
 }
 
@@ -41,11 +41,11 @@ pub(crate) fn keep(folder: &Path, further: ProjectLosses) -> io::Result<()> {
         };
         let mut kept = read(&held)?;
         kept.add(further);
-        return replace(&path, &kept);
+        return replace(&path, &kept).map(drop);
     }
     let mut kept = KeptLosses::default();
     kept.add(further);
-    replace(&own_path(folder, "json"), &kept)
+    replace(&own_path(folder, "json"), &kept).map(drop)
 }
 
 /// A file of losses that nobody else is at.
@@ -53,9 +53,11 @@ pub(crate) fn keep(folder: &Path, further: ProjectLosses) -> io::Result<()> {
 pub(crate) struct Losses {
     path: PathBuf,
     /// Holds the lock.
-    _file: File,
+    file: File,
     /// What no server has heard of yet.
-    pub(crate) kept: KeptLosses,
+    kept: KeptLosses,
+    /// What the file says besides was told.
+    told: bool,
 }
 
 /// Takes over the files of that folder that nobody holds.
@@ -64,7 +66,7 @@ pub(crate) fn take(folder: &Path) -> Vec<Losses> {
         let file = hold(&path, false).ok()??;
         // One that cannot be read stays where it is.
         let kept = read(&file).ok()?;
-        Some(Losses { path, _file: file, kept })
+        Some(Losses { path, file, kept, told: false })
     };
     files(folder).filter_map(take).collect()
 }
@@ -75,9 +77,35 @@ pub(crate) fn are_there(folder: &Path) -> bool {
 }
 
 impl Losses {
-    /// Gives the file up: deleted if a server has heard of all that was in it, else with what is left.
-    pub(crate) fn leave(self) -> io::Result<()> {
-        if self.kept.losses.is_empty() { fs::remove_file(&self.path) } else { replace(&self.path, &self.kept) }
+    /// What to tell next, as the file has it. While that cannot be written, nothing is told.
+    #[cfg(feature = "http")]
+    pub(crate) fn next(&mut self) -> Option<&ProjectLosses> {
+        if self.kept.freeze(id::unique) {
+            let Ok(file) = replace(&self.path, &self.kept) else {
+                self.kept.losses[0].id = None;
+                return None;
+            };
+            (self.file, self.told) = (file, false);
+        }
+        self.kept.losses.first()
+    }
+
+    /// A server has heard of that.
+    #[cfg(feature = "http")]
+    pub(crate) fn told(&mut self) {
+        self.kept.losses.remove(0);
+        self.told = true;
+    }
+
+    /// Gives the file up: deleted if a server has heard of all that was in it, else with what is left. If that fails, it is
+    /// told again, and known by its id.
+    #[cfg(feature = "http")]
+    pub(crate) fn leave(self) {
+        let _ = match (self.told, self.kept.losses.is_empty()) {
+            (_, true) => fs::remove_file(&self.path),
+            (true, false) => replace(&self.path, &self.kept).map(drop),
+            (false, false) => Ok(()),
+        };
     }
 }
 
@@ -113,15 +141,17 @@ fn read(file: &File) -> io::Result<KeptLosses> {
     Ok(KeptLosses::read(&bytes).unwrap_or_default())
 }
 
-fn replace(path: &Path, kept: &KeptLosses) -> io::Result<()> {
+/// Returns the new file, held.
+fn replace(path: &Path, kept: &KeptLosses) -> io::Result<File> {
     let fresh = own_path(path.parent().unwrap_or(Path::new(".")), "tmp");
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let written = options.open(&fresh).and_then(|mut file| {
+        let _ = file.try_lock();
         file.write_all(&serde_json::to_vec(kept).map_err(io::Error::from)?)?;
-        fs::rename(&fresh, path)
+        fs::rename(&fresh, path).map(|()| file)
     });
     if written.is_err() {
         let _ = fs::remove_file(&fresh);

@@ -94,8 +94,10 @@ async fn commit(
         let own = access.project.as_ref().map(|own| own.uuid.as_str());
         let said = own.or_else(|| losses::project_of(headers));
         let project = said.or(batch.project.as_deref()).unwrap_or(DEFAULT_PROJECT);
-        state.logs.add_losses(project, &losses).await?;
-        state.metrics.losses(&losses);
+        // The same report may come again, if our answer to it was lost.
+        if state.logs.add_losses(project, &losses, losses::id_of(headers)).await? {
+            state.metrics.losses(&losses);
+        }
     }
     Ok(Json(BatchResponse { accepted, rejected }))
 }

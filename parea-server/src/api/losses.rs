@@ -1,6 +1,7 @@
 //! What clients had to drop: the header `x-parea-losses`.
 
 use axum::http::HeaderMap;
+use parea_types::ProjectLosses;
 
 /// Most reasons that are read.
 const MOST: usize = 32;
@@ -22,6 +23,11 @@ pub(super) fn of(headers: &HeaderMap) -> Vec<(String, u64)> {
         })
         .take(MOST)
         .collect()
+}
+
+/// What tells this report from others, if the client says it.
+pub(super) fn id_of(headers: &HeaderMap) -> Option<&str> {
+    headers.get("x-parea-losses-id")?.to_str().ok().filter(|id| ProjectLosses::is_id(id))
 }
 
 /// The project that they belong to, by uuid or name, if the client says it.

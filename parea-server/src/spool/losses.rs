@@ -7,6 +7,7 @@ use std::{
 };
 
 use parea_types::KeptLosses;
+use uuid::Uuid;
 
 use super::{DEFAULT_PROJECT, Intake, Stay, files, hold};
 
@@ -34,20 +35,22 @@ impl Intake {
         let mut bytes = Vec::new();
         (&file).take(KeptLosses::LONGEST).read_to_end(&mut bytes)?;
         let mut kept = KeptLosses::read(&bytes).unwrap_or_default();
-        while let Some(next) = kept.losses.first() {
+        loop {
             if *self.stopped.borrow() {
                 return Err(Stay::Stopped);
             }
+            // What is counted is not to be counted again, neither by us nor by the next server.
+            if kept.freeze(|| Uuid::new_v4().to_string()) {
+                rewrite(&mut file, &kept)?;
+            }
+            let Some(next) = kept.losses.first() else { break };
             let said = next.project_uuid.as_deref().unwrap_or(&next.project_name);
             let project = if said.is_empty() { DEFAULT_PROJECT } else { said };
             let counts: Vec<(String, u64)> = next.counts.clone().into_iter().collect();
-            self.runtime.block_on(self.logs.add_losses(project, &counts))?;
-            self.metrics.losses(&counts);
-            kept.losses.remove(0);
-            if !kept.losses.is_empty() {
-                // What was counted is not to be counted again by the next server.
-                rewrite(&mut file, &kept)?;
+            if self.runtime.block_on(self.logs.add_losses(project, &counts, next.id.as_deref()))? {
+                self.metrics.losses(&counts);
             }
+            kept.losses.remove(0);
         }
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),

@@ -38,7 +38,8 @@ pub(super) enum Work {
     Losses {
         project: String,
         losses: Vec<(String, u64)>,
-        reply: Reply<()>,
+        id: Option<String>,
+        reply: Reply<bool>,
     },
     Order(Box<dyn Order>),
     Alone(Alone),
@@ -69,7 +70,7 @@ impl Debug for Alone {
 pub(super) enum Done {
     Commit(Vec<Outcome>),
     Project(Project, bool),
-    Losses,
+    Losses(bool),
     Order,
 }
 
@@ -217,7 +218,7 @@ impl Work {
             Self::Project { name, .. } => {
                 ingest.project_named(name).map(|(project, is_new)| Done::Project(project, is_new))
             }
-            Self::Losses { project, losses, .. } => ingest.losses(project, losses).map(|()| Done::Losses),
+            Self::Losses { project, losses, id, .. } => ingest.losses(project, losses, id.as_deref()).map(Done::Losses),
             Self::Order(order) => order.apply(ingest).map(|()| Done::Order),
             // The writer takes these out before.
             Self::Alone(_) | Self::Copy { .. } => Ok(Done::Order),
@@ -233,8 +234,8 @@ impl Work {
             (Self::Project { reply, .. }, Ok(Done::Project(project, is_new))) => {
                 let _ = reply.send(Ok((project, is_new)));
             }
-            (Self::Losses { reply, .. }, Ok(Done::Losses)) => {
-                let _ = reply.send(Ok(()));
+            (Self::Losses { reply, .. }, Ok(Done::Losses(is_new))) => {
+                let _ = reply.send(Ok(is_new));
             }
             (Self::Order(order), done) => order.answer(done.err()),
             (Self::Commit { reply, .. }, done) => {

@@ -12,6 +12,9 @@ const NAMELESS: &str = "default";
 /// Reasons of losses that are told apart in one project; clients choose their words. Further ones count as `other`.
 const REASONS: i64 = 64;
 
+/// Reports of losses that are known again. A client repeats one within minutes, or when it is started again.
+const REPORTS: i64 = 10_000;
+
 const COLUMNS: &str = "SELECT uuid, name, created FROM project";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Project> {
@@ -92,8 +95,22 @@ impl Ingest<'_> {
         Ok((project, true))
     }
 
-    /// Adds to the figures of a project, given by uuid or by name.
-    pub(super) fn losses(&mut self, project: &str, losses: &[(String, u64)]) -> rusqlite::Result<()> {
+    /// Adds to the figures of a project, given by uuid or by name, unless a report of that id was counted before.
+    pub(super) fn losses(
+        &mut self,
+        project: &str,
+        losses: &[(String, u64)],
+        report: Option<&str>,
+    ) -> rusqlite::Result<bool> {
+        if let Some(report) = report {
+            let insert = "INSERT INTO loss_report (id) VALUES (?1) ON CONFLICT (id) DO NOTHING";
+            if self.conn.prepare_cached(insert)?.execute([report])? == 0 {
+                return Ok(false);
+            }
+            let number = self.conn.last_insert_rowid();
+            let delete = "DELETE FROM loss_report WHERE number <= ?1";
+            self.conn.prepare_cached(delete)?.execute([number - REPORTS])?;
+        }
         let id = match self.id_where("uuid", project)? {
             Some(id) => id,
             None => self.project_of(None, Some(project))?,
@@ -107,7 +124,7 @@ impl Ingest<'_> {
         for (reason, count) in losses {
             add.execute(params![id, reason, i64::try_from(*count).unwrap_or(i64::MAX).min(1 << 53), REASONS])?;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn id_where(&self, column: &str, text: &str) -> rusqlite::Result<Option<i64>> {

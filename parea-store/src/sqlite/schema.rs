@@ -25,6 +25,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("schema_tallies.sql"), fill: None },
     Migration { sql: include_str!("schema_late.sql"), fill: None },
     Migration { sql: include_str!("schema_previews.sql"), fill: Some(previews_and_messages) },
+    Migration { sql: include_str!("schema_reports.sql"), fill: None },
 ];
 
 /// Lists show errors and what models were asked, and messages to them are searched.

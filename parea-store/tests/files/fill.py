@@ -36,9 +36,11 @@ def span(trace, place):
 
 
 def fill(url):
-    def call(method, path, body):
+    def call(method, path, body, headers={}):
         request = urllib.request.Request(f"{url}/api/parea/v1{path}", json.dumps(body).encode(), method=method)
         request.add_header("content-type", "application/json")
+        for name, value in headers.items():
+            request.add_header(name, value)
         try:
             return json.load(urllib.request.urlopen(request))
         except urllib.error.HTTPError as error:
@@ -58,6 +60,9 @@ def fill(url):
     # One in a batch, which is packed at once, and one singly.
     call("POST", "/trace_logs", many + failed[:1] + [asked])
     call("POST", "/trace_log", failed[1])
+    # What was lost, told twice.
+    for _ in range(2):
+        call("POST", "/trace_logs", many[:1], {"x-parea-losses": "queue_full=3", "x-parea-losses-id": "report-1"})
     # Singly, children first.
     for place in (2, 0, 3, 1):
         call("POST", "/trace_log", span(18, place))

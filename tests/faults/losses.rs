@@ -1,0 +1,142 @@
+//! A server that has counted what was lost, and whose answer to that never comes.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use parea_server::{Config, Server};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::{
+    program::run,
+    spool::{get, kept_losses},
+};
+
+/// Stands before a server and swallows its answers to what tells of losses, so many of them.
+struct Swallower {
+    address: SocketAddr,
+    hunger: Arc<AtomicUsize>,
+}
+
+impl Swallower {
+    async fn start(server: &str, hunger: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let hunger = Arc::new(AtomicUsize::new(hunger));
+        let (server, left) = (server.trim_start_matches("http://").to_owned(), Arc::clone(&hunger));
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(relay(client, server.clone(), Arc::clone(&left)));
+            }
+        });
+        Self { address, hunger }
+    }
+
+    fn left(&self) -> usize {
+        self.hunger.load(Ordering::SeqCst)
+    }
+}
+
+async fn relay(mut client: TcpStream, server: String, hunger: Arc<AtomicUsize>) -> std::io::Result<()> {
+    let mut request = Vec::new();
+    let head = loop {
+        if let Some(end) = request.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end;
+        }
+        if client.read_buf(&mut request).await? == 0 {
+            return Ok(());
+        }
+    };
+    let header = String::from_utf8_lossy(&request[..head]).to_ascii_lowercase();
+    let length = header.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
+    while request.len() < head + 4 + length {
+        if client.read_buf(&mut request).await? == 0 {
+            return Ok(());
+        }
+    }
+    request.splice(head..head, *b"\r\nconnection: close");
+    let mut answer = Vec::new();
+    let mut stream = TcpStream::connect(server).await?;
+    stream.write_all(&request).await?;
+    stream.read_to_end(&mut answer).await?;
+    let eats = |left: usize| left.checked_sub(1);
+    let tells = header.contains("x-parea-losses: ");
+    if tells && hunger.fetch_update(Ordering::SeqCst, Ordering::SeqCst, eats).is_ok() {
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+        return Ok(());
+    }
+    client.write_all(&answer).await
+}
+
+/// What the server has counted, by reason.
+async fn counted(url: &str, reason: &str) -> Option<u64> {
+    let address = url.trim_start_matches("http://").to_owned();
+    let figures = tokio::task::spawn_blocking(move || get(&address, "/metrics")).await.unwrap();
+    let line = format!("parea_client_losses_total{{reason=\"{reason}\"}} ");
+    figures.lines().find_map(|figure| figure.strip_prefix(&line)).map(|count| count.trim().parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn losses_told_with_a_batch_are_counted_once_however_often_the_answer_is_lost() {
+    let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let config = Config { listen: ([127, 0, 0, 1], 0).into(), data: data.path().to_owned(), ..Config::default() };
+    let server = Server::bind(config).await.unwrap().spawn();
+    let swallower = Swallower::start(server.url(), 2).await;
+    let url = format!("http://{}", swallower.address);
+    let environment = [
+        ("PAREA_BASE_URL", &*url),
+        ("CALLS", "3000"),
+        ("QUEUE_BYTES", "20000"),
+        ("SETTLES", "1"),
+        ("FLUSH_MS", "9000"),
+    ];
+    let report = run(folder.path(), &environment).await.report();
+    let lost = report["dropped"]["queue_full"].as_u64().unwrap();
+    assert!(lost > 0 && report["delivered"].as_u64().unwrap() == 6_000 - lost, "{report}");
+    assert_eq!((counted(server.url(), "queue_full").await, swallower.left()), (Some(lost), 0), "{report}");
+    // Whether it has heard the answer at last or not.
+    run(folder.path(), &[("PAREA_BASE_URL", &*url), ("CALLS", "1"), ("FLUSH_MS", "9000")]).await;
+    assert_eq!((counted(server.url(), "queue_full").await, kept_losses(folder.path())), (Some(lost), 0), "{report}");
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn losses_told_by_another_process_to_another_server_are_still_counted_once() {
+    let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let config =
+        |port| Config { listen: ([127, 0, 0, 1], port).into(), data: data.path().to_owned(), ..Config::default() };
+    let server = Server::bind(config(0)).await.unwrap().spawn();
+    let swallower = Swallower::start(server.url(), usize::MAX).await;
+    let url = format!("http://{}", swallower.address);
+    let address = server.url().to_owned();
+    let port: u16 = address.rsplit_once(':').unwrap().1.parse().unwrap();
+    server.shutdown().await;
+    // One that has no room, while no server is there.
+    let shared = ("PAREA_BASE_URL", &*url);
+    let full = [shared, ("CALLS", "400"), ("SPOOL_BYTES", "30000"), ("DEADLINE_MS", "100"), ("END", "exit")];
+    run(folder.path(), &full).await;
+    let lost = kept_losses(folder.path());
+    assert!(lost > 0);
+    // The next ones tell of them, and hear nothing.
+    let server = Server::bind(config(port)).await.unwrap().spawn();
+    for told in 1..3 {
+        run(folder.path(), &[shared, ("CALLS", "1"), ("FLUSH_MS", "9000")]).await;
+        assert_eq!((counted(&address, "spool_full").await, kept_losses(folder.path())), (Some(lost), lost));
+        assert_eq!(swallower.left(), usize::MAX - told);
+    }
+    server.shutdown().await;
+    // The one after it tells the next server, which knows.
+    let server = Server::bind(config(port)).await.unwrap().spawn();
+    swallower.hunger.store(0, Ordering::SeqCst);
+    let ran = run(folder.path(), &[shared, ("CALLS", "1"), ("FLUSH_MS", "9000")]).await;
+    assert_eq!((counted(&address, "spool_full").await, kept_losses(folder.path())), (None, 0), "{}", ran.report());
+    server.shutdown().await;
+}
