@@ -161,6 +161,8 @@ fn end_by(how: &str, guard: Guard) {
                 drop(std::mem::ManuallyDrop::into_inner(guard));
             }
         },
+        #[cfg(unix)]
+        "fork_client" => fork_with_a_client(),
         how => panic!("there is no way to end by {how}"),
     }
 }
@@ -227,6 +229,26 @@ fn fork() -> bool {
             calls(2_000);
             crate::unix::wait_for(child);
             false
+        }
+    }
+}
+
+/// A client that waits on a thread of the parent would wait for ever.
+#[cfg(unix)]
+fn fork_with_a_client() {
+    let client = || parea::ApiClient::from_env().unwrap().blocking().unwrap();
+    let ask = |api: &parea::BlockingApiClient| api.project_uuid("default").map_err(|error| error.to_string());
+    let api = client();
+    let answer = ask(&api);
+    match crate::unix::fork() {
+        None => {
+            let refused = ask(&api).unwrap_err();
+            let code = i32::from(!refused.contains("made before a fork") || ask(&client()) != answer);
+            crate::unix::exit_with(code);
+        }
+        Some(child) => {
+            crate::unix::wait_for(child);
+            assert_eq!(ask(&api), answer);
         }
     }
 }

@@ -152,3 +152,10 @@ async fn what_is_still_evaluated_at_the_end_goes_without_its_scores() {
     assert_eq!(log["metadata"]["evaluations_skipped"], "the program ended before they did");
     assert_eq!(server.count(), LOGS + 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_waits_says_in_a_child_that_it_is_the_parents() {
+    let (ran, server) = ends("fork_client", &[]).await;
+    assert!(ran.status.success(), "{}", ran.stderr);
+    assert_eq!(server.count(), LOGS, "{}", ran.stderr);
+}

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     pin::pin,
+    process,
     sync::Arc,
     task::{self, Poll, Wake, Waker},
     thread::{self, Thread},
@@ -40,6 +41,8 @@ pub struct BlockingApiClient {
 /// The thread that waits on the network. It ends with the last client.
 struct Network {
     handle: Handle,
+    /// Where the thread runs: a fork leaves it behind.
+    process: u32,
     _until_dropped: oneshot::Sender<()>,
 }
 
@@ -56,18 +59,23 @@ impl Network {
         let (until_dropped, dropped) = oneshot::channel::<()>();
         let wait = move || drop(runtime.block_on(dropped));
         thread::Builder::new().name("parea-api".to_owned()).spawn(wait)?;
-        Ok(Self { handle, _until_dropped: until_dropped })
+        Ok(Self { handle, process: process::id(), _until_dropped: until_dropped })
     }
 
     /// Polls on the calling thread, so that the future may borrow; its sockets and timers belong to the other one.
     /// Unlike a runtime's own `block_on` this may be called inside a runtime. It fails at the end of a thread, where Tokio's
-    /// part of it is gone.
+    /// part of it is gone, and in a forked child.
     fn wait<F: Future>(&self, future: F) -> Result<F::Output, ApiError> {
         struct Unpark(Thread);
         impl Wake for Unpark {
             fn wake(self: Arc<Self>) {
                 self.0.unpark();
             }
+        }
+        if process::id() != self.process {
+            return Err(ApiError::Request(
+                "the client was made before a fork, and its thread is the parent's: make one in the child".to_owned(),
+            ));
         }
         if Handle::try_current().is_err_and(|error| error.is_thread_local_destroyed()) {
             return Err(ApiError::Request("the thread that asks is about to end".to_owned()));
