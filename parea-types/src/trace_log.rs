@@ -56,7 +56,8 @@ pub struct TraceLog {
     /// The expected output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// Whether the span succeeded. Absent is not a failure: the TypeScript SDK leaves it out for successes.
+    /// Whether the span succeeded. Absent is not a failure: the TypeScript SDK leaves it out for successes. A word of another
+    /// server is read as none in a [`TraceLogTree`](crate::TraceLogTree).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
     /// What went wrong when `status` is `error`.

@@ -62,6 +62,31 @@ fn foreign_depth_is_refused_and_no_crash() {
     on_small_stack.unwrap().join().unwrap();
 }
 
+#[test]
+fn one_odd_status_does_not_make_all_unreadable() {
+    let log = |id: &str, status: &str, children: &str| {
+        format!(
+            r#"{{"trace_id":"{id}","start_timestamp":"2024-05-30 13:48:34","status":{status},"output":"o","children_logs":[{children}]}}"#
+        )
+    };
+    let tree: TraceLogTree =
+        serde_json::from_str(&log("a", r#""success""#, &log("b", r#""timed_out""#, &log("c", r#""error""#, ""))))
+            .unwrap();
+    let read: Vec<_> = tree.iter().map(|tree| (tree.log.status, tree.log.output.as_deref())).collect();
+    assert_eq!(
+        read,
+        [
+            (Some(parea_types::Status::Success), Some("o")),
+            (None, Some("o")),
+            (Some(parea_types::Status::Error), Some("o"))
+        ]
+    );
+    for wrong in ["7", "[]"] {
+        assert!(serde_json::from_str::<TraceLogTree>(&log("a", wrong, "")).is_err(), "{wrong}");
+    }
+    assert!(serde_json::from_str::<TraceLogTree>(&log("a", r#""odd""#, "").replace("2024", "x")).is_err());
+}
+
 /// The plain, recursive reading: a log and, beside it, its children.
 fn expected(value: &Value) -> Option<TraceLogTree> {
     let mut members = value.as_object()?.clone();
