@@ -6,13 +6,20 @@
 
 mod assigned;
 mod card;
+mod commands;
+mod escapes;
 mod extent;
 mod hook;
 mod line;
+mod markup;
 mod names;
+mod nearby;
+mod plain;
+mod prefixes;
 mod shapes;
 mod text;
 mod types;
+mod urls;
 
 use std::{
     io,

@@ -17,23 +17,29 @@ pub(super) fn is_number(text: &[u8]) -> bool {
         }
     }
     let digits = &digits[..length];
-    is_grouped(text) && is_issued(digits) && checks(digits)
+    is_grouped(text) && is_issued(digits, text.len() > length) && checks(digits)
 }
 
 /// Where a number in groups with blanks ends, whose first four digits are `start..space`.
 pub(super) fn in_groups(text: &[u8], start: usize, space: usize) -> Option<usize> {
+    /// Longest number, with its blanks.
+    const LONGEST: usize = 23;
     if space - start != 4 || !text[start..space].iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let mut end = space;
+    let (mut end, mut found) = (space, None);
     while text.get(end) == Some(&b' ') && text.get(end + 1).is_some_and(u8::is_ascii_digit) {
-        end += 1 + text[end + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if end - start > 23 {
-            return None;
+        end += 1 + text[end + 1..].iter().take(LONGEST).take_while(|byte| byte.is_ascii_digit()).count();
+        if end - start > LONGEST {
+            break;
+        }
+        // Another number may follow, such as the one on the back.
+        let ends_word = text.get(end).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+        if ends_word && is_number(&text[start..end]) {
+            found = Some(end);
         }
     }
-    let ends_word = text.get(end).is_none_or(|byte| !byte.is_ascii_alphanumeric());
-    (ends_word && is_number(&text[start..end])).then_some(end)
+    found
 }
 
 /// In one piece, or in groups of four with a shorter one at the end, or of four, six and five.
@@ -53,14 +59,16 @@ fn is_grouped(text: &[u8]) -> bool {
     matches!(lengths, [4, 6, 4 | 5, 0, ..] | [4, 4, 4, 1..=4, 0..=3, 0])
 }
 
-fn is_issued(digits: &[u8]) -> bool {
+fn is_issued(digits: &[u8], is_parted: bool) -> bool {
     if digits.len() < 13 {
         return false;
     }
     let first = |count: usize| digits[..count].iter().fold(0u32, |number, digit| number * 10 + u32::from(*digit));
     let (two, three, four) = (first(2), first(3), first(4));
     match digits.len() {
-        13 | 19 if digits[0] == 4 => true,
+        13 if digits[0] == 4 => true,
+        // Longer ones are rare, and as many ids begin like them.
+        19 if digits[0] == 4 => is_parted,
         14 => two == 36 || two == 38 || two == 30,
         15 => two == 34 || two == 37,
         16 => {

@@ -2,11 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{
-    Edit, Wanted,
-    assigned::{is_harmless, is_of_a_model},
-    card, text,
-};
+use super::{Edit, Wanted, assigned::is_of_a_model, card, plain::is_harmless, text};
 
 /// At this depth a log has its own members, whose names and numbers are no user's.
 const MEMBERS: usize = 1;
@@ -31,12 +27,12 @@ pub(super) fn search(line: &[u8], from: usize, wanted: &Wanted) -> Vec<Edit> {
                         continue;
                     }
                     let key = &*decoded(content(line, open, close));
-                    let told = matches!(key, b"value" | b"val" | b"Value") && last.2 == depth;
+                    let told = is_value(key) && last.2 == depth;
                     let name = if told { content(line, last.0, last.1) } else { key };
                     if wanted.names_secret(name) && !is_of_a_model(line, from, open, key, at..value_end(line, at)) {
                         at = replace(line, at, name, &mut edits);
                     }
-                    is_name = matches!(key, b"name" | b"key" | b"header" | b"Name" | b"Key");
+                    is_name = matches!(key, b"name" | b"key" | b"header" | b"Name" | b"Key" | b"label" | b"field");
                     continue;
                 }
                 let said = content(line, open, close);
@@ -95,6 +91,11 @@ fn replace(line: &[u8], at: usize, name: &[u8], edits: &mut Vec<Edit>) -> usize 
         edits.push(Edit::value(at, end));
     }
     end
+}
+
+/// Whether this is what the value is called of something that is named beside it.
+pub(super) fn is_value(key: &[u8]) -> bool {
+    matches!(key, b"value" | b"val" | b"v" | b"Value" | b"stringValue" | b"string_value")
 }
 
 fn content(line: &[u8], open: usize, close: usize) -> &[u8] {

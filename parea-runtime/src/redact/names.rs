@@ -16,49 +16,95 @@ pub const fn is_secret_name(name: &str) -> bool {
 #[inline]
 pub(super) const fn names_secret(name: &[u8]) -> bool {
     let end = trimmed(name, name.len());
-    if end < 3 || !may_end_secret(name[end - 2], name[end - 1]) {
-        return false;
-    }
-    is_secret(name, end)
+    may_end(name, end, &TAILS) && if is_latin(name, end) { is_secret(name, end) } else { is_foreign(name, end) }
 }
 
-/// Whether some word below ends with these two letters.
-const fn may_end_secret(last_but_one: u8, last: u8) -> bool {
-    let (last_but_one, last) = (last_but_one.to_ascii_lowercase(), last.to_ascii_lowercase());
+/// Whether a word may be the name of a secret, by its end alone: most are told apart by this. One that says something of
+/// the word before is none.
+#[inline]
+pub(super) const fn may_name_secret(word: &[u8]) -> bool {
+    may_end(word, word.len(), &NOUNS)
+}
+
+/// Whether the last word of a name is one that may be a secret.
+pub(super) fn ends_with_noun(name: &[u8]) -> bool {
+    let end = name.len();
+    !is_latin(name, end)
+        || meaning(name, word_start(name, end), end).is_some_and(|meaning| !matches!(meaning, Qualifier))
+}
+
+/// Whether a secret of this name has one value for once, which is short and may be digits alone.
+pub(super) fn is_one_time(name: &[u8]) -> bool {
+    const WORDS: [&str; 7] = ["code", "otp", "pin", "cvv", "cvc", "ssn", "number"];
+    let end = trimmed(name, name.len());
+    let start = word_start(name, end);
+    is_one_of(name, start, end, &WORDS)
+}
+
+/// For each pair of last letters the letters before them, as bits.
+type Tails = [u32; 26 * 26];
+
+/// Of all words, and of those that are no qualifiers.
+const TAILS: Tails = tails(true);
+const NOUNS: Tails = tails(false);
+
+const fn tails(all: bool) -> Tails {
+    let mut tails = [0; 26 * 26];
+    let mut at = 0;
+    while at < WORDS.len() {
+        let (word, meaning) = (WORDS[at].0.as_bytes(), WORDS[at].1);
+        let end = word.len();
+        if all || !matches!(meaning, Qualifier) {
+            tails[pair(word[end - 2], word[end - 1])] |= if end > 2 { 1 << (word[end - 3] - b'a') } else { u32::MAX };
+        }
+        at += 1;
+    }
+    tails
+}
+
+const fn pair(last_but_one: u8, last: u8) -> usize {
+    (last - b'a') as usize * 26 + (last_but_one - b'a') as usize
+}
+
+/// Whether the last two letters are of ASCII.
+const fn is_latin(name: &[u8], end: usize) -> bool {
+    (name[end - 1] | name[end - 2]) < 0x80
+}
+
+/// Whether some word below ends with the letters before `end`, or whether they are of no Latin script.
+#[inline]
+const fn may_end(name: &[u8], end: usize, tails: &Tails) -> bool {
+    if end < 2 {
+        return false;
+    }
+    let (last_but_one, last) = (name[end - 2] | 0x20, name[end - 1] | 0x20);
     if !last_but_one.is_ascii_lowercase() || !last.is_ascii_lowercase() {
-        return false;
+        return !is_latin(name, end);
     }
-    ENDS[(last - b'a') as usize] >> (last_but_one - b'a') & 1 == 1
+    // What is no letter has another bit.
+    let before = if end > 2 { (name[end - 3] | 0x20).wrapping_sub(b'a') & 31 } else { 31 };
+    tails[pair(last_but_one, last)] >> before & 1 == 1
 }
 
-/// For each last letter the letters before it, as bits.
-const ENDS: [u32; 26] = {
-    let mut ends = [0; 26];
-    let mut at = 0;
-    while at < WORDS.len() {
-        let word = WORDS[at].0.as_bytes();
-        ends[(word[word.len() - 1] - b'a') as usize] |= 1 << (word[word.len() - 2] - b'a');
-        at += 1;
-    }
-    ends
-};
+/// For each pair of last letters the first word that ends with them, and for each word the next one; one more than their
+/// places, 0 is none.
+struct Alike {
+    first: [u8; 26 * 26],
+    next: [u8; WORDS.len()],
+}
 
-/// Most words that end with the same letter.
-const MOST_ALIKE: usize = 12;
-
-/// For each last letter the places of the words that end with it, one more than the place; 0 is none.
-const BY_LAST: [[u8; MOST_ALIKE]; 26] = {
-    let mut by_last = [[0; MOST_ALIKE]; 26];
-    let mut counts = [0; 26];
-    let mut at = 0;
-    while at < WORDS.len() {
-        let word = WORDS[at].0.as_bytes();
-        let last = (word[word.len() - 1] - b'a') as usize;
-        by_last[last][counts[last]] = at as u8 + 1;
-        counts[last] += 1;
-        at += 1;
+const ALIKE: Alike = {
+    let mut alike = Alike { first: [0; 26 * 26], next: [0; WORDS.len()] };
+    let mut at = WORDS.len();
+    // From the last, so that they come in order.
+    while at > 0 {
+        let word = WORDS[at - 1].0.as_bytes();
+        let pair = pair(word[word.len() - 2], word[word.len() - 1]);
+        alike.next[at - 1] = alike.first[pair];
+        alike.first[pair] = at as u8;
+        at -= 1;
     }
-    by_last
+    alike
 };
 
 /// What the last word of a name says of its value.
@@ -101,6 +147,25 @@ const SECRET_KEYS: &[&str] = &[
     "license",
     "bearer",
     "client",
+    "shared",
+    "preshared",
+    "deploy",
+    "app",
+    "admin",
+    "functions",
+    "webhook",
+    "aes",
+    "fernet",
+    "ai",
+    "openai",
+    "anthropic",
+    "claude",
+    "gemini",
+    "groq",
+    "mistral",
+    "cohere",
+    "azure",
+    "nuget",
 ];
 
 /// Which tokens are pieces of a model's text, or marks of a place in a list.
@@ -150,11 +215,33 @@ const SECRET_TOKENS: &[&str] = &["api", "access", "auth", "refresh", "bearer", "
 /// Whose `pass` is a password.
 const LOGINS: &[&str] = &[
     "user", "db", "database", "smtp", "imap", "mail", "email", "ftp", "sftp", "ssh", "admin", "root", "login", "mysql",
-    "postgres", "pg", "redis", "mongo", "amqp", "proxy", "http", "auth", "wifi", "master",
+    "postgres", "pg", "redis", "mongo", "amqp", "proxy", "http", "auth", "wifi", "master", "become", "sudo", "my",
 ];
 
 /// Whose `code` lets somebody in.
-const ONE_TIME: &[&str] = &["recovery", "backup", "verification", "authorization", "auth", "otp", "mfa", "sms"];
+const ONE_TIME: &[&str] = &[
+    "recovery",
+    "backup",
+    "verification",
+    "authorization",
+    "auth",
+    "otp",
+    "mfa",
+    "sms",
+    "time",
+    "pin",
+    "security",
+    "access",
+    "login",
+    "unlock",
+    "device",
+    "pairing",
+    "invite",
+    "reset",
+];
+
+/// Whose personal access token is called a `pat`.
+const HOSTS: &[&str] = &["github", "gitlab", "gh", "ado", "azure", "ext", "databricks", "airtable", "jira"];
 
 /// The words that mean something, longer ones before their tails.
 const WORDS: &[(&str, Meaning)] = &[
@@ -162,6 +249,30 @@ const WORDS: &[(&str, Meaning)] = &[
     ("passwords", Secret),
     ("passwd", SecretTail),
     ("pwd", Secret),
+    ("pw", Secret),
+    ("sshpass", Secret),
+    ("pgpass", Secret),
+    ("dbpass", Secret),
+    ("userpass", Secret),
+    ("storepass", Secret),
+    ("keypass", Secret),
+    ("requirepass", Secret),
+    ("masterauth", Secret),
+    ("psk", Secret),
+    ("dsn", Secret),
+    ("mnemonic", Secret),
+    ("jsessionid", Secret),
+    ("phpsessid", Secret),
+    ("passwort", SecretTail),
+    ("kennwort", SecretTail),
+    ("senha", Secret),
+    ("contrasena", Secret),
+    ("wachtwoord", SecretTail),
+    // Swedish, with another letter in front.
+    ("senord", SecretTail),
+    ("heslo", Secret),
+    ("salasana", Secret),
+    ("passe", SecretAfter(&["de"])),
     ("passphrase", SecretTail),
     ("passcode", Secret),
     ("secret", SecretTail),
@@ -184,6 +295,7 @@ const WORDS: &[(&str, Meaning)] = &[
     ("apikeys", SecretTail),
     ("secretkey", SecretTail),
     ("privatekey", SecretTail),
+    ("privkey", SecretTail),
     ("accesskey", SecretTail),
     ("key", SecretAfter(SECRET_KEYS)),
     ("keys", SecretAfter(SECRET_KEYS)),
@@ -191,19 +303,28 @@ const WORDS: &[(&str, Meaning)] = &[
     ("authtoken", SecretTail),
     ("apitoken", SecretTail),
     ("idtoken", Secret),
+    ("identitytoken", Secret),
     ("sessiontoken", Secret),
     ("refreshtoken", Secret),
     ("token", PlainAfter(PLAIN_TOKENS)),
     ("tokens", SecretAfter(SECRET_TOKENS)),
-    ("number", SecretAfter(&["card"])),
+    ("number", SecretAfter(&["card", "security"])),
+    ("pat", SecretAfter(HOSTS)),
+    ("verifier", SecretAfter(&["code"])),
+    ("assertion", SecretAfter(&["client"])),
+    ("response", SecretAfter(&["saml"])),
+    ("answer", SecretAfter(&["security", "secret"])),
+    ("seed", SecretAfter(&["wallet"])),
+    ("word", SecretAfter(&["pass"])),
     ("card", SecretAfter(&["credit", "debit"])),
     ("string", SecretAfter(&["connection"])),
-    ("phrase", SecretAfter(&["seed", "recovery", "backup", "secret"])),
+    ("phrase", SecretAfter(&["seed", "recovery", "backup", "secret", "pass", "mnemonic"])),
     ("code", SecretAfter(ONE_TIME)),
     ("codes", SecretAfter(ONE_TIME)),
     // By itself it is as often the verdict of a test.
     ("pass", SecretAfter(LOGINS)),
     ("pem", Qualifier),
+    ("binary", Qualifier),
     ("base", Qualifier),
     ("hex", Qualifier),
     ("json", Qualifier),
@@ -228,6 +349,39 @@ const WORDS: &[(&str, Meaning)] = &[
     ("var", Qualifier),
 ];
 
+/// What a password is called in scripts and with letters beyond ASCII, small and with a capital.
+const FOREIGN: &[&str] = &[
+    "contraseña",
+    "hasło",
+    "Hasło",
+    "пароль",
+    "Пароль",
+    "密码",
+    "密碼",
+    "口令",
+    "パスワード",
+    "暗証番号",
+    "비밀번호",
+    "密钥",
+];
+
+/// Whether the name ends with one of them. Some scripts do not part words.
+const fn is_foreign(name: &[u8], end: usize) -> bool {
+    let mut at = 0;
+    while at < FOREIGN.len() {
+        let word = FOREIGN[at].as_bytes();
+        let mut alike = 0;
+        while alike < word.len() && alike < end && name[end - 1 - alike] == word[word.len() - 1 - alike] {
+            alike += 1;
+        }
+        if alike == word.len() {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
 /// Reads words from the end until one decides.
 const fn is_secret(name: &[u8], mut end: usize) -> bool {
     loop {
@@ -245,22 +399,28 @@ const fn is_secret(name: &[u8], mut end: usize) -> bool {
 }
 
 /// What the word `start..end` says.
+#[inline]
 const fn meaning(name: &[u8], start: usize, end: usize) -> Option<Meaning> {
-    let last = name[end - 1].to_ascii_lowercase();
-    if !last.is_ascii_lowercase() {
+    if end - start < 2 {
         return None;
     }
-    let alike = &BY_LAST[(last - b'a') as usize];
-    let mut at = 0;
-    while at < MOST_ALIKE && alike[at] != 0 {
-        let (word, meaning) = WORDS[alike[at] as usize - 1];
-        // One that may be a tail is known in `passWord` and `dbpassword` as well.
-        let from = if matches!(meaning, SecretTail) { run_start(name, start) } else { start };
+    let (last_but_one, last) = (name[end - 2] | 0x20, name[end - 1] | 0x20);
+    if !last_but_one.is_ascii_lowercase() || !last.is_ascii_lowercase() {
+        return None;
+    }
+    let mut at = ALIKE.first[pair(last_but_one, last)] as usize;
+    while at > 0 {
+        let (word, meaning) = WORDS[at - 1];
         let whole = end - start == word.len();
-        if (whole || matches!(meaning, SecretTail)) && ends_with(name, from, end, word) {
+        // One that may be a tail is known in `passWord` and `dbpassword` as well.
+        if matches!(meaning, SecretTail) {
+            if ends_with(name, 0, end, word) && run_start(name, start) + word.len() <= end {
+                return Some(meaning);
+            }
+        } else if whole && ends_with(name, start, end, word) {
             return Some(meaning);
         }
-        at += 1;
+        at = ALIKE.next[at - 1] as usize;
     }
     None
 }

@@ -1,185 +1,61 @@
-//! Secrets that are known by their looks: what a provider puts before its keys, and how long they are.
+//! Secrets that are known by their looks: by what a provider puts before its keys, or by their parts.
 
-use super::card;
+use super::{
+    card,
+    escapes::{blank_before, blanks, find},
+    prefixes,
+};
 
 /// Shortest run of letters that [`secret`] is asked about.
 pub(super) const SHORTEST: usize = 10;
 
-/// What may follow a prefix.
-#[derive(Clone, Copy)]
-enum Rest {
-    /// Letters, digits, `_` and `-`, so many at least and a digit among them: words in kebab case have none.
-    Mixed(usize),
-    /// Capitals and digits, exactly so many.
-    Capitals(usize),
-    /// Hexadecimal digits, so many at least.
-    Hex(usize),
-    /// Letters and digits, so many at least, of both cases or with a digit: some keys have no digit.
-    Random(usize),
+/// The secret that begins where the run of letters `start..end` does, or behind a hyphen or `_` in it; its end may lie
+/// behind the run.
+#[inline]
+pub(super) fn secret(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
+    if may_begin(text, start)
+        && let Some(end) = known(text, start, end)
+    {
+        return Some((start, end));
+    }
+    if end - start < LONG { None } else { behind_name(text, start, end) }
 }
 
-/// Prefixes of keys, tokens and signing secrets as their providers document them.
-const PREFIXES: &[(&str, Rest)] = &[
-    ("sk-", Rest::Mixed(17)),
-    ("sk_", Rest::Hex(40)),
-    ("sk_live_", Rest::Mixed(10)),
-    ("sk_test_", Rest::Mixed(10)),
-    ("rk_live_", Rest::Mixed(10)),
-    ("rk_test_", Rest::Mixed(10)),
-    ("whsec_", Rest::Mixed(16)),
-    ("AKIA", Rest::Capitals(16)),
-    ("ASIA", Rest::Capitals(16)),
-    ("ABIA", Rest::Capitals(16)),
-    ("ACCA", Rest::Capitals(16)),
-    ("AIza", Rest::Mixed(30)),
-    ("GOCSPX-", Rest::Mixed(20)),
-    ("ghp_", Rest::Mixed(30)),
-    ("gho_", Rest::Mixed(30)),
-    ("ghu_", Rest::Mixed(30)),
-    ("ghs_", Rest::Mixed(30)),
-    ("ghr_", Rest::Mixed(30)),
-    ("github_pat_", Rest::Mixed(20)),
-    ("glpat-", Rest::Mixed(16)),
-    ("gldt-", Rest::Mixed(16)),
-    ("glrt-", Rest::Mixed(16)),
-    ("glptt-", Rest::Mixed(16)),
-    ("glft-", Rest::Mixed(16)),
-    ("glimt-", Rest::Mixed(16)),
-    ("glcbt-", Rest::Mixed(16)),
-    ("gloas-", Rest::Mixed(16)),
-    ("glsoat-", Rest::Mixed(16)),
-    ("glagent-", Rest::Mixed(16)),
-    ("glffct-", Rest::Mixed(16)),
-    ("glsa_", Rest::Mixed(24)),
-    ("glc_", Rest::Mixed(24)),
-    ("xoxb-", Rest::Mixed(16)),
-    ("xoxp-", Rest::Mixed(16)),
-    ("xoxa-", Rest::Mixed(16)),
-    ("xoxr-", Rest::Mixed(16)),
-    ("xoxs-", Rest::Mixed(16)),
-    ("xoxe-", Rest::Mixed(16)),
-    ("xoxc-", Rest::Mixed(16)),
-    ("xoxd-", Rest::Mixed(16)),
-    ("xapp-", Rest::Mixed(16)),
-    ("npm_", Rest::Mixed(30)),
-    ("cio", Rest::Random(32)),
-    ("rubygems_", Rest::Hex(40)),
-    ("pypi-", Rest::Mixed(50)),
-    ("dop_v1_", Rest::Hex(40)),
-    ("doo_v1_", Rest::Hex(40)),
-    ("dor_v1_", Rest::Hex(40)),
-    ("dckr_pat_", Rest::Mixed(20)),
-    ("dapi", Rest::Hex(32)),
-    ("hf_", Rest::Random(28)),
-    ("api_org_", Rest::Random(28)),
-    ("ABSK", Rest::Mixed(60)),
-    ("csk-", Rest::Mixed(40)),
-    ("e2b_", Rest::Hex(40)),
-    ("fc-", Rest::Hex(32)),
-    ("pa-", Rest::Mixed(40)),
-    ("pcsk_", Rest::Mixed(40)),
-    ("tvly-", Rest::Mixed(20)),
-    ("gsk_", Rest::Mixed(40)),
-    ("xai-", Rest::Mixed(40)),
-    ("pplx-", Rest::Mixed(32)),
-    ("nvapi-", Rest::Mixed(40)),
-    ("tgp_v1_", Rest::Mixed(24)),
-    ("fw_", Rest::Mixed(20)),
-    ("r8_", Rest::Mixed(30)),
-    ("pai-", Rest::Mixed(20)),
-    ("lsv2_", Rest::Mixed(24)),
-    ("ls__", Rest::Mixed(24)),
-    ("jina_", Rest::Mixed(30)),
-    ("shpat_", Rest::Hex(32)),
-    ("shpss_", Rest::Hex(32)),
-    ("shpca_", Rest::Hex(32)),
-    ("shppa_", Rest::Hex(32)),
-    ("sq0atp-", Rest::Mixed(20)),
-    ("sq0csp-", Rest::Mixed(30)),
-    ("PMAK-", Rest::Mixed(40)),
-    ("figd_", Rest::Mixed(30)),
-    ("lin_api_", Rest::Mixed(30)),
-    ("ntn_", Rest::Mixed(30)),
-    ("secret_", Rest::Mixed(36)),
-    ("ATATT3", Rest::Mixed(40)),
-    ("sbp_", Rest::Hex(40)),
-    ("sb_secret_", Rest::Mixed(20)),
-    ("nfp_", Rest::Mixed(30)),
-    ("fm2_", Rest::Mixed(30)),
-    ("HRKU-", Rest::Mixed(30)),
-    ("tskey-", Rest::Mixed(20)),
-    ("pscale_tkn_", Rest::Mixed(30)),
-    ("pscale_pw_", Rest::Mixed(30)),
-    ("rnd_", Rest::Mixed(24)),
-    ("xkeysib-", Rest::Mixed(40)),
-    ("NRAK-", Rest::Mixed(20)),
-    ("sntrys_", Rest::Mixed(30)),
-    ("sntryu_", Rest::Mixed(30)),
-    ("phx_", Rest::Mixed(30)),
-    ("AGE-SECRET-KEY-1", Rest::Mixed(40)),
-    ("SK", Rest::Hex(32)),
-    ("key-", Rest::Hex(32)),
-];
+/// Shortest run that may have a name before a key: `key_sk-proj-…`.
+const LONG: usize = 20;
 
-/// First letters of the prefixes and of the other shapes, as bits: most words are done with here.
-const FIRST: [u64; 2] = {
-    let mut first = [0; 2];
-    let mut at = 0;
-    while at < PREFIXES.len() {
-        let byte = PREFIXES[at].0.as_bytes()[0];
-        first[(byte >> 6) as usize] |= 1 << (byte & 63);
-        at += 1;
-    }
-    let others = b"e-23456";
-    at = 0;
-    while at < others.len() {
-        first[(others[at] >> 6) as usize] |= 1 << (others[at] & 63);
-        at += 1;
-    }
-    first
-};
+#[inline(never)]
+fn behind_name(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
+    /// Longest name.
+    const LONGEST: usize = 48;
+    (start + 1..end.min(start + LONGEST)).find_map(|at| {
+        // Numbers behind hyphens are parts of ids.
+        let is_part = matches!(text[at - 1], b'_' | b'-') && !text[at].is_ascii_digit();
+        let is_part = is_part && prefixes::may_begin(&text[at..end]);
+        Some((at, is_part.then(|| known(text, at, end)).flatten()?))
+    })
+}
 
-/// Whether a secret begins where the run of letters `start..end` does; returns its end, which may lie behind the run.
+/// Whether one of the shapes of [`known`] may begin here. Most words are done with here.
 #[inline]
-pub(super) fn secret(text: &[u8], start: usize, end: usize) -> Option<usize> {
-    let byte = text[start];
-    if byte >= 0x80 || FIRST[usize::from(byte >> 6)] >> (byte & 63) & 1 == 0 {
-        return None;
-    }
-    known(text, start, end)
+fn may_begin(text: &[u8], at: usize) -> bool {
+    matches!(text[at], b'2'..=b'6' | b'-') || prefixes::may_begin(&text[at..])
 }
 
 fn known(text: &[u8], start: usize, end: usize) -> Option<usize> {
     let run = &text[start..end];
     match run[0] {
-        b'e' if run.starts_with(b"eyJ") => return json_web_token(text, end),
+        b'e' if run.starts_with(b"eyJ") || run.starts_with(b"ewo") => return json_web_token(text, end),
+        b'L' if run.starts_with(b"LS0tLS1CRUdJTi") => return private_key_in_base64(text, start),
         b'-' => return private_key(text, start),
-        b'2'..=b'6' => return (card::is_number(run) && !is_fraction(text, start)).then_some(end),
+        b'2'..=b'6' if run.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-') => {
+            return (card::is_number(run) && !is_fraction(text, start)).then_some(end);
+        }
         _ => {}
     }
-    let fits = |(prefix, rest): &(&str, Rest)| {
-        let Some(body) = run.strip_prefix(prefix.as_bytes()) else { return false };
-        match *rest {
-            Rest::Mixed(least) => body.len() >= least && body.iter().any(u8::is_ascii_digit),
-            Rest::Capitals(length) => {
-                body.len() == length && body.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-            }
-            Rest::Hex(least) => {
-                // Some have a number behind them: `dapi…-2`.
-                let digits = body.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-                digits >= least && matches!(body[digits..], [] | [b'-', b'0'..=b'9'])
-            }
-            Rest::Random(least) => {
-                body.len() >= least
-                    && body.iter().all(u8::is_ascii_alphanumeric)
-                    && (body.iter().any(u8::is_ascii_digit)
-                        || body.iter().any(u8::is_ascii_uppercase) && body.iter().any(u8::is_ascii_lowercase))
-            }
-        }
-    };
-    let fits = PREFIXES.iter().any(|known| known.0.as_bytes()[0] == run[0] && fits(known));
-    // Newer tokens of GitLab have parts behind dots.
-    fits.then(|| if run.starts_with(b"glpat-") { behind_parts(text, end).0 } else { end })
+    // Some have parts behind dots.
+    let dotted = run.starts_with(b"glpat-");
+    prefixes::is_secret(run).then(|| if dotted { behind_parts(text, end).0 } else { end })
 }
 
 /// Whether the digits from `start` on are those behind a decimal point.
@@ -187,15 +63,17 @@ fn is_fraction(text: &[u8], start: usize) -> bool {
     start >= 2 && text[start - 1] == b'.' && text[start - 2].is_ascii_digit()
 }
 
-/// Behind the parts that follow `end`, each after a dot, and how many there are.
+/// Behind the parts that follow `end`, each after a dot, and how many there are that are not empty.
 fn behind_parts(text: &[u8], mut end: usize) -> (usize, usize) {
     let mut parts = 0;
     while text.get(end) == Some(&b'.') {
-        let length = text[end + 1..].iter().take_while(|byte| is_base64url(**byte)).count();
+        // Of an encrypted token one part may be empty.
+        let part = if text.get(end + 1) == Some(&b'.') { end + 2 } else { end + 1 };
+        let length = text[part..].iter().take_while(|byte| is_base64url(**byte)).count();
         if length == 0 {
             break;
         }
-        end += 1 + length;
+        end = part + length;
         parts += 1;
     }
     (end, parts)
@@ -211,20 +89,53 @@ fn is_base64url(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
+}
+
+/// Longest name of a kind of key, and some more.
+const NAME: usize = 48;
+const PRIVATE: &[u8] = b"PRIVATE KEY";
+
 /// `-----BEGIN … PRIVATE KEY-----` to the end of its footer, or of the text if that is cut off.
-fn private_key(text: &[u8], start: usize) -> Option<usize> {
-    const BEGIN: &[u8] = b"-----BEGIN ";
-    const END: &[u8] = b"-----END ";
-    /// Longest name of a kind of key, and some more.
-    const NAME: usize = 48;
+pub(super) fn private_key(text: &[u8], start: usize) -> Option<usize> {
     let rest = &text[start..];
-    let name = rest.strip_prefix(BEGIN)?;
-    find(&name[..name.len().min(NAME)], b"PRIVATE KEY")?;
+    let dashes = rest.iter().take_while(|byte| **byte == b'-').count();
+    let name = &rest[dashes..];
+    let name = name.strip_prefix(b" ").unwrap_or(name).strip_prefix(b"BEGIN ").filter(|_| dashes >= 4)?;
+    find(&name[..name.len().min(NAME)], PRIVATE)?;
     let text_end = text_end(rest);
-    let Some(footer) = find(&rest[..text_end], END) else { return Some(start + text_end) };
-    let behind = footer + END.len();
-    let dashes = find(&rest[behind..text_end], b"-----").map_or(text_end, |dashes| behind + dashes + 5);
-    Some(start + dashes)
+    let Some(footer) = find(&rest[..text_end], b"END ") else { return Some(start + text_end) };
+    let dashes = find(&rest[footer..text_end], b"----").map_or(text_end, |dashes| footer + dashes);
+    Some(start + dashes + rest[dashes..text_end].iter().take_while(|byte| **byte == b'-').count())
+}
+
+/// The lines before `-----END … PRIVATE KEY-----`, whose dashes begin at `start`, of a key whose head was cut off.
+pub(super) fn private_key_tail(text: &[u8], from: usize, start: usize) -> Option<(usize, usize)> {
+    let name = text[start..].strip_prefix(b"-----END ")?;
+    find(&name[..name.len().min(NAME)], PRIVATE)?;
+    let mut begin = start;
+    loop {
+        let line = blank_before(text, from, begin);
+        begin = line - text[from..line].iter().rev().take_while(|byte| is_base64(**byte)).count();
+        if begin > from && begin < line && text[begin - 1] == b'\\' {
+            // The letter belongs to an escape such as `\n` or `\u00e9`.
+            begin = line.min(begin + if text[begin] == b'u' { 5 } else { 1 });
+        }
+        if begin == line || begin == from {
+            break;
+        }
+    }
+    (begin < start).then_some((begin, start))
+}
+
+/// A private key in PEM in base64 once more: its name is in one of three forms, for the places it may have in a group.
+fn private_key_in_base64(text: &[u8], start: usize) -> Option<usize> {
+    const FORMS: [&[u8]; 3] = [b"UFJJVkFURSBLRV", b"BSSVZBVEUgS0VZ", b"QUklWQVRFIEtFW"];
+    let rest = &text[start..];
+    let head = &rest[..rest.len().min(2 * NAME)];
+    FORMS.iter().any(|form| find(head, form).is_some()).then_some(())?;
+    Some(start + rest.iter().take_while(|byte| is_base64(**byte)).count())
 }
 
 /// Where the string ends in whose middle `text` begins: at the next quote, however deep it is.
@@ -233,45 +144,101 @@ fn text_end(text: &[u8]) -> usize {
     quote - text[..quote].iter().rev().take_while(|byte| **byte == b'\\').count()
 }
 
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    text.windows(wanted.len()).position(|window| window == wanted)
-}
-
-/// Tokens whose parts stand between dots, told by the short word before the first: SendGrid, Vault, Google, Doppler.
-pub(super) fn dotted(text: &[u8], start: usize, dot: usize) -> Option<usize> {
-    let least = match &text[start..dot] {
-        b"SG" | b"dp" => 40,
-        b"hvs" | b"hvb" | b"ya29" => 20,
-        _ => return None,
+/// A token whose parts stand between dots, of which the first ends at `dot`: of SendGrid, Vault, Google and others.
+#[inline(never)]
+pub(super) fn dotted(text: &[u8], start: usize, dot: usize) -> Option<(usize, usize)> {
+    let first = &text[start..dot];
+    let length = || {
+        // More than three parts belong to another thing.
+        let mut dots = 0;
+        let in_token = |byte: &&u8| {
+            dots += usize::from(**byte == b'.');
+            is_base64url(**byte) || **byte == b'.' && dots <= 3
+        };
+        text[dot + 1..].iter().take_while(in_token).count()
     };
-    let dots_too = |byte: &&u8| is_base64url(**byte) || **byte == b'.';
-    let length = text[dot + 1..].iter().take_while(dots_too).count();
-    (length >= least).then_some(dot + 1 + length)
+    let least = match first {
+        b"hvs" | b"hvb" | b"hvr" | b"ya29" => 20,
+        b"SG" | b"dp" => 40,
+        b"sk" | b"dt0c01" | b"dt0s01" => 60,
+        // Of Airtable.
+        [b'p', b'a', b't', rest @ ..] if rest.len() == 14 => 64,
+        // PASETO.
+        b"v1" | b"v2" | b"v3" | b"v4" => 80,
+        b"sl" | b"t1" => 100,
+        _ => 0,
+    };
+    if least > 0 {
+        let length = length();
+        let rest = &text[dot + 1..dot + 1 + length];
+        return (length >= least && rest.iter().any(u8::is_ascii_digit)).then_some((start, dot + 1 + length));
+    }
+    if first.len() == 14 && text[dot..].starts_with(b".atlasv1.") {
+        return Some((start, dot + 1 + length()));
+    }
+    discord_token(text, start, dot)
 }
 
-/// What a scheme of the header `Authorization` is followed by; `space` is where its word ends.
-pub(super) fn credentials(text: &[u8], start: usize, space: usize) -> Option<(usize, usize)> {
-    let scheme = &text[start..space];
+/// A Discord bot's token: its number in base64, of which the first digit is 1 or 2, and two parts behind dots.
+fn discord_token(text: &[u8], start: usize, dot: usize) -> Option<(usize, usize)> {
+    if !(23..=28).contains(&(dot - start)) || !matches!(text[start], b'M' | b'N' | b'O') {
+        return None;
+    }
+    let (end, parts) = behind_parts(text, dot);
+    let moment = text[dot + 1..].iter().take_while(|byte| is_base64url(**byte)).count();
+    (parts == 2 && moment == 6 && end - dot >= 27).then_some((start, end))
+}
+
+/// `…8Q~…`, a secret of a client of Entra ID, or `sha256~…`, a token of OpenShift; the `~` stands at `tilde`.
+#[inline(never)]
+pub(super) fn tilde(text: &[u8], start: usize, tilde: usize) -> Option<(usize, usize)> {
+    let first = &text[start..tilde];
+    let is_known = first == b"sha256" || first.len() == 5 && first[3].is_ascii_digit() && first[4] == b'Q';
+    let rest = &text[tilde + 1..];
+    let length = rest.iter().take_while(|byte| is_base64url(**byte) || matches!(byte, b'.' | b'~')).count();
+    (is_known && (31..=43).contains(&length)).then_some((start, tilde + 1 + length))
+}
+
+/// The hash of a password as `crypt` and its like write it, `$2b$10$…`, `$argon2id$v=19$…`; the `$` stands at `start`.
+#[inline(never)]
+pub(super) fn password_hash(text: &[u8], start: usize) -> Option<(usize, usize)> {
+    const KINDS: [&[u8]; 13] = [
+        b"1$",
+        b"5$",
+        b"6$",
+        b"y$",
+        b"2a$",
+        b"2b$",
+        b"2y$",
+        b"apr1$",
+        b"argon2i$",
+        b"argon2d$",
+        b"argon2id$",
+        b"scrypt$",
+        b"pbkdf2",
+    ];
+    /// Shortest salt and hash, and some for the parameters.
+    const SHORTEST: usize = 30;
+    let rest = &text[start + 1..];
+    KINDS.iter().find(|kind| rest.starts_with(kind))?;
+    let in_hash = |byte: &&u8| byte.is_ascii_alphanumeric() || b"$./+=,-_".contains(byte);
+    let length = rest.iter().take_while(in_hash).count();
+    (length >= SHORTEST && rest[..length].contains(&b'$')).then_some((start, start + 1 + length))
+}
+
+/// What a scheme of the header `Authorization` is followed by; its word ends at `end`, before a blank, a tab or `%20`.
+pub(super) fn credentials(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
+    let scheme = &text[start..end];
     if !scheme.eq_ignore_ascii_case(b"bearer") && !scheme.eq_ignore_ascii_case(b"basic") {
         return None;
     }
-    let value = space + text[space..].iter().take_while(|byte| **byte == b' ').count();
+    let value = if text[end..].starts_with(b"%20") { end + 3 } else { blanks(text, end) };
     let in_token = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
     let length = text[value..].iter().take_while(in_token).count();
     let token = &text[value..value + length];
     // Of the words that follow in prose few have digits.
     let mixed = token.iter().any(|byte| byte.is_ascii_digit() || *byte == b'=');
     (length >= 8 && mixed || length >= 24).then_some((value, value + length))
-}
-
-/// A Discord bot's token: its number in base64, of which the first digit is 1 or 2, and two parts behind dots.
-pub(super) fn discord_token(text: &[u8], start: usize, dot: usize) -> Option<usize> {
-    if !(23..=28).contains(&(dot - start)) || !matches!(text[start], b'M' | b'N' | b'O') {
-        return None;
-    }
-    let (end, parts) = behind_parts(text, dot);
-    let moment = text[dot + 1..].iter().take_while(|byte| is_base64url(**byte)).count();
-    (parts == 2 && moment == 6 && end - dot >= 27).then_some(end)
 }
 
 /// A Telegram bot's token: its number, a colon, and 35 letters. In addresses `bot` stands before it.
@@ -284,38 +251,6 @@ pub(super) fn bot_token(text: &[u8], start: usize, colon: usize) -> Option<(usiz
     }
     let length = text[colon + 1..].iter().take_while(|byte| is_base64url(**byte)).count();
     (length == LENGTH).then_some((start, colon + 1 + length))
-}
-
-/// The password in `scheme://user:password@host`, or the key in its place; `slashes` is where `//` begins.
-pub(super) fn password_in_url(text: &[u8], slashes: usize) -> Option<(usize, usize)> {
-    let start = slashes + 2;
-    let ends = |byte: &u8| matches!(byte, b'/' | b'?' | b'#' | b' ' | b'"' | b'\\' | b'\'' | b'<' | b'>' | b',');
-    let authority = &text[start..];
-    let authority = &authority[..authority.iter().position(ends).unwrap_or(authority.len())];
-    let at = authority.iter().rposition(|byte| *byte == b'@')?;
-    let Some(colon) = authority[..at].iter().position(|byte| *byte == b':') else {
-        // A name alone, or a key in its place.
-        let is_key = at >= 20 && authority[..at].iter().any(u8::is_ascii_digit);
-        return is_key.then_some((start, start + at));
-    };
-    if colon + 1 == at {
-        // `https://key:@host`, as some send their key.
-        return (colon > 0).then_some((start, start + colon));
-    }
-    Some((start + colon + 1, start + at))
-}
-
-/// What follows `hooks.slack.com/services/` and the like: the path is the secret.
-pub(super) fn webhook(text: &[u8], start: usize) -> Option<(usize, usize)> {
-    const HOOKS: [&[u8]; 3] =
-        [b"hooks.slack.com/services/", b"discord.com/api/webhooks/", b"discordapp.com/api/webhooks/"];
-    if !matches!(text[start], b'h' | b'd') {
-        return None;
-    }
-    let rest = &text[start..];
-    let hook = HOOKS.into_iter().find(|hook| rest.starts_with(hook))?;
-    let length = rest[hook.len()..].iter().take_while(|byte| is_base64url(**byte) || **byte == b'/').count();
-    (length > 0).then_some((start + hook.len(), start + hook.len() + length))
 }
 
 /// A mailbox around the `@` at `at`, not before `from`.

@@ -104,6 +104,51 @@ const TEXTS: &[&str] = &[
     "[\"login\", \"--token\", \"‹abc›\", \"--password\", \"--quiet\"] <add key=\"ApiKey\" value=\"‹abc›\"/>",
     "seed_phrase: \"‹apple banana›\", client-key-data: ‹LS0tLQo›, recovery_code=‹12345›",
     "{\"token\":\"‹abc›\",\"log\":1} {\"token\":\"‹0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdefg›\",\"logprob\":-1}",
+    // Newer keys, and such that stand behind a name or an escape.
+    "‹re_J94uSnJX_B7bsfCpGDphz2KOVM5koQ449› ‹rpa_N61T1SGFE2UEAU41GV0OUMZFD7B67PFLO48ZSW37OMTVI8›",
+    "‹pat-na1-b03c1252-897d-4507-a7ea-76e819d39021› ‹api-34f54e80-abcc-437e-a1d8-731abaf10a1a›",
+    "‹vck_0OmNfSWJLtL5R4sIuA17VPs7aBRJVWwBExKlpsSmK1yThuJk› ‹LTAIixIlYOdJ6VIOANmobAOg›",
+    "‹dt0c01.HCCUR42FNR42LT46NJZ37FR4.33GI9903X3XXROXMNN4AW96LTDPCAF0W6WPTS1YJK6RAO1SB43TEZ19KD3J485VD›",
+    "‹Gi78Q~kemwZf7nANwC444sDceTVAGHwmu7HXDpWx› ‹sha256~d3i86cHzwAWhoT9nSMpJWsGr0i7k2HlBV64vvK22IX3›",
+    "key_‹sk-proj-abcdefghij0123456789ABCDEFGHIJ› %20‹sk-proj-abcdefghij0123456789ABCDEFGHIJ›",
+    "‹eyJhbGciOiJkaXIifQ..iv.ct.tag› id-‹eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl›",
+    "root:‹$6$rounds=5000$saltsalt$abcdefghijklmnopqrstuvwxyz›:18000 ‹$argon2id$v=19$m=65536,t=3$c29t$RdescudvJCsgt3ub›",
+    "key: ‹LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQpNSUlFcEFJQkFB› done",
+    "‹---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nP2/56wAAAi4\n---- END SSH2 ENCRYPTED PRIVATE KEY ----›",
+    "…[9 of 12 bytes left out]…‹ MIIEpAIBAAKCAQEA7\nMIIEpAIBAAKCAQEA7\n›-----END RSA PRIVATE KEY-----",
+    "card ‹4111 1111 1111 1111› 123, in 2024 ‹4111 1111 1111 1111› 2025",
+    // Addresses.
+    "{\"u\":\"https:\\/\\/bob:‹hunter2pw›@host\\/x\"} amqps%3A%2F%2Fu%3A‹hunter2pw›%40host",
+    "https://‹abcdef0123456789abcdef0123456789:abcdef0123456789abcdef0123456780›@sentry.io/1",
+    "https://host/cb?code=‹SplxlOBeZQQYbYS6WxSbIA›&state=x https://api/v1?key=‹9f8e7d6c5b4a3f2e1d0c›&q=1",
+    "https://hooks.slack.com/workflows/‹T0000/A0000/123/abc› https://x.webhook.office.com/webhookb2/‹0ab1c2d3@0ab/x/1›",
+    "%22password%22%3A%22‹hunter2pw›%22%2C Bearer%20‹abc123def456› BEARER\t‹abc123def456›",
+    // Headers of schemes that are not known.
+    "Authorization: ‹GenieKey 0123abcd-0123›\nAuthorization: ‹Zoho-oauthtoken 1000.abc.def›",
+    // HTML, XML, and what is quoted in another way.
+    "&quot;api_key&quot;:&quot;‹abc123›&quot;,&quot;x&quot;:1 &#34;password&#34;: &#34;‹a b›&#34;",
+    "<ns:password>‹hunter2222›</ns:password><Password type=\"x\">‹hunter2222›</Password>",
+    "<property name=\"password\">‹x1y2z3›</property><key>ApiKey</key>\n<string>‹x1y2z3›</string>",
+    "define('DB_PASSWORD', '‹hunter2222›'); api_key: b\"‹abc›\"",
+    "{\"password\" :\n  \"‹hunter2pw›\"}",
+    "auth=‹(\"bob\", \"hunter2pw\")›, x",
+    // Beside their name without a separator.
+    "use the password ‹hunter2222› to log in; password set to ‹hunter2222›. invalid token `‹abcDEF123456›`",
+    "| password | ‹hunter2222› |\n| api_key | `‹abcDEF12›` |",
+    "machine api.x login bob password ‹hunter2222›\n_authToken ‹abc123›, ENV API_KEY ‹abc123def›",
+    "CREATE USER bob IDENTIFIED BY '‹secret›'; ALTER ROLE x WITH PASSWORD '‹hunter2222›'",
+    "Your verification code is ‹482913›. The ssn is ‹078-05-1120›. CVV: ‹123›, PIN: ‹4829›",
+    "Password:\n‹hunter2222›\n\npassword:\n- ‹x1y2z3\n- a1b2c3›\nuser: bob",
+    "seed phrase: ‹legal winner thank year wave sausage worth useful legal winner thank yellow›",
+    "if password == \"‹hunter2222›\" { c.password(\"‹hunter2222›\").setApiKey('‹abc123›') }",
+    // Command lines.
+    "mysql -u root -p‹hunter2pw› db; sshpass -p ‹secret› ssh bob@x; redis-cli -h x -a \"‹secret›\" ping",
+    "docker login -u bob -p ‹secret› reg; curl -ubob:‹secret› x; curl -b \"‹sid=abc›\" x; http -a bob:‹pw› x",
+    "keytool -storepass ‹hunter2› --password \"‹a b›\" --pass ‹abc123› --key ‹0123456789abcdef0123›",
+    // Names of other tongues, of credentials of other kinds, and fields of a type that is secret as a whole.
+    "Passwort: ‹geheim›, contraseña=‹abc›, пароль: ‹abcd›, 密码：‹hunter2›, mot_de_passe=‹abc›",
+    "OPENAI_KEY=‹abc› GITHUB_PAT=‹abc› DD_APP_KEY=‹abc› pin_code=‹12› MYAPP_KEY=‹0123456789abcdef› dsn='‹u:p@tcp(h)›'",
+    "Credentials { user: \"‹bob›\", retries: 3, key: \"‹xyz›\" }, Login::Password { pw: \"‹x›\" }",
 ];
 
 /// Texts that say nothing secret.
@@ -134,6 +179,26 @@ const PLAIN: &[&str] = &[
     "{\"token\":\"Hello\",\"logprob\":-0.31,\"bytes\":[72]} {\"bytes\":null,\"logprob\":-1.5e-7,\"token\":\" \\\"x\"}",
     "TokenLogprob { token: \"Hello\", logprob: -0.31 } { logprob: Some(-3.0), token: \"\\n\", bytes: None }",
     "{\n  \"token\": \"Hello\",\n  \"logprob\": -0.31\n}",
+    // Source text, whose variables and types have such names.
+    "let token = input.parse()?; pub semi_token: Token![;], brace_token: token::Brace, let token = match byte {}",
+    "password = str(password), key_password=self.key_password, secret=secret, pw = pw[:-1]",
+    "pub type CERT_AUTH: u32 = 5u32; SO_COOKIE: c_int = 57; AUTH = 155, CREDENTIALS: WBEMSTATUS = -2147217308i32",
+    "private_key: HpkePrivateKey, szPassword: [u8; 257], token: {event:?}, password => $password, api_key=API_KEY_ENV",
+    "Self::PrivateKey => \"PRIVATE KEY\", token: Literal, let auth = Some(header); PEEK_TOKEN(parser)",
+    "('AUTH', 'SELECTED') password(\"your password\") token == \"fn\" class Credential:\n    \"\"\"A pair.\"\"\"",
+    "key_der is a private key as PKCS#1, pass --debug-nghttp2, the named pipe identified by `addr2`",
+    // Ids, counts, and names of public things.
+    "chatcmpl-9AbCdEfGhIjKlMnOpQrStUvWxYz012 toolu_01T1x1fJ34qAmk2tNTrN7Up6 call_AbCdEf0123456789AbCdEf01",
+    "pk_live_abcdefghij0123456789abcd req_011CSHoEeqs5C35K2UUqR7Fy file-AbCdEf0123456789AbCdEf",
+    "{\"prompt_tokens\":17,\"completion_tokens_details\":{\"reasoning_tokens\":3},\"token_count\":5,\"max_tokens\":4096}",
+    "\"cookies\": 3, \"secrets\": 12, cache_key=a15c61ed70efd07a92428e11d2e65ec9, PUBLIC_KEY=a15c61ed70efd07a9242",
+    "commit 3f2a9c1d0b8e7f6a5d4c3b2a1908f7e6d5c4b3a2, 4044404959645932768, ISBN 978-3-16-148410-0, +49 30 901820",
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+    "https://host/cb?code=US&key=name&pass=1, status code is 404000, ?page_token=",
+    // Prose.
+    "A password manager is safer. The password must be long. Passwords are hashed; the token expires in 10 minutes.",
+    "our secret sauce, a session cookie 0.18.1, bearer RFC6750, JWT RS256, auth v1beta1, Basic English",
+    "seed phrase: keep it safe",
     "",
 ];
 
@@ -157,6 +222,7 @@ fn secrets_in_texts_are_taken_out_and_nothing_else() {
                 output = inner["text"].as_str().unwrap().to_owned();
             }
             assert_eq!((output.as_str(), count, &log["after"]), (expected.as_str(), found, &json!("x")), "{text}");
+            assert_eq!(redacted(&log), (log.clone(), 0), "nothing is left for a second pass");
         }
     }
     for text in PLAIN {
@@ -323,5 +389,9 @@ fn any_line_stays_json_of_the_same_shape() {
         assert_eq!(once["last"], "end", "{log}");
         assert!(once.as_object().unwrap().len() == 3, "{log}");
         assert!(count > 0 || once == log, "{log}");
+        let mut line = log.to_string().into_bytes();
+        let counted = Redactor::default().redact(&mut line, 1);
+        let marks = String::from_utf8_lossy(&line).matches(REDACTED).count() as u64;
+        assert_eq!((marks, counted), (count, count), "{log}");
     }
 }
