@@ -1,18 +1,25 @@
 //! Programs that are frozen between two calls.
 
 use std::{
+    panic::resume_unwind,
     pin::Pin,
     task::{Context, Poll, ready},
+    thread,
+    time::Duration,
 };
 
 use pin_project_lite::pin_project;
 
-use crate::guard::{Flushing, flush_at_deadline};
+use crate::{
+    drive::caught,
+    guard::{Flushing, flush, flush_at_deadline},
+};
 
 /// Wraps the handler of a serverless function: each invocation's logs are delivered before it returns, for at most the
 /// [`deadline`](crate::Builder::deadline), because the platform may freeze or end the process right after.
 ///
-/// The handler is called as it is; panics and cancellation pass through. Where only some folder can be written, such as
+/// The handler is called as it is; a panic goes on once the logs are delivered. A call that is cancelled cannot wait: its
+/// logs are sent at once, and what the server has not taken by then is sent when the process goes on. Where only some folder can be written, such as
 /// `/tmp`, say so with [`Builder::folder`](crate::Builder::folder).
 ///
 /// ```
@@ -37,6 +44,17 @@ pin_project! {
         #[pin]
         stage: Stage<F>,
     }
+
+    impl<F: Future> PinnedDrop for Invocation<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut stage = this.project().stage;
+            if matches!(*stage, Stage::Handling { .. }) {
+                // What the handler still held may record as it is dropped.
+                stage.set(Stage::Done);
+                let _ = flush(Duration::from_nanos(1));
+            }
+        }
+    }
 }
 
 pin_project! {
@@ -47,10 +65,11 @@ pin_project! {
             handling: F,
         },
         Flushing {
-            output: Option<F::Output>,
+            output: Option<thread::Result<F::Output>>,
             #[pin]
             flushing: Flushing,
         },
+        Done,
     }
 }
 
@@ -60,15 +79,21 @@ impl<F: Future> Future for Invocation<F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
         if let StageProjection::Handling { handling } = this.stage.as_mut().project() {
-            let output = Some(ready!(handling.poll(context)));
+            let output = match caught(|| handling.poll(context)) {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(output)) => Ok(output),
+                Err(payload) => Err(payload),
+            };
             // The handler's future is gone before the flush: what it still held may record as it is dropped.
-            this.stage.set(Stage::Flushing { output, flushing: flush_at_deadline() });
+            this.stage.set(Stage::Done);
+            this.stage.set(Stage::Flushing { output: Some(output), flushing: flush_at_deadline() });
         }
         let StageProjection::Flushing { output, flushing } = this.stage.project() else { return Poll::Pending };
         // How it stands is in the report that the program may ask for.
         let _ = ready!(flushing.poll(context));
         match output.take() {
-            Some(output) => Poll::Ready(output),
+            Some(Ok(output)) => Poll::Ready(output),
+            Some(Err(payload)) => resume_unwind(payload),
             None => panic!("`async fn` polled after completion"),
         }
     }

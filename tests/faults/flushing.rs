@@ -1,12 +1,14 @@
 //! A flush may be asked for anywhere, and comes back.
 
 use std::{
+    panic::AssertUnwindSafe,
     path::Path,
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
+use futures::FutureExt as _;
 use parea::FlushReport;
 
 use crate::hostile::{Hostile, Manner};
@@ -114,7 +116,9 @@ async fn a_flush_comes_back_from_wherever_it_is_asked_for() {
 
 #[parea::trace]
 async fn handled(n: u32) -> u32 {
-    step(n)
+    step(n);
+    assert!(n < u32::MAX, "on purpose");
+    n
 }
 
 #[test]
@@ -130,6 +134,9 @@ fn serves_without_a_server() {
             let report = parea::flush(Duration::ZERO);
             assert_eq!((report.delivered, report.pending), (u64::from(2 * n), 0), "{report}");
         }
+        let fails = AssertUnwindSafe(handler(u32::MAX)).catch_unwind().await;
+        let report = parea::flush(Duration::ZERO);
+        assert_eq!((fails.is_err(), report.delivered, report.pending), (true, 8, 0), "{report}");
     });
     println!("\nDONE");
 }
@@ -140,7 +147,7 @@ async fn each_invocation_of_a_serverless_function_delivers_its_logs() {
     let folder = tempfile::tempdir().unwrap();
     let ran = run("flushing::serves_without_a_server", folder.path(), &[("PAREA_BASE_URL", &server.url())]).await;
     assert!(ran.contains("DONE"), "{ran}");
-    assert_eq!(server.count(), 6);
+    assert_eq!(server.count(), 8);
 }
 
 async fn run(program: &str, folder: &Path, environment: &[(&str, &str)]) -> String {
