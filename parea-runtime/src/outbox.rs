@@ -10,7 +10,10 @@ mod state;
 
 use std::{
     cell::Cell,
-    sync::{Mutex, MutexGuard, PoisonError, TryLockError},
+    sync::{
+        Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -32,6 +35,9 @@ pub(crate) const GRACE: Duration = Duration::from_millis(200);
 
 /// Batches that the exporter's thread writes before it looks at anything else.
 const AT_ONCE: usize = 4;
+
+/// How often a lock is tried that cannot be waited for.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// What became of a batch that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +63,8 @@ pub(crate) fn is_held_here() -> bool {
 pub(crate) struct Outbox {
     queue: Queue,
     state: Mutex<State>,
+    /// Threads that wait for the state for a limited time, because the program ends: all others let them go first.
+    hurried: AtomicUsize,
     /// Wakes the sender: there is work.
     work: Notify,
     /// Wakes the sender from a pause: somebody waits.
@@ -78,6 +86,7 @@ impl Outbox {
         Self {
             queue,
             state: Mutex::new(state),
+            hurried: AtomicUsize::new(0),
             work: Notify::new(),
             again: Notify::new(),
             turn: Notify::new(),
@@ -224,29 +233,44 @@ impl Outbox {
     /// The state, unless this thread has it already: code of the user's that runs while it is held may come back
     /// here.
     fn hold(&self) -> Option<Held<'_>> {
+        /// They need not long.
+        const AT_MOST: usize = 50;
         if HOLDING.get() {
             return None;
+        }
+        for _ in 0..AT_MOST {
+            if !self.is_hurried() {
+                break;
+            }
+            thread::sleep(PAUSE);
         }
         Some(self.held(self.state.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// The same, but waits no longer than that, so that the end of a program never hangs.
     fn hold_until(&self, deadline: Option<Instant>) -> Option<Held<'_>> {
-        const PAUSE: Duration = Duration::from_millis(1);
         if HOLDING.get() {
             return None;
         }
         let deadline = deadline.map(at_least_a_moment);
-        loop {
+        self.hurried.fetch_add(1, Ordering::Relaxed);
+        let state = loop {
             match self.state.try_lock() {
-                Ok(state) => return Some(self.held(state)),
-                Err(TryLockError::Poisoned(state)) => return Some(self.held(state.into_inner())),
+                Ok(state) => break Some(state),
+                Err(TryLockError::Poisoned(state)) => break Some(state.into_inner()),
                 Err(TryLockError::WouldBlock) if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
-                    return None;
+                    break None;
                 }
                 Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
             }
-        }
+        };
+        self.hurried.fetch_sub(1, Ordering::Relaxed);
+        state.map(|state| self.held(state))
+    }
+
+    /// Whether a thread waits for the state that the others are to let go first.
+    fn is_hurried(&self) -> bool {
+        self.hurried.load(Ordering::Relaxed) > 0
     }
 
     fn held<'a>(&'a self, state: MutexGuard<'a, State>) -> Held<'a> {
@@ -265,7 +289,10 @@ fn at_least_a_moment(deadline: Instant) -> Instant {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "this is a test")]
 
-    use std::{collections::BTreeMap, sync::Arc};
+    use std::{
+        collections::BTreeMap,
+        sync::{Arc, atomic::AtomicBool},
+    };
 
     use super::*;
     use crate::{
@@ -309,5 +336,42 @@ mod tests {
         let unheard: Vec<_> = outbox.books().take_unheard(true).into_iter().map(|report| report.counts).collect();
         assert_eq!(unheard, std::slice::from_ref(&report.dropped));
         assert!(report.last_error.is_some_and(|error| error.contains("the deadline was over")));
+
+        // What ends after that was looked at is nobody's loss.
+        let end = || Span::root_of(site_of("later"), Arc::new(Scope::of(Sink::Exporter))).finish(Outcome::default());
+        end();
+        let mut held = outbox.hold().unwrap();
+        let through = outbox.queue.collected();
+        held.write_all(None);
+        end();
+        held.give_up(through);
+        drop(held);
+        let later = outbox.report();
+        assert_eq!((later.dropped, later.spooled, later.pending), (report.dropped, report.spooled + 1, 1));
+    }
+
+    #[test]
+    fn the_end_of_a_program_is_let_go_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings { folder: folder.path().to_owned(), ..Settings::from_env() };
+        let outbox = Outbox::new(Queue::new(stack::logs(), settings.queue_bytes), &settings);
+        let (enough, held) = (AtomicBool::new(false), AtomicBool::new(false));
+        thread::scope(|scope| {
+            // As an exporter does that never comes to an end.
+            scope.spawn(|| {
+                while !enough.load(Ordering::Relaxed) {
+                    let state = outbox.hold();
+                    held.store(true, Ordering::Relaxed);
+                    thread::sleep(Duration::from_millis(5));
+                    drop(state);
+                }
+            });
+            while !held.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
+            let is_mine = outbox.hold_until(Instant::now().checked_add(Duration::from_secs(1))).is_some();
+            enough.store(true, Ordering::Relaxed);
+            assert!(is_mine);
+        });
     }
 }

@@ -89,6 +89,20 @@ impl Queue {
         self.lock().accepted
     }
 
+    /// Drops what was collected and not taken, up to the record of that number. Returns how many that are.
+    pub(crate) fn give_up(&self, through: u64) -> u64 {
+        let mut state = self.lock();
+        let mut count = 0;
+        while state.taken < through
+            && let Some(piece) = state.pieces.pop_front()
+        {
+            count += piece.records;
+            state.taken += piece.records;
+            self.logs.drop(piece);
+        }
+        count
+    }
+
     /// The oldest records, about one batch of them.
     pub(crate) fn take_batch(&self) -> Taken {
         self.collect();

@@ -167,7 +167,9 @@ impl Held<'_> {
             if let Written::No(batch) = self.write(batch) {
                 self.state.held = Some(batch);
             }
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            // Only the exporter's thread writes so much and no more: it is in no hurry.
+            let makes_way = most != usize::MAX && self.outbox.is_hurried();
+            if makes_way || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return false;
             }
         }
@@ -177,20 +179,10 @@ impl Held<'_> {
     /// Gives up what is in the queue up to the record of that number, for the program ends: counted, so that a server is
     /// told.
     pub(super) fn give_up(&mut self, through: u64) {
-        let mut count = 0;
-        let mut last = 0;
-        while last < through {
-            let taken = self.outbox.queue.take_batch();
-            if taken.is_empty() {
-                break;
-            }
-            last = taken.through;
-            let records = taken.records().count() as u64;
-            self.books().settle(records, Fate::Dropped(DropReason::SpoolFailed));
-            self.leave(taken.bytes(), last, true);
-            count += records;
-        }
+        let count = self.outbox.queue.give_up(through);
         if count > 0 {
+            self.books().settle(count, Fate::Dropped(DropReason::SpoolFailed));
+            self.books().release(through);
             let folder = self.state.spool.folder().display();
             let complaint = format!("the deadline was over before they were written to {folder}");
             self.complain(DropReason::SpoolFailed, count, &complaint);
