@@ -1,6 +1,7 @@
 //! The only code that waits for a server.
 
 use std::{
+    mem,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -47,13 +48,19 @@ struct Sender {
 /// Sends whatever there is, in order, for ever.
 pub(crate) async fn run(outbox: Arc<Outbox>, server: Server) {
     let Server { builder, named } = server;
-    let client = match builder.build() {
-        Ok(client) => client,
-        // TLS cannot be set up; what was wrong with the settings was said before. The spool takes all.
-        Err(error) => {
-            outbox.trouble(error.to_string());
-            outbox.books().refuses_all();
-            return warn(&format!("logs wait in {} because {error}", outbox.spool_folder().display()));
+    let mut told = false;
+    let client = loop {
+        match builder.clone().build() {
+            Ok(client) => break client,
+            // TLS cannot be set up, or not now; what was wrong with the settings was said before. The spool takes all.
+            Err(error) => {
+                outbox.trouble(error.to_string());
+                outbox.books().refuses_all();
+                if !mem::replace(&mut told, true) {
+                    warn(&format!("logs wait in {} because {error}", outbox.spool_folder().display()));
+                }
+                outbox.pause(REFUSED, REFUSED).await;
+            }
         }
     };
     let http = Http::new(client);

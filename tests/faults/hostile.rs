@@ -33,6 +33,8 @@ pub(crate) enum Manner {
     SaysLater(u32),
     /// Goes away in the middle of its answer.
     HalfAnswers,
+    /// Takes everything, and says that it took more than there are.
+    Miscounts,
     /// 200 with something that is no JSON, to whatever is asked.
     Babbles,
     /// An answer without end.
@@ -332,6 +334,13 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
             socket.write_all(&answer.as_bytes()[..answer.len() - 10]).await
         }
         Manner::Babbles => socket.write_all(written("200 OK", "", "<html>Please log in</html>").as_bytes()).await,
+        Manner::Miscounts => {
+            let mut answer = state.take(&path, &body);
+            if !answer["accepted"].is_null() {
+                answer = json!({"accepted": u64::MAX, "rejected": [{}]});
+            }
+            socket.write_all(written("200 OK", "", &answer.to_string()).as_bytes()).await
+        }
         Manner::Floods => {
             socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
             loop {

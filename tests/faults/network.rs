@@ -65,6 +65,16 @@ misbehaves! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn it_counts_what_nobody_sent() {
+    let server = Hostile::start(Manner::Miscounts).await;
+    let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
+    let ran = run(folder.path(), &[("PAREA_BASE_URL", &*url), ("CALLS", "50")]).await;
+    // One by one, where there is nothing to count.
+    assert_eq!((&ran.report()["delivered"], server.count()), (&json!(LOGS), LOGS), "{}", ran.stderr);
+    assert_eq!(ran.stderr, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_without_end_is_not_kept() {
     let server = Hostile::start(Manner::Floods).await;
     let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
@@ -122,7 +132,7 @@ async fn its_certificate_cannot_be_had() {
     let environment = [("PAREA_BASE_URL", &*url), ("CALLS", "50"), ("DEADLINE_MS", "300")];
     let ran = run(folder.path(), &environment).await;
     assert_eq!((&ran.report()["spooled"], server.count()), (&json!(LOGS), 0), "{}", ran.report());
-    assert!(ran.stderr.contains("100 logs wait in .parea"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("100 logs wait in "), "{}", ran.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,4 +151,15 @@ async fn a_wish_for_a_pause_is_kept_to() {
     program.kill();
     program.wait().await;
     assert_eq!(requests, 1, "none before the second is over");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_tls_needs_no_certificates() {
+    let server = Hostile::start(Manner::Good).await;
+    let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
+    let none = folder.path().join("none");
+    let none = none.to_str().unwrap();
+    let environment = [("PAREA_BASE_URL", &*url), ("SSL_CERT_FILE", none), ("SSL_CERT_DIR", none), ("CALLS", "5")];
+    let ran = run(folder.path(), &environment).await;
+    assert_eq!((&ran.report()["delivered"], server.count()), (&json!(10), 10), "{}", ran.stderr);
 }

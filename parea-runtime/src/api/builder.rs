@@ -92,8 +92,8 @@ impl ApiClientBuilder {
     pub fn build(self) -> Result<ApiClient, ApiError> {
         let (base, key) = self.checked()?;
         let loopback = is_loopback(&base);
-        let http = connector(loopback)?;
         let base: String = base.as_str().trim_end_matches('/').into();
+        let http = connector(&base, loopback)?;
         let shown = without_secrets(&base);
         let Self { timeout, retries, longest_answer, logs_off, .. } = self;
         let connection = Connection { base, shown, key, timeout, retries, longest_answer, logs_off, loopback };
@@ -135,9 +135,9 @@ impl ApiClientBuilder {
 }
 
 /// What makes the connections. Each runtime needs its own: connections die with the runtime that made them.
-pub(super) fn connector(loopback: bool) -> Result<reqwest::Client, ApiError> {
+pub(super) fn connector(base: &str, loopback: bool) -> Result<reqwest::Client, ApiError> {
     let mut builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls()?)
+        .tls_backend_preconfigured(tls(base.starts_with("https:"))?)
         .tcp_nodelay(true)
         // A redirect would turn a post into a get, and carry the key to whoever it names.
         .redirect(reqwest::redirect::Policy::none())
@@ -151,14 +151,18 @@ pub(super) fn connector(loopback: bool) -> Result<reqwest::Client, ApiError> {
 }
 
 /// Certificates are checked as the operating system does; the cryptography is ring, chosen here so that nothing is
-/// installed for the whole process.
-fn tls() -> Result<rustls::ClientConfig, ApiError> {
+/// installed for the whole process. A system may have none, as containers do; then nobody is trusted, which is a fault
+/// only where it is `needed`.
+fn tls(needed: bool) -> Result<rustls::ClientConfig, ApiError> {
     use rustls_platform_verifier::BuilderVerifierExt as _;
+    let fault = |error: rustls::Error| ApiError::Unreachable(format!("TLS cannot be set up: {error}"));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(rustls::ConfigBuilder::with_platform_verifier)
-        .map_err(|error| ApiError::Url(format!("TLS cannot be set up: {error}")))?;
+    let builder = rustls::ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().map_err(fault)?;
+    let config = match builder.clone().with_platform_verifier() {
+        Err(_) if !needed => builder.with_root_certificates(rustls::RootCertStore::empty()),
+        config => config.map_err(fault)?,
+    };
     Ok(config.with_no_client_auth())
 }
 

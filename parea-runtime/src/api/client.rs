@@ -109,7 +109,7 @@ impl ApiClient {
 
     /// A client with connections of its own, for another runtime.
     pub(super) fn reconnected(&self) -> Result<Self, ApiError> {
-        let http = connector(self.connection.loopback)?;
+        let http = connector(&self.connection.base, self.connection.loopback)?;
         Ok(Self { http, connection: Arc::clone(&self.connection) })
     }
 

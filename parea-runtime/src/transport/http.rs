@@ -152,7 +152,8 @@ impl Http {
         });
         let sent = self.client.send(Method::POST, "/trace_logs", "application/x-ndjson", headers, body).await?;
         let answer = serde_json::from_slice::<Accepted>(&sent).ok();
-        Ok(answer.filter(|answer| answer.accepted + answer.rejected.len() as u64 == lines.len() as u64))
+        Ok(answer
+            .filter(|answer| answer.accepted.checked_add(answer.rejected.len() as u64) == Some(lines.len() as u64)))
     }
 
     async fn send_batch(&mut self, lines: Vec<Line>, losses: &ProjectLosses, round: &mut Round) {
