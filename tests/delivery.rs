@@ -277,7 +277,7 @@ async fn a_server_that_is_down_or_silent_never_disturbs_the_program() {
         let report = ran.report();
         assert_eq!((&report["delivered"], &report["spooled"]), (&json!(0), &json!(200)), "{report}");
         // The guard's last word.
-        assert!(ran.stderr.contains("200 logs wait in .parea for the next run to deliver them"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("200 logs wait in "), "{}", ran.stderr);
     }
 }
 
@@ -388,7 +388,7 @@ async fn without_a_server_logs_wait_in_the_folder_that_serve_takes_in() {
         "this story needs that nothing listens on the default address 127.0.0.1:7273: {}",
         ran.report()
     );
-    assert!(ran.stderr.contains("`parea serve --data .parea` takes them in"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("/.parea` takes them in"), "{}", ran.stderr);
     let config = Config { listen: ([127, 0, 0, 1], 0).into(), data: folder.path().join(".parea"), ..Config::default() };
     let server = Server::bind(config).await.unwrap().spawn();
     let client = ApiClient::new(server.url(), None).unwrap();

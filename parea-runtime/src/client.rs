@@ -2,7 +2,7 @@
 
 use std::{
     fmt, io, mem,
-    path::PathBuf,
+    path::{self, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -320,6 +320,11 @@ impl Builder {
         }
         if let Some(rate) = settings.sampler.as_ref().and_then(Sampler::wrong_rate) {
             return Err(InitError::InvalidSampleRate(rate));
+        }
+        // The program may change its folder, as daemons do. One whose folder is gone has the relative one for what it is.
+        let mut settings = settings;
+        if let Ok(folder) = path::absolute(&settings.folder) {
+            settings.folder = folder;
         }
         let mut fresh = false;
         let client = CLIENT.get_or_try_init(|| {

@@ -10,6 +10,9 @@
 //! | forks | parent and child each their own |
 //! | is killed, aborts, or calls `_exit` or `exec` | the spool has all but the last moments, with [`durable`](crate::Builder::durable) all |
 //!
+//! A program that sets a panic hook of its own afterwards calls the one that was there, as ours does, or nothing goes to the
+//! spool.
+//!
 //! What is called when a thread has no locals any more runs and is not recorded, nor counted: handlers of C's `atexit`, which
 //! come after the locals of the thread that exits, and destructors of locals that were made before the thread's first span.
 
@@ -20,10 +23,11 @@ mod signals;
 mod unix;
 
 #[cfg(unix)]
-pub(crate) use unix::write_error;
+pub(crate) use unix::{largest_file, write_error};
 
 use std::{
     cell::Cell,
+    io,
     panic::{self, PanicHookInfo},
     process, thread,
     time::{Duration, Instant},
@@ -45,6 +49,21 @@ pub(crate) fn this_is_the_exporter() {
 /// called while logs are written.
 pub(crate) fn patience(timeout: Duration) -> Duration {
     if IS_EXPORTER.get() || outbox::is_held_here() { Duration::ZERO } else { timeout }
+}
+
+/// Starts a thread of ours, on which no code of the user's waits for signals.
+pub(crate) fn spawn(thread: thread::Builder, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    #[cfg(unix)]
+    let started = unix::without_signals(|| thread.spawn(body));
+    #[cfg(not(unix))]
+    let started = thread.spawn(body);
+    started.map(drop)
+}
+
+/// How large a file may become that this process writes to.
+#[cfg(not(unix))]
+pub(crate) fn largest_file() -> u64 {
+    u64::MAX
 }
 
 /// Prepares for the end. Called once, when recording starts.

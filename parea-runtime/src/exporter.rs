@@ -30,12 +30,10 @@ pub(crate) fn start(outbox: &Arc<Outbox>, #[cfg(feature = "http")] server: Serve
     #[cfg(not(feature = "http"))]
     let run = intake;
     let thread = thread::Builder::new().name("parea-exporter".to_owned());
-    thread
-        .spawn(move || {
-            exit::this_is_the_exporter();
-            runtime.block_on(run);
-        })
-        .map(drop)
+    exit::spawn(thread, move || {
+        exit::this_is_the_exporter();
+        runtime.block_on(run);
+    })
 }
 
 /// Runs what has no end. If it panics, which is a fault of ours or of a hook of the user's, it is run again.

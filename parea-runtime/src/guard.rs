@@ -127,12 +127,12 @@ pub fn flush(timeout: Duration) -> FlushReport {
 pub fn flush_async(timeout: Duration) -> Flushing {
     let Some(client) = Client::get() else { return Flushing(None) };
     let (sender, report) = oneshot::channel();
-    let waiting = thread::Builder::new().name("parea-flush".to_owned()).spawn(move || {
+    let waiting = exit::spawn(thread::Builder::new().name("parea-flush".to_owned()), move || {
         // Nobody may be waiting any more.
         let _ = sender.send(client.flush(timeout));
     });
     // Without a thread to spare, the exporter goes on all the same; only nobody waits for it.
-    Flushing(waiting.ok().map(|_| report))
+    Flushing(waiting.is_ok().then_some(report))
 }
 
 /// For the time that dropping the guard would take.

@@ -2,12 +2,16 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{
-        Mutex, OnceLock, PoisonError, RwLock,
+        Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
 };
+
+use once_cell::race::{OnceBox, OnceRef};
+
+use crate::exit::fork::PerProcess;
 
 /// One annotated function: a static each.
 #[derive(Debug)]
@@ -22,11 +26,51 @@ pub struct CallSite {
     /// Its number in [`SITES`], from 1; 0 before its first span ended.
     number: AtomicU32,
     /// See [`metadata_member`](Self::metadata_member).
-    metadata: OnceLock<Box<str>>,
+    metadata: OnceBox<String>,
 }
 
 /// All functions of which a span has ended, so that a record can name its own by a number.
-static SITES: RwLock<Vec<&'static CallSite>> = RwLock::new(Vec::new());
+///
+/// Nobody waits here for another thread: a child has the parent's table, and would wait for ever for one that was at it
+/// when the program forked.
+struct Sites {
+    /// Each has twice as many places as the one before.
+    rooms: [OnceBox<Box<[Place]>>; 27],
+    /// Places that were given out.
+    taken: AtomicU32,
+}
+
+type Place = OnceRef<'static, CallSite>;
+
+static SITES: Sites = Sites { rooms: [const { OnceBox::new() }; 27], taken: AtomicU32::new(0) };
+
+impl Sites {
+    const FIRST: usize = 64;
+
+    /// Room and place of a number from 0.
+    fn place(index: usize) -> (usize, usize) {
+        let room = (index / Self::FIRST + 1).ilog2() as usize;
+        (room, index - Self::FIRST * ((1 << room) - 1))
+    }
+
+    /// Gives a function a place; returns its number from 1.
+    fn add(&self, site: &'static CallSite) -> u32 {
+        let index = self.taken.fetch_add(1, Ordering::Relaxed);
+        let (room, place) = Self::place(index as usize);
+        let places = self.rooms[room].get_or_init(|| {
+            let places = (0..Self::FIRST << room).map(|_| Place::new());
+            Box::new(places.collect())
+        });
+        // It is nobody else's.
+        let _ = places[place].set(site);
+        index + 1
+    }
+
+    fn get(&self, number: u32) -> Option<&'static CallSite> {
+        let (room, place) = Self::place(number.checked_sub(1)? as usize);
+        self.rooms.get(room)?.get()?.get(place)?.get()
+    }
+}
 
 impl CallSite {
     /// Called by the expansion.
@@ -45,7 +89,7 @@ impl CallSite {
             line,
             sample_rate: None,
             number: AtomicU32::new(0),
-            metadata: OnceLock::new(),
+            metadata: OnceBox::new(),
         }
     }
 
@@ -83,19 +127,19 @@ impl CallSite {
             let metadata: BTreeMap<_, _> = self.code_attributes().into_iter().collect();
             // Texts by texts; if that failed, a log without is better than none.
             let json = serde_json::to_string(&metadata).unwrap_or_else(|_| "{}".to_owned());
-            format!(r#","metadata":{json}"#).into()
+            Box::new(format!(r#","metadata":{json}"#))
         })
     }
 
     /// Its number, if one of its spans has ended before.
     #[inline]
     pub(crate) fn known_number(&self) -> Option<u32> {
-        Some(self.number.load(Ordering::Relaxed)).filter(|number| *number != 0)
+        Some(self.number.load(Ordering::Acquire)).filter(|number| *number != 0)
     }
 
     #[inline]
     pub(crate) fn number(&'static self) -> u32 {
-        match self.number.load(Ordering::Relaxed) {
+        match self.number.load(Ordering::Acquire) {
             0 => self.register(),
             number => number,
         }
@@ -103,29 +147,25 @@ impl CallSite {
 
     #[cold]
     fn register(&'static self) -> u32 {
-        let mut sites = SITES.write().unwrap_or_else(PoisonError::into_inner);
-        // Another thread may have been faster.
-        let known = self.number.load(Ordering::Relaxed);
-        if known != 0 {
-            return known;
+        let number = SITES.add(self);
+        // Another thread may have been faster; both numbers lead here.
+        match self.number.compare_exchange(0, number, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => number,
+            Err(known) => known,
         }
-        sites.push(self);
-        let number = sites.len() as u32;
-        self.number.store(number, Ordering::Relaxed);
-        number
     }
 
     pub(crate) fn by_number(number: u32) -> Option<&'static Self> {
-        let sites = SITES.read().unwrap_or_else(PoisonError::into_inner);
-        sites.get(usize::try_from(number).ok()?.checked_sub(1)?).copied()
+        SITES.get(number)
     }
 }
 
 /// The call site of that name, made once and kept for the rest of the process: names of experiments and of evaluations,
 /// of which a program has few.
 pub(crate) fn site_of(name: &str) -> &'static CallSite {
-    static NAMED: OnceLock<Mutex<HashMap<&'static str, &'static CallSite>>> = OnceLock::new();
-    let mut named = NAMED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    type Named = Mutex<BTreeMap<&'static str, &'static CallSite>>;
+    static NAMED: PerProcess<Named> = PerProcess::new(Mutex::new(BTreeMap::new()), Named::default);
+    let mut named = NAMED.get().lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(site) = named.get(name) {
         return site;
     }
@@ -133,4 +173,21 @@ pub(crate) fn site_of(name: &str) -> &'static CallSite {
     let site: &'static CallSite = Box::leak(Box::new(CallSite::new(name, name, module_path!(), file!(), line!())));
     named.insert(name, site);
     site
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_number_has_a_place_of_its_own() {
+        let mut expected = (0, 0);
+        for index in 0..100_000 {
+            assert_eq!(Sites::place(index), expected, "{index}");
+            let (room, place) = expected;
+            expected = if place + 1 == Sites::FIRST << room { (room + 1, 0) } else { (room, place + 1) };
+        }
+        let (room, place) = Sites::place(u32::MAX as usize);
+        assert!(room < SITES.rooms.len() && place < Sites::FIRST << room);
+    }
 }

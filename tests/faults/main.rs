@@ -14,6 +14,8 @@ mod program;
 mod schedules;
 mod soak;
 mod spool;
+#[cfg(unix)]
+mod surroundings;
 mod table;
 mod tls;
 #[cfg(unix)]

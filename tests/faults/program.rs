@@ -65,6 +65,10 @@ fn program() {
         builder = builder.flush_on_signals();
     }
     #[cfg(unix)]
+    if setting("SIGPIPE", 0) == 1 {
+        crate::unix::die_of_pipes();
+    }
+    #[cfg(unix)]
     if let Ok(most) = std::env::var("FILE_BYTES") {
         crate::unix::limit_files(most.parse().unwrap());
     }

@@ -46,12 +46,29 @@ pub(crate) fn ignore_no_signals() {
     }
 }
 
-/// From now on no file of this process may be longer, as if the disk were full.
+/// From now on no file of this process may be longer, as if the disk were full. Whoever writes beyond that is killed.
 pub(crate) fn limit_files(most: u64) {
     let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
-    // SAFETY: the signal that tells of it is ignored, so that writing fails instead; `limit` is whole.
-    unsafe {
-        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-        assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit), 0);
+    // SAFETY: `limit` is whole.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);
+}
+
+/// From now on whoever writes to what nobody reads is killed, as programs are that are written in C.
+pub(crate) fn die_of_pipes() {
+    // SAFETY: the system's own handler takes the place of the standard library's.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+/// Has this process end of a signal after so many seconds.
+pub(crate) fn die_after(seconds: u32) {
+    // SAFETY: it takes a number.
+    unsafe { libc::alarm(seconds) };
+}
+
+/// As some daemons do.
+pub(crate) fn close_standard() {
+    for descriptor in 0..3 {
+        // SAFETY: whoever uses them is told that there is nothing.
+        unsafe { libc::close(descriptor) };
     }
 }

@@ -119,9 +119,10 @@ async fn after_a_fork_parent_and_child_both_deliver() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_whose_errors_nobody_reads_ends_as_ever() {
     // Every run has something to say: the server is not there.
-    for how in ["", "exit", "panic"] {
+    for (how, pipe) in [("", "1"), ("exit", "1"), ("exit", "0"), ("panic", "0")] {
         let folder = tempfile::tempdir().unwrap();
-        let environment = [("PAREA_BASE_URL", "http://127.0.0.1:1"), ("END", how), ("DEADLINE_MS", "100")];
+        let environment =
+            [("PAREA_BASE_URL", "http://127.0.0.1:1"), ("END", how), ("DEADLINE_MS", "100"), ("SIGPIPE", pipe)];
         let mut program = start(folder.path(), &environment);
         program.close_stderr();
         let ran = program.wait().await;

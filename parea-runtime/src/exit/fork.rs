@@ -3,9 +3,13 @@
 //! So the child touches nothing of the parent's client and logs: it starts its own when it first needs them, with ids of
 //! its own. What had started before the fork is the parent's to report.
 
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicU32, AtomicU64, Ordering},
+use std::{
+    fs::File,
+    ops::{Deref, DerefMut},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
 };
 
 #[cfg(unix)]
@@ -55,7 +59,42 @@ pub(super) fn install() {
 extern "C" fn in_child() {
     FORKED.store(Moment::now().0, Ordering::Relaxed);
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    unix::close_unshared();
     stack::after_fork();
+}
+
+/// A file that forked children do not have: they would hold its lock for as long as they live, be it years after the
+/// process is gone whose it is.
+#[derive(Debug)]
+pub(crate) struct Unshared(File);
+
+impl Unshared {
+    pub(crate) fn new(file: File) -> Self {
+        #[cfg(unix)]
+        unix::unshare(std::os::fd::AsRawFd::as_raw_fd(&file));
+        Self(file)
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Unshared {
+    fn drop(&mut self) {
+        unix::share_again(std::os::fd::AsRawFd::as_raw_fd(&self.0));
+    }
+}
+
+impl Deref for Unshared {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl DerefMut for Unshared {
+    fn deref_mut(&mut self) -> &mut File {
+        &mut self.0
+    }
 }
 
 /// Which process this is: rises with each fork.

@@ -9,7 +9,7 @@ use crate::{client::Client, exporter::warn};
 pub(super) fn watch() {
     let watched = Signals::watch().and_then(|signals| {
         let thread = thread::Builder::new().name("parea-signals".to_owned()).stack_size(256 * 1024);
-        thread.spawn(move || {
+        super::spawn(thread, move || {
             while let Some(signal) = signals.next() {
                 received(signal);
             }

@@ -21,20 +21,87 @@ pub(super) fn at_fork(child: extern "C" fn()) {
     let _ = unsafe { libc::pthread_atfork(None, None, Some(child)) };
 }
 
-/// Writes to standard error past the standard library, as much as a pipe takes at once; nothing where nobody reads it.
+/// Descriptors that a forked child is not to have. More than these are few: the child then has them.
+static UNSHARED: [AtomicI32; 256] = [const { AtomicI32::new(-1) }; 256];
+
+/// Has that descriptor closed in the children of later forks.
+pub(super) fn unshare(descriptor: c_int) {
+    let put = |place: &AtomicI32| place.compare_exchange(-1, descriptor, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+    let _ = UNSHARED.iter().any(put);
+}
+
+/// It is about to be closed.
+pub(super) fn share_again(descriptor: c_int) {
+    let take = |place: &AtomicI32| place.compare_exchange(descriptor, -1, Ordering::Release, Ordering::Relaxed).is_ok();
+    let _ = UNSHARED.iter().any(take);
+}
+
+/// In a forked child: closes what is its parent's.
+pub(super) fn close_unshared() {
+    for place in &UNSHARED {
+        let descriptor = place.swap(-1, Ordering::Relaxed);
+        if descriptor >= 0 {
+            // SAFETY: it was open when the process forked, and what held it is its parent's, never touched here.
+            unsafe { libc::close(descriptor) };
+        }
+    }
+}
+
+/// Writes to standard error past the standard library, as much as a pipe takes at once; nothing where nobody reads it,
+/// which would end a program that has not turned `SIGPIPE` off.
 pub(crate) fn write_error(text: &str) {
     /// What every pipe takes at once.
     const MOST: usize = 512;
     const WAIT_MS: c_int = 100;
+    if !is_standard(libc::STDERR_FILENO) {
+        return;
+    }
     for part in text.as_bytes().chunks(MOST) {
         let mut error = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };
         // SAFETY: there is one `pollfd`, and `part` has as many bytes as are said.
         unsafe {
-            if libc::poll(&raw mut error, 1, WAIT_MS) != 1 {
+            if libc::poll(&raw mut error, 1, WAIT_MS) != 1 || error.revents != libc::POLLOUT {
                 return;
             }
             libc::write(libc::STDERR_FILENO, part.as_ptr().cast(), part.len());
         }
+    }
+}
+
+/// Whether that is what its number says. A program that closes one of the first three gets its number for the next file
+/// or socket that it opens; those are not for the programs that it starts.
+fn is_standard(descriptor: c_int) -> bool {
+    // SAFETY: a question about a number, which may be no descriptor.
+    unsafe { libc::fcntl(descriptor, libc::F_GETFD) == 0 }
+}
+
+/// How large a file may become that this process writes to (`ulimit -f`).
+pub(crate) fn largest_file() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: there is room for the answer. Where there is none, there is no limit.
+    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
+    #[allow(clippy::unnecessary_cast, reason = "it is signed on some systems")]
+    let largest = limit.rlim_cur as u64;
+    largest
+}
+
+/// Runs `body`, which starts a thread, so that no signal is ever delivered to that thread: the program may want them all
+/// for threads of its own (`sigwait`, `signalfd`), and what nobody reads on a connection is no reason to end.
+pub(crate) fn without_signals<R>(body: impl FnOnce() -> R) -> R {
+    // SAFETY: both sets are made before they are read, and the thread has afterwards what it had before.
+    unsafe {
+        let (mut all, mut before): (libc::sigset_t, libc::sigset_t) = (mem::zeroed(), mem::zeroed());
+        libc::sigfillset(&raw mut all);
+        // What the thread itself does wrong comes to it all the same.
+        for own in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGABRT] {
+            libc::sigdelset(&raw mut all, own);
+        }
+        let is_set = libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before) == 0;
+        let result = body();
+        if is_set {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, ptr::null_mut());
+        }
+        result
     }
 }
 

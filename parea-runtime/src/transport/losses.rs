@@ -16,8 +16,8 @@ use std::{
 
 use parea_types::{KeptLosses, ProjectLosses};
 
-use super::segment::is_at;
-use crate::{books::LossReport, clock, id, record::ProjectRef};
+use super::segment::{apart, is_at, may_be_as_large_as};
+use crate::{books::LossReport, clock, exit::fork::Unshared, id, record::ProjectRef};
 
 /// How often somebody else's lock is tried, and how long between: they merge in a moment, or wait for a server.
 const TRIES: usize = 20;
@@ -53,7 +53,7 @@ pub(crate) fn keep(folder: &Path, further: ProjectLosses) -> io::Result<()> {
 pub(crate) struct Losses {
     path: PathBuf,
     /// Holds the lock.
-    file: File,
+    file: Unshared,
     /// What no server has heard of yet.
     kept: KeptLosses,
     /// What the file says besides was told.
@@ -115,13 +115,13 @@ fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 /// The file with its lock; `None` while somebody else has it.
-fn hold(path: &Path, create: bool) -> io::Result<Option<File>> {
+fn hold(path: &Path, create: bool) -> io::Result<Option<Unshared>> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(create);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = match options.open(path) {
-        Ok(file) => file,
+        Ok(file) => apart(file)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound && !create => return Ok(None),
         Err(error) => return Err(error),
     };
@@ -142,15 +142,17 @@ fn read(file: &File) -> io::Result<KeptLosses> {
 }
 
 /// Returns the new file, held.
-fn replace(path: &Path, kept: &KeptLosses) -> io::Result<File> {
+fn replace(path: &Path, kept: &KeptLosses) -> io::Result<Unshared> {
+    let bytes = serde_json::to_vec(kept)?;
+    may_be_as_large_as(bytes.len() as u64)?;
     let fresh = own_path(path.parent().unwrap_or(Path::new(".")), "tmp");
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&fresh).and_then(|mut file| {
+    let written = options.open(&fresh).and_then(apart).and_then(|mut file| {
         let _ = file.try_lock();
-        file.write_all(&serde_json::to_vec(kept).map_err(io::Error::from)?)?;
+        file.write_all(&bytes)?;
         fs::rename(&fresh, path).map(|()| file)
     });
     if written.is_err() {

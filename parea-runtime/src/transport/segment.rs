@@ -12,6 +12,7 @@ use std::{
 use serde::de::IgnoredAny;
 
 use super::Line;
+use crate::exit::{fork::Unshared, largest_file};
 
 /// A file that is still written to; `parea serve` takes it in once its writer is gone.
 pub(super) const OPEN: &str = "open";
@@ -25,7 +26,7 @@ const LONGEST_LINE: u64 = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Segment {
     path: PathBuf,
-    file: File,
+    file: Unshared,
     /// Where the last whole line ends.
     written: u64,
     /// Everything before this has been dealt with.
@@ -53,12 +54,12 @@ impl Segment {
         Ok(Self { path, file, written: 0, sent: 0, own: Some(0), marks: VecDeque::new() })
     }
 
-    fn create_file(path: &Path) -> io::Result<File> {
+    fn create_file(path: &Path) -> io::Result<Unshared> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path)?;
+        let file = apart(options.open(path)?)?;
         // A file system without locks still holds files; they are then taken over only when complete.
         let _ = file.try_lock();
         Ok(file)
@@ -69,11 +70,21 @@ impl Segment {
         is_at(&self.file, &self.path)
     }
 
+    /// Whether nobody finds it any more. A file that was moved, or that a program may no longer see which has changed its
+    /// user or its root, is found by others.
+    pub(super) fn is_deleted(&self) -> bool {
+        #[cfg(unix)]
+        return self.file.metadata().is_ok_and(|file| std::os::unix::fs::MetadataExt::nlink(&file) == 0);
+        #[cfg(not(unix))]
+        return !self.path.exists();
+    }
+
     /// Puts a file that was deleted back to its place; what was in it is still at hand. Its folder is to be there.
     pub(super) fn restore(&mut self) -> io::Result<()> {
+        may_be_as_large_as(self.written)?;
         let mut file = Self::create_file(&self.path)?;
         self.file.seek(SeekFrom::Start(0))?;
-        let copied = io::copy(&mut (&self.file).take(self.written), &mut file);
+        let copied = io::copy(&mut (&*self.file).take(self.written), &mut *file);
         if copied.as_ref().is_ok_and(|copied| *copied == self.written) {
             self.file = file;
             return Ok(());
@@ -86,7 +97,7 @@ impl Segment {
     /// this process wrote it.
     pub(super) fn adopt(path: PathBuf, own: Option<u64>) -> io::Result<Option<Self>> {
         let file = match OpenOptions::new().read(true).write(true).open(&path) {
-            Ok(file) => file,
+            Ok(file) => apart(file)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
@@ -161,6 +172,7 @@ impl Segment {
         self.file.seek(SeekFrom::Start(self.written)).map_err(|error| (0, error))?;
         let mut written = 0;
         while written < bytes.len() {
+            may_be_as_large_as(self.written + written as u64 + 1).map_err(|error| (written, error))?;
             match self.file.write(&bytes[written..]) {
                 Ok(0) => return Err((written, io::ErrorKind::WriteZero.into())),
                 Ok(count) => written += count,
@@ -180,7 +192,7 @@ impl Segment {
     pub(super) fn read_from(&mut self, begin: u64, most: usize) -> io::Result<Piece> {
         self.file.seek(SeekFrom::Start(begin))?;
         let mut piece = Piece { end: begin, ..Piece::default() };
-        let mut reader = BufReader::with_capacity(64 * 1024, (&self.file).take(self.written.saturating_sub(begin)));
+        let mut reader = BufReader::with_capacity(64 * 1024, (&*self.file).take(self.written.saturating_sub(begin)));
         let mut size = 0;
         while size < most {
             let mut line = Vec::new();
@@ -263,6 +275,22 @@ impl Segment {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Whether a file may become that large (`ulimit -f`). Trying it would end the program, by `SIGXFSZ`.
+pub(super) fn may_be_as_large_as(size: u64) -> io::Result<()> {
+    if size <= largest_file() { Ok(()) } else { Err(io::ErrorKind::FileTooLarge.into()) }
+}
+
+/// The file, for this process alone, and under another number if it got one of the first three, which the program has
+/// closed: what it writes to standard error would end among the logs.
+pub(super) fn apart(file: File) -> io::Result<Unshared> {
+    #[cfg(unix)]
+    if std::os::fd::AsRawFd::as_raw_fd(&file) <= 2 {
+        // Never one of these.
+        return file.try_clone().map(Unshared::new);
+    }
+    Ok(Unshared::new(file))
 }
 
 /// Bytes that these lines take in a file.

@@ -16,7 +16,7 @@ use parea_types::ProjectLosses;
 use super::{
     Line,
     losses::{self, Losses},
-    segment::{COMPLETE, OPEN, Piece, Segment, size_of_lines},
+    segment::{COMPLETE, OPEN, Piece, Segment, may_be_as_large_as, size_of_lines},
 };
 use crate::{clock, report::DropReason, settings::LOCAL_FOLDER};
 
@@ -186,11 +186,23 @@ impl Spool {
         Ok(Some(()))
     }
 
-    /// Writes anew what somebody deleted, while it is still at hand.
+    /// Writes anew what somebody deleted, while it is still at hand. A file that others still find will do where that
+    /// fails.
     fn restore(&mut self) -> io::Result<()> {
-        self.look_around()?;
-        let held = self.earlier.iter_mut().chain(&mut self.own);
-        held.filter(|segment| !segment.is_in_place()).try_for_each(Segment::restore)
+        let folder = self.look_around();
+        let held = self.earlier.iter_mut().chain(&mut self.own).filter(|segment| !segment.is_in_place());
+        for segment in held {
+            let restored = match &folder {
+                Ok(()) => segment.restore(),
+                Err(error) => Err(error.kind().into()),
+            };
+            if let Err(error) = restored
+                && segment.is_deleted()
+            {
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// How many of these lines, from the first on, have room.
@@ -314,7 +326,7 @@ impl Spool {
         let mut held = self.earlier.iter().chain(&self.own);
         if held.any(|segment| !segment.is_done() && !segment.is_in_place()) && self.restore().is_err() {
             self.own.retain(|segment| {
-                let is_kept = segment.is_done() || segment.is_in_place();
+                let is_kept = segment.is_done() || segment.is_in_place() || !segment.is_deleted();
                 missing += if is_kept { 0 } else { segment.own().unwrap_or_default() };
                 is_kept
             });
@@ -420,6 +432,7 @@ impl Spool {
             text.extend_from_slice(line);
             text.push(b'\n');
         }
+        may_be_as_large_as(file.metadata()?.len() + text.len() as u64)?;
         file.write_all(&text)?;
         Ok(folder)
     }
@@ -439,8 +452,10 @@ fn create_private(folder: &Path) -> io::Result<()> {
 
 /// Logs are no part of a repository. A folder that cannot take the file, or has one, is left as it is.
 fn ignored_by_git(data: &Path) {
-    let file = OpenOptions::new().write(true).create_new(true).open(data.join(".gitignore"));
-    let _ = file.and_then(|mut file| file.write_all(b"*\n"));
+    const ALL: &[u8] = b"*\n";
+    let file = may_be_as_large_as(ALL.len() as u64)
+        .and_then(|()| OpenOptions::new().write(true).create_new(true).open(data.join(".gitignore")));
+    let _ = file.and_then(|mut file| file.write_all(ALL));
 }
 
 /// An address as the name of a folder: readable, and different for different addresses.
