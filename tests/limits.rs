@@ -186,3 +186,62 @@ fn of_a_long_list_of_anything_both_ends_are_kept_at_the_cost_of_these() {
         assert!(shown.as_str().unwrap().ends_with(" …[cut at 262144 bytes]"), "{said} {has}: {shown}");
     }
 }
+
+/// Has no end, by whichever way it is shown.
+#[derive(Clone, Copy)]
+struct Endless;
+
+impl fmt::Display for Endless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        loop {
+            f.write_str("and on ")?;
+        }
+    }
+}
+
+impl Serialize for Endless {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(std::iter::repeat(7))
+    }
+}
+
+#[parea::trace(skip(lock), tags = [Endless], session_id = Endless, metadata(endless = Endless))]
+fn tells_too_much(lock: &Mutex<u8>) {
+    let secret = secrecy_of("hidden");
+    parea::current()
+        .metadata("lock", lock)
+        .metadata("held", Held { lock })
+        .metadata("later", Endless)
+        .metadata("secret", &secret)
+        .metadata("none", ())
+        .metadata("large", u128::MAX)
+        .target(Endless)
+        .error(Endless);
+}
+
+#[derive(Serialize)]
+struct Held<'a> {
+    lock: &'a Mutex<u8>,
+}
+
+fn secrecy_of(text: &str) -> zeroize::Zeroizing<String> {
+    text.to_owned().into()
+}
+
+#[test]
+fn what_the_current_span_is_told_has_the_same_limits() {
+    let lock = Mutex::new(1);
+    let held = lock.lock().unwrap();
+    let ((), traces) = capture(|| tells_too_much(&lock));
+    drop(held);
+    let log = traces.log("tells_too_much");
+    let metadata = log.metadata.as_ref().unwrap();
+    let short = [("secret", "[redacted]"), ("none", "null"), ("large", "340282366920938463463374607431768211455")];
+    for (name, text) in [("lock", "<Mutex<u8>>"), ("held", r#"{"lock":"<Mutex<u8>>"}"#)].iter().chain(&short) {
+        assert_eq!(metadata[*name], *text, "{name}");
+    }
+    let texts = [metadata["endless"].as_str(), metadata["later"].as_str(), log.target.as_deref(), log.error.as_deref()];
+    for text in texts.into_iter().chain([log.session_id.as_deref(), Some(&*log.tags.as_ref().unwrap()[0])]) {
+        assert!(text.unwrap().ends_with(" …[cut at 262144 bytes]"), "{}", &text.unwrap()[..40]);
+    }
+}

@@ -9,7 +9,13 @@ use crate::{
     context,
     evaluation::Evaluator,
     hooks::guarded,
+    json::{self, Buffer, displayed},
+    ladder::short_type_name,
+    locks::is_lock_type,
+    record::text_of,
+    redact::{REDACTED, is_secret_type},
     span::{Draft, Span},
+    stack,
 };
 
 /// The innermost open span, or nothing when there is none or tracing is off; then every method does nothing.
@@ -73,7 +79,8 @@ impl CurrentSpan {
     }
 
     /// Sets a key of the metadata: a text as it is, anything else as JSON text. A value that cannot be serialised
-    /// is replaced by the reason.
+    /// is replaced by the reason. Otherwise as inputs are captured: within the same limits, a secret type as `[redacted]`, a
+    /// lock by its type's name.
     pub fn metadata(&self, key: impl Into<String>, value: impl Serialize) -> &Self {
         if self.0.is_some() {
             let (key, text) = (key.into(), to_text(&value));
@@ -118,7 +125,7 @@ impl CurrentSpan {
     /// Marks the span as failed, whatever it returns. Several errors are kept as a JSON array.
     pub fn error(&self, error: impl std::fmt::Display) -> &Self {
         if self.0.is_some() {
-            let error = shown(|| error.to_string());
+            let error = shown(|| displayed(&error));
             self.update(|draft| draft.errors.push(error));
         }
         self
@@ -151,12 +158,21 @@ fn to_text(value: &impl Serialize) -> String {
     shown(|| serialised(value))
 }
 
-fn serialised(value: &impl Serialize) -> String {
-    // Straight to JSON: a `Value` on the way would refuse integers beyond 64 bits.
-    match serde_json::to_string(value) {
-        Ok(json) if json.starts_with('"') => serde_json::from_str(&json).unwrap_or(json),
-        Ok(json) => json,
-        Err(error) => format!("<not serialisable: {error}>"),
+/// As inputs are captured: bounded, without secrets, and without waiting for a lock.
+fn serialised<T: Serialize>(value: &T) -> String {
+    if is_secret_type::<T>() {
+        stack::count_redacted(1);
+        return REDACTED.to_owned();
+    }
+    if is_lock_type::<T>() {
+        return short_type_name::<T>();
+    }
+    let mut buffer = Buffer::default();
+    let written = json::write(&mut buffer, value);
+    stack::count_redacted(buffer.redacted);
+    match written {
+        Ok(()) => text_of(&buffer.bytes).unwrap_or_else(|| "null".to_owned()),
+        Err(why) => format!("<not serialisable: {why}>"),
     }
 }
 

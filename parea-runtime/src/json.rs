@@ -12,7 +12,7 @@ mod tail;
 mod writer;
 
 pub(crate) use bytes::{Bytes, Out, STEP};
-pub(crate) use escape::{Escaping, ceil, floor, left_out, push_text, push_text_body};
+pub(crate) use escape::{Escaping, ceil, displayed, floor, left_out, push_text, push_text_body};
 pub use keys::Key;
 use keys::Keys;
 pub(crate) use known::{Known, Room};

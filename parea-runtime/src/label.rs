@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use crate::json::displayed;
+
 /// The value of an option that is a text: a tag, a name, an id.
 #[diagnostic::on_unimplemented(
     message = "an option of `#[trace]` takes a text here, and `{Self}` has none",
@@ -16,7 +18,7 @@ pub trait Label {
 #[diagnostic::do_not_recommend]
 impl<T: Display + ?Sized> Label for T {
     fn label(&self) -> String {
-        self.to_string()
+        displayed(self)
     }
 }
 

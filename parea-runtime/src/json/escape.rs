@@ -1,6 +1,6 @@
 //! Text between the quotes of a JSON string.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::{Bytes, MOST_BYTES, Out, Surface};
 use crate::processor;
@@ -289,6 +289,17 @@ impl<'a> Escaping<'a> {
         }
         self.out.put_byte(b'"');
         Ok(())
+    }
+}
+
+/// The text that `Display` makes, at most so much of it as a value may be.
+pub(crate) fn displayed(value: &(impl fmt::Display + ?Sized)) -> String {
+    let mut bytes = Bytes::default();
+    let mut text = Escaping::open(&mut bytes);
+    let formatted = write!(text, "{value}");
+    match text.close(formatted) {
+        Ok(()) => serde_json::from_slice(&bytes).unwrap_or_default(),
+        Err(error) => format!("<{error}>"),
     }
 }
 
