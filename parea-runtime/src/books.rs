@@ -78,6 +78,15 @@ struct Reports {
     all: VecDeque<LossReport>,
     /// The first of them is under way.
     telling: bool,
+    /// Others lie in the spool, whence a server is told of them.
+    kept: bool,
+}
+
+impl Reports {
+    /// Whether there are any, and none is under way.
+    fn is_idle(&self) -> bool {
+        self.kept || (!self.telling && !self.all.is_empty())
+    }
 }
 
 /// Drops to tell a server of.
@@ -94,6 +103,8 @@ pub(crate) enum Fate {
     Delivered,
     Spooled,
     Dropped(DropReason),
+    /// The same, and a server is told of it from elsewhere.
+    Reported(DropReason),
 }
 
 /// What a flush waits for.
@@ -126,6 +137,7 @@ impl Books {
             Fate::Delivered => ledger.delivered += count,
             Fate::Spooled => ledger.spooled += count,
             Fate::Dropped(reason) => ledger.drop_records(reason, count),
+            Fate::Reported(reason) => *ledger.dropped.entry(reason).or_default() += count,
         }
     }
 
@@ -137,6 +149,7 @@ impl Books {
             Fate::Delivered => ledger.delivered += count,
             Fate::Spooled => ledger.spooled += count,
             Fate::Dropped(reason) => ledger.drop_records(reason, count),
+            Fate::Reported(reason) => *ledger.dropped.entry(reason).or_default() += count,
         }
     }
 
@@ -151,6 +164,7 @@ impl Books {
                 *ledger.earlier.dropped.entry(reason).or_default() += count;
                 *ledger.unreported.entry(reason).or_default() += count;
             }
+            Fate::Reported(reason) => *ledger.earlier.dropped.entry(reason).or_default() += count,
         }
     }
 
@@ -247,6 +261,11 @@ impl Books {
         unheard
     }
 
+    /// Whether some are kept there, whence a server is to be told of them.
+    pub(crate) fn keeps_losses(&self, kept: bool) {
+        self.lock().reports.kept = kept;
+    }
+
     /// It could not be kept there.
     pub(crate) fn unreport(&self, report: LossReport) {
         let mut ledger = self.lock();
@@ -260,7 +279,7 @@ impl Books {
     pub(crate) fn ask(&self) -> bool {
         let mut ledger = self.lock();
         let is_well = cfg!(feature = "http") && ledger.trouble.is_none() && !ledger.refused && !ledger.deaf;
-        let is_untold = !ledger.unreported.is_empty() || (!ledger.reports.telling && !ledger.reports.all.is_empty());
+        let is_untold = !ledger.unreported.is_empty() || ledger.reports.is_idle();
         ledger.asked = is_well && is_untold;
         ledger.asked
     }

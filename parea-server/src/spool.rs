@@ -21,6 +21,7 @@ use std::{
 };
 
 use parea_store::{Catalog, Logs, Patch, StoreError};
+use parea_types::{GivenUp, ProjectLosses};
 use tokio::{
     runtime::Handle,
     sync::watch,
@@ -166,6 +167,10 @@ fn is_segment(path: &Path) -> bool {
 impl Intake {
     /// Takes in all files that are complete, oldest name first.
     fn round(&mut self) {
+        // First, for a file may say again what was given up of it, and not of which project.
+        if let Err(error) = self.losses() {
+            self.complain(self.folder.clone(), &error);
+        }
         let files = match files(&self.folder, is_segment) {
             Ok(files) => files,
             Err(error) => return self.complain(self.folder.clone(), &error),
@@ -178,9 +183,6 @@ impl Intake {
                 Err(Stay::Stopped | Stay::Store(StoreError::Closed)) => return,
                 Err(error) => self.complain(file, &error),
             }
-        }
-        if let Err(error) = self.losses() {
-            self.complain(self.folder.clone(), &error);
         }
         if let Err(error) = self.runs() {
             self.complain(self.folder.with_file_name("experiments"), &error);
@@ -201,6 +203,7 @@ impl Intake {
         let mut lines = BufReader::new(held);
         let mut rejected = Rejected::default();
         let mut group = Vec::new();
+        let (mut given_up, mut project) = (Vec::new(), None);
         let mut size = 0;
         let mut number = 0;
         loop {
@@ -213,8 +216,15 @@ impl Intake {
             if json.is_empty() {
                 continue;
             }
+            if let Some(line) = GivenUp::read(json) {
+                given_up.push(line);
+                continue;
+            }
             match ingest::element(Element::Whole(json), number - 1, self.rules, &Access::all()) {
-                Ok(log) => group.push(Patch::Post(Box::new(log))),
+                Ok(log) => {
+                    project = project.or_else(|| log.project_uuid.clone().or_else(|| log.project_name.clone()));
+                    group.push(Patch::Post(Box::new(log)));
+                }
                 Err(refused) => rejected.add(json, &refused),
             }
             size += line.len();
@@ -224,6 +234,9 @@ impl Intake {
             }
         }
         self.commit(group)?;
+        for report in GivenUp::reports(given_up) {
+            self.count(&ProjectLosses { project_name: project.clone().unwrap_or_default(), ..report })?;
+        }
         if let Some(kept) = rejected.keep(&self.folder, file)? {
             let lines = if kept.lines == 1 { "1 line".to_owned() } else { format!("{} lines", kept.lines) };
             let (from, kept) = (file.display(), kept.path.display());

@@ -49,6 +49,11 @@ impl ProjectLosses {
         (1..=Self::LONGEST_ID).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     }
+
+    /// Whether this may be a reason: a word that a header can carry.
+    pub fn is_reason(text: &str) -> bool {
+        (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    }
 }
 
 impl KeptLosses {
@@ -100,7 +105,7 @@ impl KeptLosses {
         }
         for (reason, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             let is_told_apart = entry.counts.contains_key(&reason)
-                || (entry.counts.len() < Self::MOST_REASONS - 1 && is_reason(&reason));
+                || (entry.counts.len() < Self::MOST_REASONS - 1 && ProjectLosses::is_reason(&reason));
             let total = entry.counts.entry(if is_told_apart { reason } else { "other".to_owned() }).or_default();
             *total = total.saturating_add(count);
         }
@@ -121,11 +126,6 @@ impl KeptLosses {
         kept.losses.retain(|losses| !losses.counts.is_empty());
         Some(kept)
     }
-}
-
-/// Whether this may be a reason: a word that a header can carry.
-fn is_reason(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 #[cfg(test)]

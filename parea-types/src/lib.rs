@@ -21,6 +21,7 @@ mod error;
 mod experiment;
 mod feedback;
 mod filter;
+mod given_up;
 mod kept_losses;
 mod kept_run;
 mod null;
@@ -53,6 +54,7 @@ pub use experiment::{
 };
 pub use feedback::FeedbackRequest;
 pub use filter::{Condition, FilterBase, FilterOperator, PaginatedTraceLogs, QueryParamsPagination, TimeRange};
+pub use given_up::GivenUp;
 pub use kept_losses::{KeptLosses, ProjectLosses};
 pub use kept_run::KeptRun;
 #[cfg(feature = "parquet")]

@@ -48,6 +48,8 @@ pub(crate) enum Manner {
     Chokes,
     /// The same, and takes logs one by one only.
     ChokesSingly,
+    /// Strict until it has heard of losses, and then silent.
+    IsStrictUntilLosses,
     /// Strict to every other request; the others meet with trouble, of one kind or another.
     IsMoody,
 }
@@ -261,7 +263,11 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
     let length = header.lines().find_map(|line| line.strip_prefix("content-length: "));
     let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
     let manner = *state.manner.lock().unwrap();
-    let (is_strict, manner) = (matches!(manner, Manner::IsStrict | Manner::IsMoody), manner.once());
+    let (is_strict, manner) = match manner {
+        Manner::IsStrictUntilLosses if state.losses.lock().unwrap().is_empty() => (true, Manner::IsStrict),
+        Manner::IsStrictUntilLosses => (true, Manner::Hangs),
+        manner => (matches!(manner, Manner::IsStrict | Manner::IsMoody), manner.once()),
+    };
     let told = |name: &str| header.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
     let losses = header.contains("x-parea-losses: ").then(|| {
         let losses = (told("x-parea-losses: "), told("x-parea-project: "));
@@ -355,6 +361,6 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
             }
             socket.write_all(written("200 OK", "", &answer.to_string()).as_bytes()).await
         }
-        Manner::Resets | Manner::IsMoody => unreachable!("done with above"),
+        Manner::Resets | Manner::IsMoody | Manner::IsStrictUntilLosses => unreachable!("done with above"),
     }
 }

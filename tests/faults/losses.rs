@@ -1,21 +1,25 @@
-//! A server that has counted what was lost, and whose answer to that never comes.
+//! What was lost is told once, whoever dies and whatever answer never comes.
 
 use std::{
+    fs,
     net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use parea_server::{Config, Server};
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
 };
 
 use crate::{
-    program::run,
+    hostile::{Hostile, Manner},
+    program::{run, segments, start},
     spool::{get, kept_losses},
 };
 
@@ -139,4 +143,56 @@ async fn losses_told_by_another_process_to_another_server_are_still_counted_once
     let ran = run(folder.path(), &[shared, ("CALLS", "1"), ("FLUSH_MS", "9000")]).await;
     assert_eq!((counted(&address, "spool_full").await, kept_losses(folder.path())), (None, 0), "{}", ran.report());
     server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_program_has_told_of_its_spool_is_not_told_again() {
+    let server = Hostile::start(Manner::Says(503)).await;
+    let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
+    // More than goes into one request, so that the file is there when the first refusals have been told.
+    let environment =
+        [("PAREA_BASE_URL", &*url), ("CALLS", "2000"), ("POISONED", "3 4 90"), ("END", "wait"), ("DURABLE", "1")];
+    let mut program = start(folder.path(), &environment);
+    while !folder.path().join("ready").exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    server.behave(Manner::IsStrictUntilLosses);
+    let heard = async {
+        while server.losses().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), heard).await.unwrap();
+    program.kill();
+    program.wait().await;
+    let text = fs::read_to_string(&segments(folder.path())[0]).unwrap();
+    let (given_up, rest): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with('#'));
+    assert_eq!((given_up.len(), rest.len()), (3, 2 * 1_997));
+    server.behave(Manner::IsStrict);
+    let lines = rest.len().to_string();
+    let ran = run(folder.path(), &[("PAREA_BASE_URL", &*url), ("CALLS", "1"), ("EARLIER", &*lines)]).await;
+    assert_eq!(ran.report()["earlier"], json!({"delivered": rest.len(), "dropped": {}}));
+    assert_eq!((server.losses(), server.count()), (vec![("rejected=3".to_owned(), "p".to_owned())], rest.len() + 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_program_gave_up_and_could_not_tell_is_told_for_it() {
+    let server = Hostile::start(Manner::Says(503)).await;
+    let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
+    let environment = [("PAREA_BASE_URL", &*url), ("CALLS", "10"), ("DEADLINE_MS", "10"), ("END", "exit")];
+    run(folder.path(), &environment).await;
+    // As if it had died right after it wrote this.
+    let file = segments(folder.path()).pop().unwrap();
+    let mut text = fs::read_to_string(&file).unwrap();
+    for (line, mark) in [(2, "#a-1 rejected "), (5, "#a-2 too_large "), (9, "#a-1 rejected ")] {
+        let begin = text.match_indices('\n').nth(line).unwrap().0 + 1;
+        text.replace_range(begin..begin + mark.len(), mark);
+    }
+    fs::write(&file, text).unwrap();
+    server.behave(Manner::Good);
+    let ran = run(folder.path(), &[("PAREA_BASE_URL", &*url), ("CALLS", "0"), ("EARLIER", "17")]).await;
+    assert_eq!(ran.report()["earlier"], json!({"delivered": 17, "dropped": {}}), "{}", ran.stderr);
+    let mut told = server.losses();
+    told.sort();
+    assert_eq!(told, ["rejected=2", "too_large=1"].map(|counts| (counts.to_owned(), "p".to_owned())));
 }

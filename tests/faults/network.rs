@@ -85,17 +85,20 @@ async fn an_answer_without_end_is_not_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn losses_are_told_before_the_program_ends() {
-    let server = Hostile::start(Manner::Rejects).await;
-    let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
-    let ran = run(folder.path(), &[("PAREA_BASE_URL", &*url), ("CALLS", "50"), ("END", "forget")]).await;
-    assert!(ran.stderr.contains("(rejected=100)"), "{}", ran.stderr);
-    let told: u64 = server
-        .losses()
-        .iter()
-        .map(|(counts, _)| counts.strip_prefix("rejected=").unwrap().parse::<u64>().unwrap())
-        .sum();
-    assert_eq!(told, 100, "each of them once: {:?}", server.losses());
-    assert!(server.losses().iter().all(|(_, project)| project == "p"), "{:?}", server.losses());
+    for durable in ["0", "1"] {
+        let server = Hostile::start(Manner::Rejects).await;
+        let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
+        let environment = [("PAREA_BASE_URL", &*url), ("CALLS", "50"), ("END", "forget"), ("DURABLE", durable)];
+        let ran = run(folder.path(), &environment).await;
+        assert!(ran.stderr.contains("dropped (rejected="), "{}", ran.stderr);
+        let told: u64 = server
+            .losses()
+            .iter()
+            .map(|(counts, _)| counts.strip_prefix("rejected=").unwrap().parse::<u64>().unwrap())
+            .sum();
+        assert_eq!(told, 100, "each of them once: {:?}", server.losses());
+        assert!(server.losses().iter().all(|(_, project)| project == "p"), "{:?}", server.losses());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

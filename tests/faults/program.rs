@@ -19,7 +19,7 @@ use parea_runtime::{
 };
 use serde_json::{Value, json};
 
-use crate::hostile::CHOKER;
+use crate::hostile::{CHOKER, POISON};
 
 #[parea::trace]
 fn root(n: usize) -> usize {
@@ -31,9 +31,9 @@ fn child(n: usize) -> usize {
     n
 }
 
-/// One log that a server may choke on.
+/// One log that some servers do not take.
 #[parea::trace]
-fn choker(n: usize, text: &str) -> usize {
+fn spoiled(n: usize, text: &str) -> usize {
     n + text.len()
 }
 
@@ -75,10 +75,17 @@ fn program() {
     let guard = builder.init().unwrap();
     println!("\nINIT {}", started.elapsed().as_micros());
     let first = setting("FIRST", 0);
-    let chokers = std::env::var("CHOKERS").unwrap_or_default();
-    let chokers: Vec<usize> = chokers.split_whitespace().map(|n| n.parse().unwrap()).collect();
+    let numbers = |name: &str| -> Vec<usize> {
+        let text = std::env::var(name).unwrap_or_default();
+        text.split_whitespace().map(|n| n.parse().unwrap()).collect()
+    };
+    let (chokers, poisoned) = (numbers("CHOKERS"), numbers("POISONED"));
     for n in first..first + setting("CALLS", 100) {
-        _ = if chokers.contains(&n) { choker(n, CHOKER) } else { root(n) };
+        _ = match n {
+            n if chokers.contains(&n) => spoiled(n, CHOKER),
+            n if poisoned.contains(&n) => spoiled(n, POISON),
+            n => root(n),
+        };
         if setting("PACE_US", 0) > 0 {
             thread::sleep(Duration::from_micros(setting("PACE_US", 0) as u64));
         }

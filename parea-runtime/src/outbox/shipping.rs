@@ -6,8 +6,11 @@ use super::{
     AT_ONCE, Outbox,
     state::{Batch, Flight, Held, Source, State},
 };
+use parea_types::ProjectLosses;
+
 use crate::{
-    books::Fate,
+    books::{Fate, LossReport},
+    id,
     record::ProjectRef,
     report::DropReason,
     transport::{
@@ -74,14 +77,18 @@ impl Outbox {
         let Some(mut held) = self.hold() else { return };
         held.state.at_rest = false;
         if look || held.state.spool.has_handed_over() {
-            held.state.spool.adopt();
+            for report in held.state.spool.adopt() {
+                held.keep_found(report);
+            }
             held.state.behind |= !held.state.spool.is_empty();
         }
     }
 
     /// Losses that lie in the spool, if there may be any; `look` for those of other processes, too.
     pub(crate) fn kept_losses(&self, look: bool) -> Vec<Losses> {
-        self.hold().map(|mut held| held.state.spool.take_losses(look)).unwrap_or_default()
+        let Some(mut held) = self.hold() else { return Vec::new() };
+        held.books().keeps_losses(false);
+        held.state.spool.take_losses(look)
     }
 
     /// What to send next.
@@ -179,11 +186,16 @@ impl Held<'_> {
                 Ok(Some(Next { lines, earlier, end, damaged })) => {
                     self.state.flight = None;
                     let source = Source::Spool { earlier, end };
-                    if damaged > 0 {
-                        self.account(source, damaged, Fate::Dropped(DropReason::Damaged));
+                    if !damaged.is_empty() {
+                        let count = damaged.len() as u64;
+                        self.account(source, count, Fate::Reported(DropReason::Damaged));
+                        self.report(
+                            source,
+                            damaged.into_iter().map(|line| (DropReason::Damaged, Some(line))).collect(),
+                        );
                         let folder = self.state.spool.folder().join("rejected");
                         let complaint = format!("lines of the spool that are no log went to {}", folder.display());
-                        self.complain(DropReason::Damaged, damaged, &complaint);
+                        self.complain(DropReason::Damaged, count, &complaint);
                     }
                     return Some(Flight { lines, source });
                 }
@@ -217,17 +229,21 @@ impl Held<'_> {
 
     /// Books logs of those under way that will not be sent again.
     fn drop_logs(&mut self, dropped: Vec<(DropReason, Option<Line>)>, mut complaint: String) {
+        let Some(Flight { source, .. }) = self.state.flight else { return };
+        let is_spooled = matches!(source, Source::Spool { .. });
+        if is_spooled {
+            self.report(source, dropped.clone());
+        }
         let mut by_reason = BTreeMap::<_, Vec<_>>::new();
         for (reason, line) in dropped {
             by_reason.entry(reason).or_default().push(line);
         }
         for (reason, lines) in by_reason {
             let count = lines.len() as u64;
-            self.settle(count, Fate::Dropped(reason));
+            self.settle(count, if is_spooled { Fate::Reported(reason) } else { Fate::Dropped(reason) });
             if reason == DropReason::ServerFailed {
                 let lines: Vec<Line> = lines.into_iter().flatten().collect();
-                let earlier =
-                    matches!(self.state.flight, Some(Flight { source: Source::Spool { earlier: true, .. }, .. }));
+                let earlier = matches!(source, Source::Spool { earlier: true, .. });
                 match self.state.spool.set_aside(earlier, &lines) {
                     Ok(folder) => {
                         let _ = write!(complaint, ", to these alone; they went to {}", folder.display());
@@ -238,6 +254,33 @@ impl Held<'_> {
                 }
             }
             self.complain(reason, count, &complaint);
+        }
+    }
+
+    /// Reports lines of the spool that will not be sent again, whose file goes on lying there: it says so of each before
+    /// anybody is told, so that whoever reads it after us tells of them under the same id.
+    fn report(&mut self, source: Source, dropped: Vec<(DropReason, Option<Line>)>) {
+        let Source::Spool { earlier, end } = source else { return };
+        if dropped.is_empty() {
+            return;
+        }
+        let mut report = LossReport { id: Some(id::unique()), counts: BTreeMap::new() };
+        for (reason, _) in &dropped {
+            *report.counts.entry(*reason).or_default() += 1;
+        }
+        // A line that cannot be marked is sent again if the process dies before its file is done with.
+        let lines = dropped.into_iter().filter_map(|(reason, line)| Some((reason, line?))).collect();
+        let _ = self.state.spool.mark(earlier, end, report.id.as_deref().unwrap_or_default(), lines);
+        self.keep_report(report);
+    }
+
+    /// Leaves a report there that a file was marked with by a process that is gone. It may have been told.
+    fn keep_found(&mut self, report: ProjectLosses) {
+        let ProjectRef { name, uuid } = self.state.project.clone();
+        let report = ProjectLosses { project_name: name, project_uuid: uuid, ..report };
+        // If this fails the file says it to the next process, as long as it lies there.
+        if self.state.spool.keep_losses(report).is_ok() {
+            self.books().keeps_losses(true);
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 use super::{HOLDING, Outbox};
 use crate::{
-    books::{Books, Fate},
+    books::{Books, Fate, LossReport},
     exporter::warn,
     fit::fit,
     record::ProjectRef,
@@ -241,11 +241,17 @@ impl Held<'_> {
     /// tell one.
     pub(super) fn keep_losses(&mut self, last: bool) {
         for report in self.books().take_unheard(last) {
-            let further = self.state.project.losses(&report);
-            if self.state.spool.keep_losses(further).is_err() {
-                // It is tried again, or a server told with the next batch.
-                self.books().unreport(report);
-            }
+            self.keep_report(report);
+        }
+    }
+
+    /// Leaves a report of drops there, or else with the books.
+    pub(super) fn keep_report(&mut self, report: LossReport) {
+        let further = self.state.project.losses(&report);
+        match self.state.spool.keep_losses(further) {
+            Ok(()) => self.books().keeps_losses(true),
+            // It is tried again, or a server told with the next batch.
+            Err(_) => self.books().unreport(report),
         }
     }
 

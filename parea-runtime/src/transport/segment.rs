@@ -9,10 +9,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use parea_types::{GivenUp, ProjectLosses};
 use serde::de::IgnoredAny;
 
 use super::Line;
-use crate::exit::{fork::Unshared, largest_file};
+use crate::{
+    exit::{fork::Unshared, largest_file},
+    report::DropReason,
+};
 
 /// A file that is still written to; `parea serve` takes it in once its writer is gone.
 pub(super) const OPEN: &str = "open";
@@ -205,6 +209,9 @@ impl Segment {
             piece.end += read as u64;
             size += read;
             let log = line.trim_ascii();
+            if GivenUp::read(log).is_some() {
+                continue;
+            }
             if is_object(log) {
                 line.truncate(line.trim_ascii_end().len());
                 piece.lines.push(Line::new(line));
@@ -213,6 +220,44 @@ impl Segment {
             }
         }
         Ok(piece)
+    }
+
+    /// Marks lines between what was dealt with and `end` as given up. One that is shorter than a mark is blanked.
+    pub(super) fn mark(&mut self, end: u64, report: &str, mut lines: Vec<(DropReason, Line)>) -> io::Result<()> {
+        let (mut marks, mut at) = (Vec::new(), self.sent);
+        self.each_line(self.sent, end, |line| {
+            let found = lines.iter().position(|(_, given_up)| given_up.trim_ascii() == line.trim_ascii());
+            if let Some((reason, _)) = found.map(|found| lines.remove(found)) {
+                let given_up = GivenUp { report: report.to_owned(), reason: reason.as_str().to_owned() };
+                let mark = given_up.mark().into_bytes();
+                let whole = line.trim_ascii_end().len();
+                marks.push((at, if mark.len() <= whole { mark } else { vec![b' '; whole] }));
+            }
+            at += line.len() as u64;
+        })?;
+        for (at, mark) in marks {
+            self.file.seek(SeekFrom::Start(at))?;
+            self.file.write_all(&mark)?;
+        }
+        Ok(())
+    }
+
+    /// The reports that count what was given up of this file.
+    pub(super) fn given_up(&mut self) -> io::Result<Vec<ProjectLosses>> {
+        let mut marks = Vec::new();
+        self.each_line(0, self.written, |line| marks.extend(GivenUp::read(line.trim_ascii())))?;
+        Ok(GivenUp::reports(marks))
+    }
+
+    fn each_line(&mut self, begin: u64, end: u64, mut work: impl FnMut(&[u8])) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(begin))?;
+        let mut reader = BufReader::with_capacity(64 * 1024, (&*self.file).take(end.saturating_sub(begin)));
+        let mut line = Vec::new();
+        while reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)? > 0 {
+            work(&line);
+            line.clear();
+        }
+        Ok(())
     }
 
     /// Everything up to there has been dealt with. Returns the number of the last record before it, if it is known.

@@ -101,7 +101,7 @@ pub(crate) struct Next {
     /// To be told to [`Spool::advance`].
     pub(crate) end: u64,
     /// Lines that are no log, and were set aside.
-    pub(crate) damaged: u64,
+    pub(crate) damaged: Vec<Line>,
 }
 
 /// What became of a piece whose last line has been dealt with.
@@ -237,11 +237,10 @@ impl Spool {
         let earlier = !self.earlier.is_empty();
         let Some(segment) = self.first(earlier).filter(|segment| !segment.is_done()) else { return Ok(None) };
         let Piece { lines, end, damaged } = segment.read(most)?;
-        let damaged_lines = damaged.len() as u64;
         // If this fails they are counted all the same.
         let _ = self.set_aside(earlier, &damaged);
         // Found files with nothing in them are dealt with as any other.
-        Ok(Some(Next { lines, earlier, end, damaged: damaged_lines }))
+        Ok(Some(Next { lines, earlier, end, damaged }))
     }
 
     /// Lines that lie behind `end` in the first file, or else in those after it; about `most` bytes.
@@ -252,6 +251,17 @@ impl Spool {
         let others = segments.map(|segment| segment.read(most));
         let pieces = first.into_iter().chain(others).map(|piece| piece.map(|piece| piece.lines).unwrap_or_default());
         pieces.into_iter().find(|lines| !lines.is_empty()).unwrap_or_default()
+    }
+
+    /// Marks these lines of the first file, which lie before `end`, as given up and counted by that report.
+    pub(crate) fn mark(
+        &mut self,
+        earlier: bool,
+        end: u64,
+        report: &str,
+        lines: Vec<(DropReason, Line)>,
+    ) -> io::Result<()> {
+        self.first(earlier).map_or(Ok(()), |segment| segment.mark(end, report, lines))
     }
 
     /// Takes so many logs of the first file off the account of this process; returns how many there were, and `None`
@@ -289,14 +299,15 @@ impl Spool {
         Advanced { through: passed.advance(u64::MAX), missing: passed.own().unwrap_or_default() }
     }
 
-    /// Takes over what processes that are gone have left.
-    pub(crate) fn adopt(&mut self) {
+    /// Takes over what processes that are gone have left. Returns the reports that count what they have given up.
+    pub(crate) fn adopt(&mut self) -> Vec<ProjectLosses> {
         let mut names: Vec<PathBuf> = match fs::read_dir(&self.folder) {
             Ok(entries) => {
                 entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_segment(path)).collect()
             }
-            Err(_) => return,
+            Err(_) => return Vec::new(),
         };
+        let mut reports = Vec::new();
         names.sort();
         for path in names {
             if self.earlier.iter().chain(&self.own).any(|held| held.path() == path) {
@@ -304,11 +315,13 @@ impl Spool {
             }
             let own = self.handed_over.get(&path).copied();
             // One that cannot be opened stays where it is.
-            if let Ok(Some(segment)) = Segment::adopt(path, own) {
+            if let Ok(Some(mut segment)) = Segment::adopt(path, own) {
+                reports.extend(segment.given_up().unwrap_or_default());
                 self.earlier.push_back(segment);
             }
         }
         self.handed_over.clear();
+        reports
     }
 
     /// Whether files lie there that this process does not hold, or losses.

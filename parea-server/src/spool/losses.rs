@@ -6,7 +6,8 @@ use std::{
     path::Path,
 };
 
-use parea_types::KeptLosses;
+use parea_store::StoreError;
+use parea_types::{KeptLosses, ProjectLosses};
 use uuid::Uuid;
 
 use super::{DEFAULT_PROJECT, Intake, Stay, files, hold};
@@ -44,18 +45,26 @@ impl Intake {
                 rewrite(&mut file, &kept)?;
             }
             let Some(next) = kept.losses.first() else { break };
-            let said = next.project_uuid.as_deref().unwrap_or(&next.project_name);
-            let project = if said.is_empty() { DEFAULT_PROJECT } else { said };
-            let counts: Vec<(String, u64)> = next.counts.clone().into_iter().collect();
-            if self.runtime.block_on(self.logs.add_losses(project, &counts, next.id.as_deref()))? {
-                self.metrics.losses(&counts);
-            }
+            self.count(next)?;
             kept.losses.remove(0);
         }
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }
+    }
+}
+
+impl Intake {
+    /// Adds a report to the figures of its project, unless it was counted before.
+    pub(super) fn count(&self, report: &ProjectLosses) -> Result<(), StoreError> {
+        let said = report.project_uuid.as_deref().unwrap_or(&report.project_name);
+        let project = if said.is_empty() { DEFAULT_PROJECT } else { said };
+        let counts: Vec<(String, u64)> = report.counts.clone().into_iter().collect();
+        if self.runtime.block_on(self.logs.add_losses(project, &counts, report.id.as_deref()))? {
+            self.metrics.losses(&counts);
+        }
+        Ok(())
     }
 }
 

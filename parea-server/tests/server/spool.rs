@@ -102,6 +102,11 @@ async fn losses_that_clients_left_are_added_to_their_projects_and_one_file_held_
     let losses = r#"{"losses": [{"project_name": "one", "counts": {"queue_full": 12, "too_large": 1}}, {"counts": {"damaged": 2}}]}"#;
     fs::write(spool.join("losses.json"), losses).unwrap();
     fs::write(spool.join("losses-1-1.json"), losses).unwrap();
+    // Lines that a client gave up: it has kept the one report, and died before it could keep the other.
+    let kept = r#"{"losses": [{"project_name": "one", "counts": {"rejected": 5}, "id": "a-1"}]}"#;
+    fs::write(spool.join("losses-1-2.json"), kept).unwrap();
+    let lines = "#a-1 rejected d\":\"x\"}\n{\"trace_id\": \"x\", \"project_name\": \"one\"}\n#a-2 too_large \"}\n";
+    fs::write(spool.join("1-1.ndjson"), lines).unwrap();
     fs::write(spool.join("losses-2-2.json"), r#"{"losses": [{"proj"#).unwrap();
     let held = fs::File::options().write(true).open(spool.join("losses-1-1.json")).unwrap();
     held.lock().unwrap();
@@ -110,7 +115,8 @@ async fn losses_that_clients_left_are_added_to_their_projects_and_one_file_held_
     drop(held);
     until(&spool, &[]);
     let (_, figures) = get(&format!("http://{}/metrics", server.address()), None).await;
-    for figure in ["{reason=\"queue_full\"} 24\n", "{reason=\"too_large\"} 2\n", "{reason=\"damaged\"} 4\n"] {
-        assert!(figures.contains(figure), "{figure} in {figures}");
+    for (reason, count) in [("queue_full", 24), ("too_large", 3), ("damaged", 4), ("rejected", 5)] {
+        let figure = format!("{{reason=\"{reason}\"}} {count}\n");
+        assert!(figures.contains(&figure), "{figure} in {figures}");
     }
 }
