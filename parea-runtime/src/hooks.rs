@@ -296,12 +296,14 @@ pub fn is_listening() -> bool {
 #[inline(never)]
 pub fn record(site: &'static CallSite, capture: &mut dyn FnMut(&mut Recorder)) {
     let Some(buffer) = stack::lend_for_inputs(site) else { return };
-    let mut recorder = Recorder { start: buffer.len(), buffer, draft: None, target: None };
+    let mut recorder = Recorder { start: buffer.len(), buffer, lead: b'{', draft: None, target: None };
     // The stack is free meanwhile: the user's `Serialize` may start spans or score the current one.
     if let Err(payload) = capturing(|| capture(&mut recorder)) {
         recorder.failed(payload);
     }
-    stack::keep_inputs(recorder);
+    recorder.close();
+    let Recorder { buffer, start, draft, target, .. } = recorder;
+    stack::keep_inputs(buffer, start, draft, target);
 }
 
 /// The inputs and options of one call, as they are being captured.
@@ -310,6 +312,8 @@ pub struct Recorder {
     pub(crate) buffer: Box<Buffer>,
     /// Where the inputs begin: a JSON object that lacks its closing brace.
     pub(crate) start: usize,
+    /// What stands before the next input: that brace, or a comma.
+    lead: u8,
     pub(crate) draft: Option<Box<Draft>>,
     pub(crate) target: Option<Arc<str>>,
 }
@@ -317,8 +321,8 @@ pub struct Recorder {
 impl Recorder {
     /// Closes the object.
     #[inline]
-    pub(crate) fn close(&mut self) {
-        if self.buffer.len() == self.start {
+    fn close(&mut self) {
+        if self.lead == b'{' {
             self.buffer.bytes.put_byte(b'{');
         }
         self.buffer.bytes.put_byte(b'}');
@@ -338,10 +342,8 @@ impl Recorder {
     /// Room for the input of that name.
     #[inline(never)]
     pub fn input(&mut self, key: &'static Key) -> Slot<'_> {
-        let buffer = &mut *self.buffer;
-        let lead = if buffer.len() == self.start { b'{' } else { b',' };
-        let secret = key.push(&mut buffer.bytes, lead);
-        Slot::of(buffer, secret)
+        let secret = key.push(&mut self.buffer.bytes, mem::replace(&mut self.lead, b','));
+        Slot::of(&mut self.buffer, secret)
     }
 
     /// Adds a tag.

@@ -11,7 +11,7 @@ mod sunk;
 mod tail;
 mod writer;
 
-pub(crate) use bytes::{Bytes, Out, STEP};
+pub(crate) use bytes::{Bytes, Out, STEP, Step};
 pub(crate) use escape::{Escaping, ceil, displayed, floor, left_out, push_text, push_text_body};
 pub use keys::Key;
 use keys::Keys;
@@ -50,10 +50,10 @@ impl Buffer {
         self.bytes.get(start..).unwrap_or_default()
     }
 
-    /// The same, with zeros behind it up to a whole [`STEP`] of words.
+    /// The same in steps, with zeros behind it up to a whole one.
     #[inline]
-    pub(crate) fn words_since(&mut self, start: usize) -> &[[u8; 8]] {
-        self.bytes.words_since(start)
+    pub(crate) fn steps_since(&mut self, start: usize) -> &[Step] {
+        self.bytes.steps_since(start)
     }
 
     /// Appends the key of a member that is known and no secret, behind `lead`; else nothing has happened.

@@ -43,7 +43,6 @@ pub struct Wrap<'a, T: ?Sized>(pub &'a T);
 #[derive(Debug)]
 pub struct Slot<'a> {
     pub(crate) buffer: &'a mut Buffer,
-    start: usize,
     /// Its name or its type says that it is secret: the value is not looked at.
     secret: bool,
 }
@@ -54,7 +53,7 @@ impl<'a> Slot<'a> {
     }
 
     pub(crate) fn of(buffer: &'a mut Buffer, secret: bool) -> Self {
-        Self { start: buffer.len(), buffer, secret }
+        Self { buffer, secret }
     }
 
     pub(crate) fn into_buffer(self) -> &'a mut Buffer {
@@ -68,9 +67,10 @@ impl<'a> Slot<'a> {
             self.redact();
             return Ok(());
         }
+        let start = self.buffer.len();
         match catch_unwind(AssertUnwindSafe(|| write(self.buffer))) {
             Ok(Ok(())) => Ok(()),
-            failed => Err(self.undo(failed)),
+            failed => Err(self.undo(start, failed)),
         }
     }
 
@@ -81,8 +81,9 @@ impl<'a> Slot<'a> {
     }
 
     #[cold]
-    fn undo(&mut self, failed: std::thread::Result<Result<(), Box<str>>>) -> Box<str> {
-        self.buffer.bytes.truncate(self.start);
+    #[inline(never)]
+    fn undo(&mut self, start: usize, failed: std::thread::Result<Result<(), Box<str>>>) -> Box<str> {
+        self.buffer.bytes.truncate(start);
         match failed {
             Ok(failed) => failed.err().unwrap_or_default(),
             Err(payload) => crate::hooks::swallowed(payload).into(),

@@ -13,7 +13,7 @@ use crate::{
     error_text,
     fit::fit,
     id::{self, Id},
-    json::{Buffer, Out as _, push_text, push_text_body},
+    json::{Buffer, Out as _, Step, push_text, push_text_body},
     redact::redact,
     site::CallSite,
     span::{Draft, Identity, Known, Span},
@@ -26,7 +26,7 @@ const SAMPLE_RATE: &str = "sample_rate";
 /// Words that are known when a span begins.
 const BEGUN: usize = 8;
 /// Words of the head: those, and what is known when it ends.
-const HEAD: usize = BEGUN + 7;
+pub(crate) const HEAD: usize = BEGUN + 7;
 
 /// How the body of a span ended.
 #[derive(Debug, Default)]
@@ -164,7 +164,7 @@ pub(crate) fn set_sample_rate(record: &mut [u8], rate: f64) {
 }
 
 /// The whole record as bytes, for those who keep it apart from a log of bytes.
-pub(crate) fn to_bytes(begun: &Begun, ended: &Ended, children: &[Id], body: &[[u8; 8]]) -> Vec<u8> {
+pub(crate) fn to_bytes(begun: &Begun, ended: &Ended, children: &[Id], body: &[Step]) -> Vec<u8> {
     let mut head = [0; HEAD];
     Head(begun, ended).each(|at, word| head[at] = word);
     let words = head.iter().chain(children.iter().flatten());
@@ -224,8 +224,8 @@ impl Finished {
         push_rest(&mut buffer, &mut sections, known.draft.as_deref(), self.target.as_deref(), experiment);
         let (site, latency, sample_rate) =
             (span.identity.site.number(), self.latency.as_nanos() as u64, span.trace.sample_rate);
-        let (children, body) = (known.children.len(), buffer.words_since(0));
-        let ended = Ended { site, latency, sample_rate, children, sections, body: body.len() };
+        let (children, body) = (known.children.len(), buffer.steps_since(0));
+        let ended = Ended { site, latency, sample_rate, children, sections, body: body.as_flattened().len() / 8 };
         to_bytes(&Begun::of_span(span), &ended, &known.children, body)
     }
 }

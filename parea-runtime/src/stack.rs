@@ -20,13 +20,13 @@ use crate::{
     client,
     clock::Moment,
     exit::fork::{self, PerProcess},
-    hooks::{Captured, Recorder},
+    hooks::Captured,
     id,
     json::{Buffer, Out as _, push_text},
-    record::{Outcome, Sections},
+    record::{HEAD, Outcome, Sections},
     scope::Scope,
     site::CallSite,
-    span::Span,
+    span::{Draft, Span},
     thread_log::{Count, Registry, Writer},
 };
 
@@ -161,8 +161,8 @@ pub(crate) fn lend_for_inputs(site: &'static CallSite) -> Option<Box<Buffer>> {
 
 /// Keeps what was captured since [`lend_for_inputs`].
 #[inline]
-pub(crate) fn keep_inputs(recorder: Recorder) {
-    with(|stack| stack.keep_inputs(recorder));
+pub(crate) fn keep_inputs(buffer: Box<Buffer>, start: usize, draft: Option<Box<Draft>>, target: Option<Arc<str>>) {
+    with(|stack| stack.keep_inputs(buffer, start, draft, target));
 }
 
 /// Lends the buffer to what captures what the innermost span returned.
@@ -255,9 +255,12 @@ fn finish_outcome(stack: &mut Stack, span: &Arc<Span>, outcome: Outcome, latency
 
 /// Leaves a record to the exporter.
 pub(crate) fn append(record: &[u8]) {
-    let appended = with(|stack| stack.writer().append(&[], &[], record.as_chunks().0));
+    let words: Vec<u64> = record.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word)).collect();
+    // What is behind the head are ids and steps: pairs of words all the same.
+    let Some((head, rest)) = words.split_first_chunk::<HEAD>() else { return };
+    let appended = with(|stack| stack.writer().append(head, rest.as_chunks().0, &[]));
     if appended.is_none() {
-        new_writer().append(&[], &[], record.as_chunks().0);
+        new_writer().append(head, rest.as_chunks().0, &[]);
     }
     client::write_through();
 }

@@ -27,7 +27,7 @@ use loom::sync::{
 };
 use tokio::sync::Notify;
 
-use crate::json::STEP;
+use crate::json::{STEP, Step};
 
 /// Words of a thread's first segment; each further one is four times as large, up to [`LARGEST`].
 #[cfg(not(all(test, parea_loom)))]
@@ -181,23 +181,27 @@ impl<const N: usize> Put<N> for [u64; N] {
 
 /// Writes the pairs and the body into words that have room for them.
 #[inline(never)]
-fn fill(words: &[AtomicU64], pairs: &[[u64; 2]], body: &[[u8; 8]]) {
+fn fill(words: &[AtomicU64], pairs: &[[u64; 2]], body: &[Step]) {
     let Some((paired, rest)) = words.split_at_checked(pairs.len() * 2) else { return };
     for (word, value) in paired.iter().zip(pairs.as_flattened()) {
         word.store(*value, Ordering::Relaxed);
     }
-    fill_body(rest, body);
+    if let Some(steps) = rest.as_chunks().0.get(..body.len()) {
+        fill_steps(steps, body);
+    }
 }
 
-#[inline]
-fn fill_body(words: &[AtomicU64], body: &[[u8; 8]]) {
-    let store = |(word, bytes): (&AtomicU64, &[u8; 8])| word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
-    // Step by step, which the compiler unrolls.
-    let ((steps, _), (body, rest)) = (words.as_chunks::<STEP>(), body.as_chunks::<STEP>());
-    for (step, bytes) in steps.iter().zip(body) {
-        step.iter().zip(bytes).for_each(store);
+/// Words of a [`Step`].
+const IN_A_STEP: usize = STEP / 8;
+
+#[expect(clippy::inline_always, reason = "as long as it is seen that there is as much room as bytes")]
+#[inline(always)]
+fn fill_steps(steps: &[[AtomicU64; IN_A_STEP]], body: &[Step]) {
+    for (words, bytes) in steps.iter().zip(body) {
+        for (word, bytes) in words.iter().zip(bytes.as_chunks().0) {
+            word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
+        }
     }
-    words.iter().skip(body.len() * STEP).zip(rest).for_each(store);
 }
 
 /// A thread's end of its log. `R` leads to the registry; in the model each run has one of its own.
@@ -274,8 +278,8 @@ impl<R: Deref<Target = Registry>> Writer<R> {
     /// Hands one record over. `false` if there was no room, which is counted.
     #[expect(clippy::inline_always, reason = "words that are made for it go from registers to the log")]
     #[inline(always)]
-    pub(crate) fn append<const N: usize>(&mut self, head: &impl Put<N>, pairs: &[[u64; 2]], body: &[[u8; 8]]) -> bool {
-        let needed = N + pairs.len() * 2 + body.len();
+    pub(crate) fn append<const N: usize>(&mut self, head: &impl Put<N>, pairs: &[[u64; 2]], body: &[Step]) -> bool {
+        let needed = N + pairs.len() * 2 + body.len() * IN_A_STEP;
         self.count(Count::Ended, 1);
         let room = self.segment.as_ref().map_or(0, |segment| segment.words.len() - self.written.words());
         if room < needed && !self.next_segment(needed) {
@@ -295,14 +299,15 @@ impl<R: Deref<Target = Registry>> Writer<R> {
     /// Hands a record of words and a body over, if there is room in the segment; else nothing has happened.
     #[expect(clippy::inline_always, reason = "as above")]
     #[inline(always)]
-    pub(crate) fn append_usual<const N: usize>(&mut self, head: &impl Put<N>, body: &[[u8; 8]]) -> bool {
+    pub(crate) fn append_usual<const N: usize>(&mut self, head: &impl Put<N>, body: &[Step]) -> bool {
         let Some(segment) = &self.segment else { return false };
         let free = segment.words.get(self.written.words()..).and_then(<[_]>::split_first_chunk::<N>);
-        let Some((first, rest)) = free.filter(|(_, rest)| rest.len() >= body.len()) else { return false };
+        let Some((first, rest)) = free else { return false };
+        let Some(steps) = rest.as_chunks().0.get(..body.len()) else { return false };
         head.put(&Words(first));
-        fill_body(rest, body);
+        fill_steps(steps, body);
         self.count(Count::Ended, 1);
-        self.publish(N + body.len());
+        self.publish(N + body.len() * IN_A_STEP);
         true
     }
 
@@ -546,12 +551,12 @@ mod tests {
         let mut seen = 0;
         for round in 0..10_u64 {
             for n in 0..16 {
-                assert!(writer.append(&[round, n], &[], &[[1; 8]; 2]), "round {round}, record {n}");
+                assert!(writer.append(&[round, n], &[[1; 2]], &[]), "round {round}, record {n}");
             }
-            assert!(!writer.append(&[round, 16], &[], &[[1; 8]; 2]), "there is no room before it is read");
+            assert!(!writer.append(&[round, 16], &[[1; 2]], &[]), "there is no room before it is read");
             let mut pieces = Vec::new();
             logs.drain(|piece| pieces.push(piece));
-            assert!(!writer.append(&[round, 16], &[], &[[1; 8]; 2]), "nor before it is copied");
+            assert!(!writer.append(&[round, 16], &[[1; 2]], &[]), "nor before it is copied");
             for piece in pieces {
                 seen += piece.records;
                 let copy = piece.copy();

@@ -2,8 +2,9 @@
 
 use std::{io, ops::Deref};
 
-/// Words that are handed over together: by as many, the loop over them is short.
-pub(crate) const STEP: usize = 4;
+/// Bytes that are handed over together, four words: by as many, the loop over them is short.
+pub(crate) type Step = [u8; STEP];
+pub(crate) const STEP: usize = 32;
 
 /// Where JSON is written to.
 pub(crate) trait Out {
@@ -86,15 +87,15 @@ impl Bytes {
         split
     }
 
-    /// What is there from `start` on, with zeros behind it up to a whole [`STEP`] of words.
+    /// What is there from `start` on in steps, with zeros behind it up to a whole one.
     #[inline]
-    pub(crate) fn words_since(&mut self, start: usize) -> &[[u8; 8]] {
-        self.put::<{ STEP * 8 }>(move |room| {
-            *room = [0; STEP * 8];
+    pub(crate) fn steps_since(&mut self, start: usize) -> &[Step] {
+        self.put::<STEP>(move |room| {
+            *room = [0; STEP];
             0
         });
-        let steps = self.len().saturating_sub(start).div_ceil(STEP * 8);
-        self.room.get(start..).and_then(|room| room.as_chunks().0.get(..steps * STEP)).unwrap_or_default()
+        let steps = self.len().saturating_sub(start).div_ceil(STEP);
+        self.room.get(start..).and_then(|room| room.as_chunks().0.get(..steps)).unwrap_or_default()
     }
 
     /// Sees to room for so many more; beyond 4 GB there is none.
@@ -212,8 +213,7 @@ mod tests {
             bytes.put(write);
             vec.put(write);
             if n % 97 == 0 {
-                let words = bytes.words_since(n % 11).as_flattened().to_vec();
-                assert_eq!(words.len() % (STEP * 8), 0);
+                let words = bytes.steps_since(n % 11).as_flattened().to_vec();
                 assert!(words.starts_with(&vec[n % 11..]) && words[vec.len() - n % 11..].iter().all(|byte| *byte == 0));
                 assert_eq!(bytes.split_off(n / 2), vec.split_off(n / 2));
             }

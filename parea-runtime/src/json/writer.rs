@@ -132,15 +132,26 @@ impl Json<'_> {
         if self.depth > DEEPEST { Err(Why::Depth.into()) } else { Ok(()) }
     }
 
-    /// Closes as many brackets.
+    /// Closes as many brackets; an error if the value is too large by then.
     #[inline]
-    fn close(&mut self, Brackets(brackets, count): Brackets) {
+    fn close(&mut self, Brackets(brackets, count): Brackets) -> Result<(), Failure> {
         self.depth = self.depth.wrapping_sub(count);
         (self.lead, self.form) = (b',', Form::Plain);
-        self.buffer.bytes.put::<2>(move |room| {
+        if self.buffer.len() + count <= self.limit
+            && let Some(room) = self.buffer.bytes.room::<2>()
+        {
             *room = brackets;
-            count
-        });
+            self.buffer.bytes.used::<2>(count);
+            return Ok(());
+        }
+        self.close_otherwise(brackets.get(..count).unwrap_or_default())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn close_otherwise(&mut self, brackets: &[u8]) -> Result<(), Failure> {
+        self.buffer.bytes.extend(brackets);
+        self.within_limit()
     }
 
     /// `{"variant":`
@@ -290,8 +301,7 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
     ) -> Result<(), Failure> {
         self.variant(variant)?;
         self.inner(value)?;
-        self.close(Brackets::ONE);
-        Ok(())
+        self.close(Brackets::ONE)
     }
 
     fn serialize_seq(self, length: Option<usize>) -> Result<Items<'a, 'b>, Failure> {
@@ -490,12 +500,18 @@ impl<'a, 'b> Items<'a, 'b> {
 
     /// Closes what was opened.
     #[inline]
-    fn close(mut self) -> Result<(), Failure> {
+    fn close(self) -> Result<(), Failure> {
         if self.json.form != Form::Plain {
-            self.judge();
+            return self.close_judged();
         }
-        self.json.close(self.close);
-        self.json.within_limit()
+        self.json.close(self.close)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn close_judged(mut self) -> Result<(), Failure> {
+        self.judge();
+        self.json.close(self.close)
     }
 }
 

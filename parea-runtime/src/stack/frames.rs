@@ -13,7 +13,7 @@ use crate::{
     client,
     clock::Moment,
     evaluation,
-    hooks::{Captured, Recorder},
+    hooks::Captured,
     id,
     json::{Buffer, Out as _},
     record::{self, Finished},
@@ -69,8 +69,7 @@ impl Stack {
     #[inline]
     pub(super) fn begin_usual(&mut self, site: &'static CallSite) -> bool {
         let Self { frames, children, random, writer: Some(writer), .. } = self else { return false };
-        let Some((below, next)) = frames.split() else { return false };
-        let [.., (parent, What::Span)] = below else { return false };
+        let Some(((parent, What::Span), next, next_order)) = frames.split() else { return false };
         if parent.trace != TraceKind::Plain {
             return false;
         }
@@ -79,19 +78,17 @@ impl Stack {
         (open.begun.parent, open.begun.root) = (parent.begun.id, parent.begun.root);
         open.begun.depth = parent.begun.depth + 1;
         open.base = parent.base;
-        let Some((first, What::Span)) = below.get_mut(open.base as usize) else { return false };
         let Some(start) = Moment::quick() else { return false };
         let id = id::fresh(start, random);
         if !children.add(id) {
             return false;
         }
         (open.begun.id, open.begun.start) = (id, start);
-        open.begun.order = first.next_order;
-        first.next_order += 1;
+        open.begun.order = *next_order;
+        *next_order += 1;
         open.children_start = children.len() as u32;
         open.site = site;
         open.inputs = 0;
-        open.next_order = 1;
         open.awaits_inputs = true;
         open.trace = TraceKind::Plain;
         writer.count(Count::Started, 1);
@@ -158,6 +155,7 @@ impl Stack {
         let kind = TraceKind::of(sink, is_plain);
         let rest = (!is_plain).then(|| Box::new(Rest { scope, sample_rate, ..Rest::default() }));
         let begun = record::Begun { id, parent: id, root: id, start, depth: 0, order: 0 };
+        self.frames.order = 1;
         self.open(Open::new(site, begun, self.frames.len() as u32, kind), rest);
     }
 
@@ -182,7 +180,7 @@ impl Stack {
         let (order, target) = parent.add_child(id);
         let Trace { root_id, sample_rate, .. } = *parent.trace;
         let is_plain = parent.trace.scope.is_none() && sample_rate.is_none();
-        let kind = TraceKind::of(parent.trace.sink(), is_plain);
+        let kind = TraceKind::of(parent.trace.sink(), is_plain).shared();
         let (root, depth, base) = (id::of(root_id), parent.identity.depth + 1, self.frames.len() as u32 - 1);
         let begun = record::Begun { id, parent: id::of(parent.identity.id), root, start, depth, order };
         self.open(Open::new(site, begun, base, kind), target.map(Rest::inherited).map(Box::new));
@@ -215,50 +213,40 @@ impl Stack {
     }
 
     /// The next number in the trace that this thread came into by the frame `base`.
-    #[inline]
     fn next_order(&mut self, base: u32) -> u32 {
-        match self.frames.get_mut(base) {
-            Some((root, What::Span)) => {
-                let order = root.next_order;
-                root.next_order += 1;
-                order
-            }
-            _ => self.next_order_of_shared(base),
-        }
-    }
-
-    #[inline(never)]
-    fn next_order_of_shared(&mut self, base: u32) -> u32 {
-        match self.frames.get_mut(base) {
-            Some((root, What::SpanWith(rest))) => {
+        match self.frames.get(base) {
+            Some((_, What::Shared(span))) => return span.trace.next_order(),
+            Some((_, What::SpanWith(rest))) => {
                 if let Some(trace) = &rest.trace {
                     return trace.next_order();
                 }
-                let order = root.next_order;
-                root.next_order += 1;
-                order
             }
-            Some((_, What::Shared(span))) => span.trace.next_order(),
             // A span's base is a span.
-            Some((_, What::Span | What::Scope(_) | What::Muted)) | None => 0,
+            Some((_, What::Span | What::Scope(_) | What::Muted)) | None => {}
         }
+        let order = self.frames.order;
+        self.frames.order += 1;
+        order
     }
 
     /// The trace of an open span, shared from now on.
     fn share_trace(&mut self, base: u32) -> Option<Arc<Trace>> {
+        let next_order = self.frames.order;
         let (root, what) = self.frames.get_mut(base)?;
-        match what {
-            What::Span | What::SpanWith(_) => {
-                let (root_id, next_order) = (id::uuid(root.begun.root), root.next_order);
-                let Rest { target, scope, sample_rate, trace, .. } = what.rest()?;
-                let trace = trace.get_or_insert_with(|| {
-                    Trace::new(root_id, next_order, scope.clone(), *sample_rate, target.clone())
-                });
-                Some(Arc::clone(trace))
-            }
-            What::Shared(span) => Some(Arc::clone(&span.trace)),
-            What::Scope(_) | What::Muted => None,
+        let root_id = id::uuid(root.begun.root);
+        let rest = match what {
+            What::Span | What::SpanWith(_) => what.rest()?,
+            What::Shared(span) => return Some(Arc::clone(&span.trace)),
+            What::Scope(_) | What::Muted => return None,
+        };
+        let Rest { target, scope, sample_rate, trace: known, .. } = rest;
+        if let Some(trace) = known {
+            return Some(Arc::clone(trace));
         }
+        let trace = Trace::new(root_id, next_order, scope.clone(), *sample_rate, target.clone());
+        *known = Some(Arc::clone(&trace));
+        self.frames.share_trace(base);
+        Some(trace)
     }
 
     pub(super) fn place(&mut self) -> Place {
@@ -365,9 +353,13 @@ impl Stack {
 
     /// Takes the buffer back, with the inputs of the innermost span at its end.
     #[inline]
-    pub(super) fn keep_inputs(&mut self, mut recorder: Recorder) {
-        recorder.close();
-        let Recorder { buffer, start, draft, target } = recorder;
+    pub(super) fn keep_inputs(
+        &mut self,
+        buffer: Box<Buffer>,
+        start: usize,
+        draft: Option<Box<Draft>>,
+        target: Option<Arc<str>>,
+    ) {
         let inputs = (buffer.len() - start) as u32;
         self.put_back(buffer);
         match self.frames.last_mut() {

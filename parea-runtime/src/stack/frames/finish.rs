@@ -4,7 +4,7 @@ use std::{mem, sync::Arc, time::Duration};
 
 use super::{
     Stack, Waiting,
-    frame::{Open, TraceKind, What},
+    frame::{Open, What},
 };
 use crate::{
     clock::Moment,
@@ -60,8 +60,9 @@ impl Stack {
         let latency = now.nanos_since(open.begun.start);
         let Sections { inputs, output, output_for_eval_metrics, error, .. } = captured.sections;
         let sections = Sections { inputs, output, output_for_eval_metrics, error, ..Sections::default() };
-        let body = lent.words_since(captured.start);
-        let ended = Ended { site, latency, sample_rate: None, children: 0, sections, body: body.len() };
+        let body = lent.steps_since(captured.start);
+        let ended =
+            Ended { site, latency, sample_rate: None, children: 0, sections, body: body.as_flattened().len() / 8 };
         let written = writer.append_usual(&Head(&open.begun, &ended), body);
         if written {
             *depth -= 1;
@@ -75,7 +76,7 @@ impl Stack {
     #[inline(never)]
     pub(in crate::stack) fn finish(&mut self, captured: Option<&mut Captured>, now: Moment) -> bool {
         match self.frames.last() {
-            Some((open, What::Span)) if open.trace == TraceKind::Plain && self.writer.is_some() => {
+            Some((open, What::Span)) if open.trace.is_plain() && self.writer.is_some() => {
                 self.finish_captured(captured, now);
                 true
             }
@@ -105,9 +106,16 @@ impl Stack {
                 (start, sections, buffer)
             }
         };
-        let (body, own) = (buffer.words_since(start), children.since(open.children_start));
+        let (body, own) = (buffer.steps_since(start), children.since(open.children_start));
         let latency = now.nanos_since(open.begun.start);
-        let ended = Ended { site, latency, sample_rate: None, children: own.len(), sections, body: body.len() };
+        let ended = Ended {
+            site,
+            latency,
+            sample_rate: None,
+            children: own.len(),
+            sections,
+            body: body.as_flattened().len() / 8,
+        };
         writer.append(&Head(&open.begun, &ended), own, body);
         buffer.bytes.truncate(start);
         if buffer.redacted > 0 {
@@ -184,12 +192,13 @@ impl Stack {
         };
         let buffer = buffer.get_or_insert_default();
         record::push_rest(buffer, &mut sections, draft, target, experiment);
-        let body = buffer.words_since(start);
+        let body = buffer.steps_since(start);
         let own = children.since(open.children_start);
         let Open { site, begun, .. } = open;
         let site = site.number();
         let latency = now.nanos_since(begun.start);
-        let ended = Ended { site, latency, sample_rate, children: own.len(), sections, body: body.len() };
+        let ended =
+            Ended { site, latency, sample_rate, children: own.len(), sections, body: body.as_flattened().len() / 8 };
         let writer = writer.get_or_insert_with(new_writer);
         match scope.map(|scope| &scope.sink) {
             None | Some(Sink::Exporter) => _ = writer.append(&Head(begun, &ended), own, body),
@@ -230,11 +239,12 @@ impl Stack {
         let scope = span.trace.scope.as_ref();
         let experiment = scope.and_then(|scope| scope.experiment.as_deref());
         record::push_rest(buffer, &mut sections, known.draft.as_deref(), target.as_deref(), experiment);
-        let body = buffer.words_since(start);
+        let body = buffer.steps_since(start);
         let (begun, own) = (record::Begun::of_span(span), &known.children);
         let (site, latency, sample_rate) =
             (span.identity.site.number(), latency.as_nanos() as u64, span.trace.sample_rate);
-        let ended = Ended { site, latency, sample_rate, children: own.len(), sections, body: body.len() };
+        let ended =
+            Ended { site, latency, sample_rate, children: own.len(), sections, body: body.as_flattened().len() / 8 };
         match span.trace.sink() {
             Sink::Exporter => {
                 writer.get_or_insert_with(new_writer).append(&Head(&begun, &ended), own, body);

@@ -24,8 +24,8 @@ pub(in crate::stack) struct Open {
     pub(super) inputs: u32,
     /// Where its children begin.
     pub(super) children_start: u32,
-    /// Of a root: number of the next span of its trace, as long as they are all on this thread.
-    pub(super) next_order: u32,
+    /// Of a scope: [`Frames::order`] of the trace around it.
+    outer_order: u32,
     pub(super) awaits_inputs: bool,
     pub(super) trace: TraceKind,
 }
@@ -33,8 +33,11 @@ pub(in crate::stack) struct Open {
 /// What is asked of a trace with each of its spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TraceKind {
-    /// It goes to the exporter, and there is nothing to be looked up when a span ends. Of this process.
+    /// It goes to the exporter, and there is nothing to be looked up when a span begins or ends. Of this process, and of this
+    /// thread alone.
     Plain,
+    /// The same, but other threads may know of it: its spans are numbered by the trace.
+    PlainShared,
     /// Its records go to the exporter, by whatever way.
     Exported,
     /// They go elsewhere.
@@ -49,6 +52,17 @@ impl TraceKind {
             _ => Self::Apart,
         }
     }
+
+    /// The same of a trace that others know of.
+    pub(super) fn shared(self) -> Self {
+        if self == Self::Plain { Self::PlainShared } else { self }
+    }
+
+    /// Whether there is nothing to be looked up when a span ends.
+    #[inline]
+    pub(super) fn is_plain(self) -> bool {
+        matches!(self, Self::Plain | Self::PlainShared)
+    }
 }
 
 impl Open {
@@ -61,7 +75,7 @@ impl Open {
             buffer_start: 0,
             inputs: 0,
             children_start: 0,
-            next_order: 1,
+            outer_order: 0,
             awaits_inputs: true,
             trace,
         }
@@ -70,8 +84,7 @@ impl Open {
     /// The number of its function, if the span has nothing at all but itself.
     #[inline]
     pub(super) fn bare_site(&self, children: &Children) -> Option<u32> {
-        let is_bare =
-            self.trace == TraceKind::Plain && self.inputs == 0 && children.len() == self.children_start as usize;
+        let is_bare = self.trace.is_plain() && self.inputs == 0 && children.len() == self.children_start as usize;
         self.site.known_number().filter(|_| is_bare)
     }
 
@@ -211,6 +224,8 @@ impl Children {
 pub(in crate::stack) struct Frames {
     all: Vec<Frame>,
     depth: usize,
+    /// Number of the next span of the trace that is open, as long as that is on this thread alone.
+    pub(super) order: u32,
 }
 
 impl Frames {
@@ -247,11 +262,18 @@ impl Frames {
         }
     }
 
-    /// What was entered, and the frame for what is entered next if there is one.
+    /// What was entered last, the frame for what is entered next if there is one, and the order.
     #[inline]
-    pub(super) fn split(&mut self) -> Option<(&mut [Frame], &mut Frame)> {
+    pub(super) fn split(&mut self) -> Option<(&Frame, &mut Frame, &mut u32)> {
         let (entered, free) = self.all.split_at_mut_checked(self.depth)?;
-        Some((entered, free.first_mut()?))
+        Some((entered.last()?, free.first_mut()?, &mut self.order))
+    }
+
+    /// From now on others know of the trace that this thread came into by the frame `base`.
+    pub(super) fn share_trace(&mut self, base: u32) {
+        for (open, _) in self.all.iter_mut().take(self.depth).skip(base as usize) {
+            open.trace = open.trace.shared();
+        }
     }
 
     /// Enters the frame behind those that were: that of [`split`](Self::split), which is a [`What::Span`].
@@ -263,7 +285,7 @@ impl Frames {
     /// In a forked child: spans that are open are not its own, which is looked at when they end.
     #[cfg(unix)]
     pub(in crate::stack) fn inherited(&mut self) {
-        for (open, _) in self.all.iter_mut().take(self.depth).filter(|(open, _)| open.trace == TraceKind::Plain) {
+        for (open, _) in self.all.iter_mut().take(self.depth).filter(|(open, _)| open.trace.is_plain()) {
             open.trace = TraceKind::Exported;
         }
     }
@@ -286,6 +308,7 @@ impl Frames {
         if let Some(frame) = self.all.get_mut(self.depth) {
             // It is a `What::Span`: there is nothing to drop.
             mem::forget(mem::replace(&mut frame.1, what));
+            frame.0.outer_order = self.order;
             self.depth += 1;
         }
     }
@@ -300,7 +323,11 @@ impl Frames {
     /// Leaves what was entered last.
     #[inline]
     pub(in crate::stack) fn pop(&mut self) -> Option<What> {
-        let what = mem::replace(&mut self.last_mut()?.1, What::Span);
+        let (open, what) = self.last_mut()?;
+        let (outer_order, what) = (open.outer_order, mem::replace(what, What::Span));
+        if let What::Scope(_) = what {
+            self.order = outer_order;
+        }
         self.depth -= 1;
         Some(what)
     }
