@@ -474,10 +474,8 @@ fn ignored_by_git(data: &Path) {
 /// An address as the name of a folder: readable, and different for different addresses.
 fn slug(address: &str) -> String {
     const LONGEST: usize = 60;
-    let address = address.trim().trim_end_matches('/');
-    let shown = address.split_once("://").map_or(address, |(_, rest)| rest);
-    // Not the password that may stand before the host.
-    let shown = shown.rsplit_once('@').map_or(shown, |(_, host)| host);
+    let address = canonical(address);
+    let shown = address.split_once("://").map_or(&*address, |(_, rest)| rest);
     let mut name: String = shown
         .chars()
         .map(|letter| if letter.is_ascii_alphanumeric() || "-.".contains(letter) { letter } else { '_' })
@@ -490,4 +488,50 @@ fn slug(address: &str) -> String {
     // Writing to a string does not fail.
     let _ = write!(name, "-{:08x}", hash >> 32);
     name
+}
+
+/// The same for all ways to write the address of one server, so that logs are found again: without the name and password
+/// before the host, which change, the port and the path that are meant where none stand, and slashes at the end.
+fn canonical(address: &str) -> String {
+    const PATH: &str = "/api/parea/v1";
+    let address = address.trim();
+    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host).to_ascii_lowercase();
+    let scheme = scheme.to_ascii_lowercase();
+    let port = if scheme == "https" { ":443" } else { ":80" };
+    let host = host.strip_suffix(port).unwrap_or(&host);
+    let path = path.trim_end_matches('/');
+    let path = if path == PATH { "" } else { path };
+    format!("{scheme}://{host}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_has_one_folder_however_its_address_is_written() {
+        let same = |addresses: &[&str]| {
+            let slugs: Vec<_> = addresses.iter().map(|address| slug(address)).collect();
+            assert!(slugs.windows(2).all(|pair| pair[0] == pair[1]), "{slugs:?}");
+            assert!(!slugs[0].contains("hidden"), "{slugs:?}");
+            slugs[0].clone()
+        };
+        let folders = [
+            same(&[
+                "http://host:7273",
+                " HTTP://Host:7273/\n",
+                "http://u:hidden@host:7273/api/parea/v1/",
+                "http://v@host:7273",
+            ]),
+            same(&["https://host", "https://host:443/api/parea/v1"]),
+            same(&["http://host", "http://host:80"]),
+            same(&["http://host:443"]),
+            same(&["http://host/a@b", "http://host/a@b/"]),
+            same(&["http://[::1]:80", "http://[::1]"]),
+        ];
+        let different: std::collections::BTreeSet<_> = folders.iter().collect();
+        assert_eq!(different.len(), folders.len(), "{folders:?}");
+    }
 }
