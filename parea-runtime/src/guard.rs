@@ -78,11 +78,18 @@ impl Client {
         self.outbox.flush(timeout.saturating_sub(begun.elapsed()), Until::Delivered)
     }
 
+    /// The flush after a call of a serverless function: the process may be frozen then, or end. What is still being
+    /// evaluated goes on with the next call.
+    fn finish_call(&self) -> FlushReport {
+        let (begun, timeout) = (Instant::now(), exit::patience(self.settings.deadline));
+        evaluation::wait(before_delivery(timeout));
+        self.outbox.finish(timeout.saturating_sub(begun.elapsed()), false)
+    }
+
     /// The last flush; `last` when the process ends.
     pub(crate) fn finish(&self, timeout: Duration, last: bool) -> FlushReport {
         let (begun, timeout) = (Instant::now(), exit::patience(timeout));
-        // Some of the time is for delivery.
-        evaluation::wait(timeout.saturating_sub(Duration::from_secs(1).min(timeout / 4)));
+        evaluation::wait(before_delivery(timeout));
         evaluation::release();
         let report = self.outbox.finish(timeout.saturating_sub(begun.elapsed()), last);
         self.ending.lock().unwrap_or_else(PoisonError::into_inner).waited += begun.elapsed();
@@ -115,6 +122,11 @@ impl Client {
     }
 }
 
+/// How much of that time may pass before delivery, which is to have some of it.
+fn before_delivery(timeout: Duration) -> Duration {
+    timeout.saturating_sub(Duration::from_secs(1).min(timeout / 4))
+}
+
 /// [`Guard::flush`] from anywhere: async code, a destructor, another runtime's thread. Before `init` there is nothing to
 /// flush, and the report is empty.
 pub fn flush(timeout: Duration) -> FlushReport {
@@ -125,19 +137,23 @@ pub fn flush(timeout: Duration) -> FlushReport {
 ///
 /// It begins when it is called, not when it is first polled.
 pub fn flush_async(timeout: Duration) -> Flushing {
+    on_a_thread(move |client| client.flush(timeout))
+}
+
+/// What dropping the guard does.
+pub(crate) fn finish_async() -> Flushing {
+    on_a_thread(Client::finish_call)
+}
+
+fn on_a_thread(wait: impl FnOnce(&Client) -> FlushReport + Send + 'static) -> Flushing {
     let Some(client) = Client::get() else { return Flushing(None) };
     let (sender, report) = oneshot::channel();
     let waiting = exit::spawn(thread::Builder::new().name("parea-flush".to_owned()), move || {
         // Nobody may be waiting any more.
-        let _ = sender.send(client.flush(timeout));
+        let _ = sender.send(wait(client));
     });
     // Without a thread to spare, the exporter goes on all the same; only nobody waits for it.
     Flushing(waiting.is_ok().then_some(report))
-}
-
-/// For the time that dropping the guard would take.
-pub(crate) fn flush_at_deadline() -> Flushing {
-    flush_async(Client::get().map_or(Duration::ZERO, |client| client.settings.deadline))
 }
 
 /// See [`flush_async`].

@@ -12,11 +12,12 @@ use pin_project_lite::pin_project;
 
 use crate::{
     drive::caught,
-    guard::{Flushing, flush, flush_at_deadline},
+    guard::{Flushing, finish_async, flush},
 };
 
-/// Wraps the handler of a serverless function: each invocation's logs are delivered before it returns, for at most the
-/// [`deadline`](crate::Builder::deadline), because the platform may freeze or end the process right after.
+/// Wraps the handler of a serverless function: each invocation's logs are delivered before it returns, as if the
+/// [`Guard`](crate::Guard) was dropped, because the platform may freeze or end the process right after. What the server
+/// has not taken within the [`deadline`](crate::Builder::deadline) is in the spool then.
 ///
 /// The handler is called as it is; a panic goes on once the logs are delivered. A call that is cancelled cannot wait: its
 /// logs are sent at once, and what the server has not taken by then is sent when the process goes on. Where only some folder can be written, such as
@@ -86,7 +87,7 @@ impl<F: Future> Future for Invocation<F> {
             };
             // The handler's future is gone before the flush: what it still held may record as it is dropped.
             this.stage.set(Stage::Done);
-            this.stage.set(Stage::Flushing { output: Some(output), flushing: flush_at_deadline() });
+            this.stage.set(Stage::Flushing { output: Some(output), flushing: finish_async() });
         }
         let StageProjection::Flushing { output, flushing } = this.stage.project() else { return Poll::Pending };
         // How it stands is in the report that the program may ask for.

@@ -150,6 +150,27 @@ async fn each_invocation_of_a_serverless_function_delivers_its_logs() {
     assert_eq!(server.count(), 8);
 }
 
+#[test]
+#[ignore = "a program that the other tests start"]
+fn serves_in_vain() {
+    std::mem::forget(parea::builder().deadline(TIMEOUT).init().unwrap());
+    let handler = parea::serverless(handled);
+    for n in 1..=3 {
+        assert_eq!(futures::executor::block_on(handler(n)), n);
+        let report = parea::flush(Duration::ZERO);
+        assert_eq!((report.spooled, report.pending), (u64::from(2 * n), 0), "{report}");
+    }
+    println!("\nDONE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invocation_leaves_nothing_in_memory_alone() {
+    let server = Hostile::start(Manner::Hangs).await;
+    let folder = tempfile::tempdir().unwrap();
+    let ran = run("flushing::serves_in_vain", folder.path(), &[("PAREA_BASE_URL", &server.url())]).await;
+    assert!(ran.contains("DONE"), "{ran}");
+}
+
 async fn run(program: &str, folder: &Path, environment: &[(&str, &str)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([program, "--exact", "--ignored", "--nocapture", "--test-threads=1"]).current_dir(folder);
