@@ -1,7 +1,10 @@
 //! The option `log_sample_rate`: decided once at the root, for the whole trace.
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    panic::catch_unwind,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use futures::StreamExt as _;
 use parea::testing::{capture, capture_async};
@@ -111,4 +114,62 @@ async fn outside_of_the_sample_nothing_is_looked_at() {
     // And where nobody listens at all.
     silent(Loud).await;
     assert_eq!(SHOWN.load(Ordering::Relaxed), 0);
+}
+
+#[parea::trace(log_sample_rate = 0.0, log_omit_inputs)]
+fn left_out(body: impl FnOnce()) {
+    body();
+}
+
+#[parea::trace(log_sample_rate = 0.0)]
+async fn left_out_later() {
+    always();
+    tokio::task::yield_now().await;
+    always();
+}
+
+#[parea::trace]
+async fn kept_later() {
+    always();
+    tokio::task::yield_now().await;
+    always();
+}
+
+#[parea::trace]
+fn around() -> parea::Context {
+    parea::Context::current()
+}
+
+#[test]
+fn what_is_left_out_ends_where_it_is_left() {
+    let panics = || _ = catch_unwind(|| left_out(|| panic!("on purpose")));
+    let ((), traces) = capture(|| {
+        let (outside, inside) = (parea::Context::current(), around());
+        left_out(|| {
+            always();
+            // Elsewhere, from in there: in a trace that is kept, and where traces start.
+            inside.enter(|| {
+                always();
+                left_out(|| _ = always());
+            });
+            always();
+            outside.enter(|| {
+                left_out(|| _ = always());
+                always();
+            });
+            left_out(|| _ = always());
+            panics();
+            always();
+        });
+        panics();
+        always();
+    });
+    let tree = "around (ok)\n├─ always (ok)\n└─ left_out (ok)\n   └─ always (ok)\nalways (ok)\nalways (ok)\n";
+    assert_eq!(traces.tree(), tree);
+}
+
+#[tokio::test]
+async fn a_future_that_is_left_out_leaves_the_thread_to_others_while_it_waits() {
+    let (_, traces) = capture_async(async { futures::join!(left_out_later(), kept_later(), left_out_later()) }).await;
+    assert_eq!(traces.tree(), "kept_later (ok)\n├─ always (ok)\n└─ always (ok)\n");
 }

@@ -155,6 +155,13 @@ pub(crate) fn is_listening() -> bool {
     LISTENERS.load(Ordering::Relaxed) != 0
 }
 
+/// Whether what runs here is wanted by somebody who listens, rather than part of a trace that is not recorded. Compiled
+/// apart: inline, it would be read even where nobody listens.
+#[inline(never)]
+pub(crate) fn is_wanted() -> bool {
+    !stack::is_muted()
+}
+
 /// Starts a span at the current place, if anybody wants it, and does not enter it.
 pub(crate) fn begin(site: &'static CallSite) -> Option<Arc<Span>> {
     if !is_listening() {

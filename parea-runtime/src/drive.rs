@@ -127,14 +127,25 @@ fn fail(error: &str) -> bool {
 
 /// What was entered for a poll of a future's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inside {
-    /// Nothing: it is not recorded.
-    Off,
+enum Inside {
     Live,
     /// A trace that is not in the sample.
     Muted,
+    /// Nothing: it is not recorded.
+    Off,
     /// Nothing, on a thread that is about to end: the span cannot be entered there, but it can end.
     Apart,
+}
+
+impl From<Begun> for Inside {
+    #[inline]
+    fn from(begun: Begun) -> Self {
+        match begun {
+            Begun::Live => Self::Live,
+            Begun::Muted => Self::Muted,
+            Begun::Off => Self::Off,
+        }
+    }
 }
 
 /// How far the span of a future is.
@@ -156,6 +167,19 @@ enum Stage {
 #[derive(Debug)]
 pub struct Progress(Stage);
 
+/// A span that has begun and is recorded, likewise.
+#[derive(Debug)]
+pub struct LiveSpan(Arc<Span>);
+
+/// A body that is polled inside its span. The steps around it are the same for every function, and compiled once.
+pub trait Body {
+    /// Polls it; whether it has returned.
+    fn poll(&mut self) -> bool;
+
+    /// Looks at what it has returned.
+    fn look(&mut self, end: &mut End);
+}
+
 /// The span of a future, between two polls. As its last field it outlives the body: what a body that is cancelled drops is
 /// inside the span, which ends after that.
 pub trait Course: Sized {
@@ -169,67 +193,93 @@ pub trait Course: Sized {
     /// Takes it out, for as long as the body runs.
     fn take(&mut self) -> Progress;
 
+    /// [`take`](Self::take) of one that has not begun, and that somebody wants; else nothing has happened.
+    fn take_new(&mut self) -> Option<&'static CallSite>;
+
+    /// The same of one that has begun and is recorded.
+    fn take_live(&mut self) -> Option<LiveSpan>;
+
     /// Puts it back.
     fn put(&mut self, progress: Progress);
 
+    /// Polls the body inside the span, which ends if that has returned.
+    fn step(&mut self, body: &mut dyn Body);
+
     /// The future is dropped, and its body is next.
     fn begin_drop(&mut self);
+}
 
-    /// Enters the span, if there is one, for a poll of the body.
-    #[inline]
-    fn enter(&mut self) -> Inside {
-        if self.is_off() { Inside::Off } else { enter(self) }
+/// [`Course::step`] of any.
+#[inline]
+fn step(course: &mut impl Course, body: &mut dyn Body) {
+    let entered = enter(course);
+    match catch_unwind(AssertUnwindSafe(|| body.poll())) {
+        Ok(false) => suspend(course, entered),
+        Ok(true) => end(course, entered, body),
+        Err(payload) => end_unwound(course, entered, payload),
     }
 }
 
-/// [`Course::enter`] where something is entered.
-#[inline(never)]
+/// Enters the span, if there is one, for a poll of the body.
+#[inline]
 fn enter(course: &mut impl Course) -> Inside {
+    if let Some(site) = course.take_new() {
+        return stack::begin_here(site).into();
+    }
+    match course.take_live().map(|LiveSpan(span)| stack::enter_span(span)) {
+        Some(Ok(())) => Inside::Live,
+        Some(Err(span)) => {
+            course.put(Progress(Stage::Live(span)));
+            Inside::Apart
+        }
+        None => enter_other(course),
+    }
+}
+
+/// [`enter`] where there is no span, or one that is not recorded.
+#[inline(never)]
+fn enter_other(course: &mut impl Course) -> Inside {
     match course.take().0 {
-        Stage::New(site) => match stack::begin(site) {
-            Begun::Live => Inside::Live,
-            Begun::Muted => Inside::Muted,
-            Begun::Off => Inside::Off,
-        },
-        Stage::Live(span) => match stack::enter_span(span) {
-            Ok(()) => Inside::Live,
-            Err(span) => {
-                course.put(Progress(Stage::Live(span)));
-                Inside::Apart
-            }
-        },
         Stage::Muted => {
-            let _ = stack::enter(Place::Muted);
+            stack::enter_muted();
             Inside::Muted
         }
-        Stage::Dropping | Stage::DroppingApart(_) | Stage::Off => Inside::Off,
+        Stage::New(_) | Stage::Live(_) | Stage::Dropping | Stage::DroppingApart(_) | Stage::Off => Inside::Off,
     }
 }
 
 /// The body waits, or has returned what the span goes on in.
-#[inline(never)]
+#[inline]
 fn suspend(course: &mut impl Course, entered: Inside) {
+    if entered == Inside::Live
+        && let Some(span) = stack::leave_span()
+    {
+        course.put(Progress(Stage::Live(span)));
+    } else {
+        suspend_other(course, entered);
+    }
+}
+
+/// [`suspend`] where there is no span.
+#[inline(never)]
+fn suspend_other(course: &mut impl Course, entered: Inside) {
     match entered {
-        Inside::Live => course.put(Progress(suspended())),
         Inside::Muted => {
             stack::leave_for_good();
             course.put(Progress(Stage::Muted));
         }
+        Inside::Live => stack::leave_for_good(),
         Inside::Apart | Inside::Off => {}
     }
 }
 
 /// The body has returned.
-#[inline(never)]
-fn end(course: &mut impl Course, entered: Inside, outcome: &mut dyn FnMut(&mut End)) {
+#[inline]
+fn end(course: &mut impl Course, entered: Inside, body: &mut dyn Body) {
     match entered {
-        Inside::Live => ended(Begun::Live, outcome),
+        Inside::Live => ended(Begun::Live, &mut |end| body.look(end)),
         Inside::Muted => stack::leave_for_good(),
-        Inside::Apart => {
-            let mut end = End::default();
-            end.fill(outcome);
-            end_apart(course, end.outcome());
-        }
+        Inside::Apart => end_apart(course, outcome_of(body)),
         Inside::Off => {}
     }
 }
@@ -250,25 +300,18 @@ fn end_unwound(course: &mut impl Course, entered: Inside, payload: Box<dyn Any +
 }
 
 #[cold]
-fn end_apart(course: &mut impl Course, outcome: Outcome) {
-    if let Stage::Live(span) = course.take().0 {
-        span.finish(outcome);
-    }
-}
-
-/// Leaves the innermost span, which others may enter from now on.
-#[inline]
-fn suspended() -> Stage {
-    stack::leave_span().map_or_else(suspended_first, Stage::Live)
-}
-
-/// The same of one that may be on this thread alone.
 #[inline(never)]
-fn suspended_first() -> Stage {
-    match stack::leave() {
-        Place::Inside(span) => Stage::Live(span),
-        Place::Muted => Stage::Muted,
-        Place::Outside | Place::Scope(_) => Stage::Off,
+fn outcome_of(body: &mut dyn Body) -> Outcome {
+    let mut end = End::default();
+    end.fill(|end| body.look(end));
+    end.outcome()
+}
+
+#[cold]
+#[inline(never)]
+fn end_apart(course: &mut impl Course, outcome: Outcome) {
+    if let Some(LiveSpan(span)) = course.take_live() {
+        span.finish(outcome);
     }
 }
 
@@ -282,11 +325,25 @@ impl Course for Beginning {
     #[inline]
     fn is_off(&mut self) -> bool {
         if let Stage::New(_) = self.0
-            && !context::is_listening()
+            && !(context::is_listening() && context::is_wanted())
         {
             self.0 = Stage::Off;
         }
         matches!(self.0, Stage::Off)
+    }
+
+    #[inline]
+    fn take_new(&mut self) -> Option<&'static CallSite> {
+        let Stage::New(site) = self.0 else { return None };
+        mem::forget(mem::replace(&mut self.0, Stage::Off));
+        Some(site)
+    }
+
+    #[inline]
+    fn take_live(&mut self) -> Option<LiveSpan> {
+        let Stage::Live(_) = self.0 else { return None };
+        let Stage::Live(span) = mem::replace(&mut self.0, Stage::Off) else { return None };
+        Some(LiveSpan(span))
     }
 
     #[inline]
@@ -296,7 +353,13 @@ impl Course for Beginning {
 
     #[inline]
     fn put(&mut self, progress: Progress) {
-        self.0 = progress.0;
+        // It has been taken out: there is nothing to drop.
+        mem::forget(mem::replace(&mut self.0, progress.0));
+    }
+
+    #[inline(never)]
+    fn step(&mut self, body: &mut dyn Body) {
+        step(self, body);
     }
 
     #[inline]
@@ -342,7 +405,7 @@ impl Beginning {
     }
 
     /// The span for whoever goes on.
-    fn take_live(&mut self) -> Option<Live> {
+    fn go_on(&mut self) -> Option<Live> {
         match self.take().0 {
             Stage::Live(span) => Some(Live(span)),
             Stage::Muted => Some(Live(Span::muted())),
@@ -357,6 +420,8 @@ impl Drop for Beginning {
         if !matches!(self.0, Stage::Off | Stage::New(_)) {
             self.dropped();
         }
+        // Nothing is left to drop.
+        mem::forget(mem::replace(&mut self.0, Stage::Off));
     }
 }
 
@@ -370,6 +435,16 @@ impl Course for BegunSpan {
     #[inline]
     fn is_off(&mut self) -> bool {
         self.0.is_none()
+    }
+
+    #[inline]
+    fn take_new(&mut self) -> Option<&'static CallSite> {
+        None
+    }
+
+    #[inline]
+    fn take_live(&mut self) -> Option<LiveSpan> {
+        self.0.take_if(|span| !span.is_muted()).map(LiveSpan)
     }
 
     #[inline]
@@ -388,6 +463,11 @@ impl Course for BegunSpan {
             Stage::Muted => Some(Span::muted()),
             _ => None,
         };
+    }
+
+    #[inline(never)]
+    fn step(&mut self, body: &mut dyn Body) {
+        step(self, body);
     }
 
     #[inline]
@@ -511,18 +591,36 @@ where
     C: Course,
 {
     let this = drive.project();
-    let entered = this.course.enter();
-    // In one place, so that it is compiled once for each function.
-    match catch_unwind(AssertUnwindSafe(|| this.body.poll(task))) {
-        Ok(polled) => {
-            match &polled {
-                _ if entered == Inside::Off => {}
-                Poll::Pending => suspend(this.course, entered),
-                Poll::Ready(result) => end(this.course, entered, &mut |end| _ = (this.outcome)(result, end)),
-            }
-            polled
+    if this.course.is_off() {
+        return this.body.poll(task);
+    }
+    let mut inside = InSpan { body: this.body, outcome: this.outcome, task, polled: Poll::Pending };
+    this.course.step(&mut inside);
+    inside.polled
+}
+
+/// What a poll of a [`Drive`] has at hand.
+struct InSpan<'a, 'b, F: Future, O> {
+    body: Pin<&'a mut F>,
+    outcome: &'a O,
+    task: &'a mut task::Context<'b>,
+    polled: Poll<F::Output>,
+}
+
+impl<F, O, L> Body for InSpan<'_, '_, F, O>
+where
+    F: Future,
+    O: Fn(&F::Output, &mut End) -> L,
+{
+    fn poll(&mut self) -> bool {
+        self.polled = self.body.as_mut().poll(self.task);
+        self.polled.is_ready()
+    }
+
+    fn look(&mut self, end: &mut End) {
+        if let Poll::Ready(result) = &self.polled {
+            (self.outcome)(result, end);
         }
-        Err(payload) => end_unwound(this.course, entered, payload),
     }
 }
 
@@ -592,14 +690,14 @@ where
 
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<T> {
         let this = self.project();
-        let entered = this.course.enter();
+        let entered = if this.course.is_off() { Inside::Off } else { enter(this.course) };
         let polled = match catch_unwind(AssertUnwindSafe(|| this.body.poll(task))) {
             Ok(polled) => polled,
             Err(payload) => end_unwound(this.course, entered, payload),
         };
         suspend(this.course, entered);
         polled.map(|result| {
-            let span = this.course.take_live();
+            let span = this.course.go_on();
             let Some(complete) = this.complete.take() else { unreachable!("a body completes once") };
             complete(result, span)
         })

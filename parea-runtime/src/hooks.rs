@@ -197,8 +197,9 @@ impl End {
     }
 
     /// Runs what fills it. If that panics, the output says so.
-    #[inline]
-    pub(crate) fn fill(&mut self, capture: &mut dyn FnMut(&mut Self)) {
+    #[expect(clippy::inline_always, reason = "for the usual end of a call, and few others")]
+    #[inline(always)]
+    pub(crate) fn fill(&mut self, capture: impl FnOnce(&mut Self)) {
         if let Err(payload) = capturing(|| capture(self)) {
             self.spoilt(payload);
         }
@@ -295,6 +296,14 @@ pub fn is_listening() -> bool {
 /// first, before it moves its arguments.
 #[inline(never)]
 pub fn record(site: &'static CallSite, capture: &mut dyn FnMut(&mut Recorder)) {
+    if !stack::is_muted() {
+        record_here(site, capture);
+    }
+}
+
+/// [`record`] where something may be recorded.
+#[inline(never)]
+fn record_here(site: &'static CallSite, capture: &mut dyn FnMut(&mut Recorder)) {
     let Some(buffer) = stack::lend_for_inputs(site) else { return };
     let mut recorder = Recorder { start: buffer.len(), buffer, lead: b'{', draft: None, target: None };
     // The stack is free meanwhile: the user's `Serialize` may start spans or score the current one.

@@ -173,7 +173,7 @@ hooks!(Boxed, S::traced, S::Traced<O>:
 fn begun<S, E>(result: Result<S, E>, span: Option<&Arc<Span>>, failed: impl Fn(&E, &mut End)) -> Result<S, E> {
     if let (Err(error), Some(span)) = (&result, span.filter(|span| !span.is_muted())) {
         let mut end = End::default();
-        end.fill(&mut |end| failed(error, end));
+        end.fill(|end| failed(error, end));
         span.finish(end.outcome());
     }
     result

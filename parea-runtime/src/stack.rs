@@ -9,7 +9,7 @@
 mod frames;
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -60,6 +60,15 @@ pub(crate) fn after_fork() {
 
 thread_local! {
     static STACK: RefCell<Stack> = RefCell::new(Stack::default());
+
+    /// Whether what lies on top of the stack is a trace that is not recorded: told without a look at the stack.
+    static MUTED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this is inside a trace that is not recorded.
+#[inline]
+pub(crate) fn is_muted() -> bool {
+    MUTED.get()
 }
 
 /// What became of an attempt to begin a span.
@@ -99,6 +108,12 @@ fn hand_on() {
 
 /// Starts a span at the current place and enters it, if anybody wants it.
 pub(crate) fn begin(site: &'static CallSite) -> Begun {
+    if is_muted() { Begun::Off } else { begin_here(site) }
+}
+
+/// [`begin`] where that is known not to be [muted](is_muted).
+#[inline(never)]
+pub(crate) fn begin_here(site: &'static CallSite) -> Begun {
     let begun = with(|stack| if stack.begin_usual(site) { Begun::Live } else { stack.begin_other(site) });
     begun.unwrap_or(Begun::Off)
 }
@@ -119,22 +134,24 @@ pub(crate) fn enter(place: Place) -> Result<(), Place> {
     place.map_or(Ok(()), Err)
 }
 
+/// [`enter`] for a trace that is not recorded.
+#[inline]
+pub(crate) fn enter_muted() {
+    with(|stack| stack.frames.push(What::Muted));
+}
+
 /// [`enter`] for a span that is recorded.
 #[inline]
 pub(crate) fn enter_span(span: Arc<Span>) -> Result<(), Arc<Span>> {
     let mut span = Some(span);
-    with(|stack| {
-        if let Some(span) = span.take() {
-            stack.frames.push(What::Shared(span));
-        }
-    });
+    with(|stack| stack.frames.push_shared(&mut span));
     span.map_or(Ok(()), Err)
 }
 
-/// Leaves what was entered last if that is a shared span.
+/// Leaves what was entered last if that is a span, which others may enter from now on.
 #[inline]
 pub(crate) fn leave_span() -> Option<Arc<Span>> {
-    with(|stack| stack.frames.pop_shared()).flatten()
+    with(|stack| stack.frames.pop_shared().or_else(|| stack.leave_own())).flatten()
 }
 
 /// Leaves what was entered last, which nobody enters again.

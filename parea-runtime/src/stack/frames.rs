@@ -96,14 +96,9 @@ impl Stack {
         true
     }
 
-    /// Starts a span wherever this is. What is not recorded is told first.
+    /// Starts a span wherever this is.
     #[inline(never)]
     pub(super) fn begin_other(&mut self, site: &'static CallSite) -> Begun {
-        if self.frames.is_muted() { Begun::Off } else { self.begin(site) }
-    }
-
-    #[inline(never)]
-    fn begin(&mut self, site: &'static CallSite) -> Begun {
         match self.frames.last() {
             Some((_, What::Span)) => self.begin_below(site, None),
             Some((_, What::SpanWith(rest))) => {
@@ -160,6 +155,7 @@ impl Stack {
     }
 
     /// Inside a span that is on this thread alone.
+    #[inline(never)]
     fn begin_below(&mut self, site: &'static CallSite, rest: Option<Box<Rest>>) {
         self.get_ready();
         let start = Moment::now();
@@ -173,6 +169,7 @@ impl Stack {
         self.open(Open::new(site, begun, base, kind), rest);
     }
 
+    #[inline(never)]
     fn begin_below_shared(&mut self, site: &'static CallSite, parent: &Span) {
         self.get_ready();
         let start = Moment::now();
@@ -268,6 +265,13 @@ impl Stack {
             Some(What::Muted) => Place::Muted,
             Some(What::Scope(None) | What::Span | What::SpanWith(_)) | None => Place::Outside,
         }
+    }
+
+    /// Leaves the innermost span that is on this thread alone, and shares it.
+    #[inline(never)]
+    pub(super) fn leave_own(&mut self) -> Option<Arc<Span>> {
+        self.share_last();
+        self.frames.pop_shared()
     }
 
     /// Moves the innermost span to the heap, if it is on this thread alone.

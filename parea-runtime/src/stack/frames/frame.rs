@@ -9,6 +9,7 @@ use crate::{
     scope::{Scope, Sink},
     site::CallSite,
     span::{Draft, Identity, Span, Trace},
+    stack::MUTED,
 };
 
 /// What every span needs. It is written with each call, so it has nothing that would have to be dropped.
@@ -226,6 +227,8 @@ pub(in crate::stack) struct Frames {
     depth: usize,
     /// Number of the next span of the trace that is open, as long as that is on this thread alone.
     pub(super) order: u32,
+    /// How many of those that were entered are [`What::Muted`].
+    muted: usize,
 }
 
 impl Frames {
@@ -304,7 +307,30 @@ impl Frames {
     /// Enters what is no span of this thread's own.
     #[inline]
     pub(in crate::stack) fn push(&mut self, what: What) {
+        if let What::Muted = what {
+            self.muted += 1;
+            MUTED.set(true);
+        } else if self.muted > 0 {
+            MUTED.set(false);
+        }
         self.ready();
+        self.push_ready(what);
+    }
+
+    /// The same of a shared span. Nothing has to be dropped should this fail to find room.
+    #[inline]
+    pub(in crate::stack) fn push_shared(&mut self, span: &mut Option<Arc<Span>>) {
+        if self.muted > 0 {
+            MUTED.set(false);
+        }
+        self.ready();
+        if let Some(span) = span.take() {
+            self.push_ready(What::Shared(span));
+        }
+    }
+
+    #[inline]
+    fn push_ready(&mut self, what: What) {
         if let Some(frame) = self.all.get_mut(self.depth) {
             // It is a `What::Span`: there is nothing to drop.
             mem::forget(mem::replace(&mut frame.1, what));
@@ -329,13 +355,17 @@ impl Frames {
             self.order = outer_order;
         }
         self.depth -= 1;
+        if self.muted > 0 {
+            self.unmute(matches!(what, What::Muted));
+        }
         Some(what)
     }
 
-    /// Whether nothing is recorded here.
+    /// Something was left, and it or what is below is not recorded.
     #[inline]
-    pub(in crate::stack) fn is_muted(&self) -> bool {
-        matches!(self.last(), Some((_, What::Muted)))
+    fn unmute(&mut self, was_muted: bool) {
+        self.muted -= usize::from(was_muted);
+        MUTED.set(self.muted > 0 && matches!(self.last(), Some((_, What::Muted))));
     }
 
     /// Leaves what was entered last, for good.
@@ -345,6 +375,7 @@ impl Frames {
             // There is nothing to drop.
             mem::forget(mem::replace(what, What::Span));
             self.depth -= 1;
+            self.unmute(true);
         } else {
             drop(self.pop());
         }
@@ -357,6 +388,9 @@ impl Frames {
         let What::Shared(_) = frame.1 else { return None };
         let What::Shared(span) = mem::replace(&mut frame.1, What::Span) else { return None };
         self.depth -= 1;
+        if self.muted > 0 {
+            self.unmute(false);
+        }
         Some(span)
     }
 
