@@ -215,6 +215,14 @@ async fn answers_that_no_parea_server_gives_are_errors() {
     let long = Scripted::start([reply(500, "", &"x".repeat(1 << 20))]).await;
     let ApiError::Status { detail, body, .. } = long.client(0).health().await.unwrap_err() else { panic!() };
     assert_eq!((detail.len(), body.len()), (300, 64 * 1024));
+    let long = Scripted::start([reply(200, "", &format!(r#"{{"a":"{}"}}"#, "x".repeat(1 << 20)))]).await;
+    for (most, is_read) in [(1 << 20, false), (2 << 20, true)] {
+        let api = ApiClient::builder(&long.url).retries(0).longest_answer(most).build().unwrap();
+        match api.health().await {
+            Ok(()) => assert!(is_read),
+            Err(error) => assert!(!is_read && error.to_string().contains("it is longer than 1048576 bytes"), "{error}"),
+        }
+    }
 }
 
 #[tokio::test]

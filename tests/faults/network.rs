@@ -80,7 +80,7 @@ async fn an_answer_without_end_is_not_kept() {
     let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
     let ran = run(folder.path(), &[("PAREA_BASE_URL", &*url), ("CALLS", "1")]).await;
     let error = ran.report()["error"].to_string();
-    assert!(error.contains("longer than 16 MB"), "{error}");
+    assert!(error.contains("longer than 16777216 bytes"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -82,8 +82,9 @@ impl ApiClientBuilder {
         self
     }
 
-    /// Most bytes that an answer may have; what is longer is no answer.
-    pub(crate) fn longest_answer(mut self, bytes: usize) -> Self {
+    /// Most bytes that an answer may have; what is longer is [`ApiError::Answer`]. Unbounded unless set, for a page of
+    /// logs may be large.
+    pub fn longest_answer(mut self, bytes: usize) -> Self {
         self.longest_answer = Some(bytes);
         self
     }

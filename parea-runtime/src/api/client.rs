@@ -194,7 +194,7 @@ impl ApiClient {
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| ApiError::connection(&error))? {
             if body.len() + chunk.len() > longest {
-                return Err(ApiError::Answer(format!("it is longer than {} MB", longest >> 20)));
+                return Err(ApiError::Answer(format!("it is longer than {longest} bytes")));
             }
             body.extend_from_slice(&chunk);
         }
