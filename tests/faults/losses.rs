@@ -196,3 +196,40 @@ async fn what_a_killed_program_gave_up_and_could_not_tell_is_told_for_it() {
     told.sort();
     assert_eq!(told, ["rejected=2", "too_large=1"].map(|counts| (counts.to_owned(), "p".to_owned())));
 }
+
+/// Runs the program on a disk of so many bytes, which is full when the program comes, or by what it spools. Returns what it
+/// says, and the losses that lie there afterwards. `None` where nobody may have a disk of his own.
+#[cfg(target_os = "linux")]
+async fn on_a_small_disk(url: &str, before: &str) -> Option<(String, u64)> {
+    use std::process::Command;
+    let kept = tempfile::tempdir().unwrap();
+    let script = format!(
+        "mkdir disk && mount -t tmpfs -o size=200k none disk && cd disk && {before}
+         $0 program::program --exact --ignored --nocapture >../said 2>&1; cp -r .parea .. || true"
+    );
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount"]);
+    if !command.arg("true").output().is_ok_and(|output| output.status.success()) {
+        return None;
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &*script]).arg(std::env::current_exe().unwrap());
+    let environment = [("CALLS", "600"), ("PACE_US", "1000"), ("DEADLINE_MS", "200"), ("END", "exit")];
+    command.envs(environment).env("PAREA_BASE_URL", url).env_remove("PAREA_API_KEY").current_dir(kept.path());
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let said = fs::read_to_string(kept.path().join("said"));
+    let said = said.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    Some((said, kept_losses(kept.path())))
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_still_takes_the_count_of_what_it_did_not() {
+    let server = Hostile::start(Manner::Says(503)).await;
+    let Some((said, kept)) = on_a_small_disk(&server.url(), "").await else { return };
+    let lost = said.split("(spool_full=").last().unwrap().split(')').next().unwrap();
+    assert_eq!(kept.to_string(), lost, "{said}");
+    // Where not even that has room the user is told.
+    let (said, kept) = on_a_small_disk(&server.url(), "dd if=/dev/zero of=full bs=1k 2>&-;").await.unwrap();
+    assert!(said.contains("1200 dropped (spool_full=1200)") && kept == 0, "{kept}: {said}");
+}

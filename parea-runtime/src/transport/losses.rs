@@ -4,11 +4,14 @@
 //! Whoever holds the file's lock may change or delete it. It is replaced as a whole, so that it is never half written. What is
 //! told has an id, which is in the file before it goes to the server: a process that is killed between the server's answer and
 //! the deletion has it told again, and a server that knows ids counts it once.
+//!
+//! A disk that is full takes no new file. So the file is there, with nothing in it and with room, from the first log on that
+//! goes to the spool, and is written in its place where it cannot be replaced.
 #![cfg_attr(not(feature = "http"), allow(dead_code, reason = "what is kept is taken back for a server"))]
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -23,6 +26,9 @@ use crate::{books::LossReport, clock, exit::fork::Unshared, id, record::ProjectR
 const TRIES: usize = 20;
 const BETWEEN: Duration = Duration::from_millis(1);
 
+/// Bytes of the file at least: a dozen reports.
+const ROOM: usize = 4096;
+
 impl ProjectRef {
     /// Its losses in their form for servers.
     pub(crate) fn losses(&self, LossReport { id, counts }: &LossReport) -> ProjectLosses {
@@ -35,17 +41,43 @@ impl ProjectRef {
 pub(crate) fn keep(folder: &Path, further: ProjectLosses) -> io::Result<()> {
     let path = folder.join(KeptLosses::FILE);
     for _ in 0..TRIES {
-        let Some(held) = hold(&path, true)? else {
+        let Some(mut held) = hold(&path, true)? else {
             thread::sleep(BETWEEN);
             continue;
         };
-        let mut kept = read(&held)?;
+        let mut kept = read(&held)?.unwrap_or_default();
         kept.add(further);
-        return replace(&path, &kept).map(drop);
+        let written = write(&path, &mut held, &kept);
+        if written.is_err() && held.metadata().is_ok_and(|file| file.len() == 0) {
+            let _ = fs::remove_file(&path);
+        }
+        return written;
     }
     let mut kept = KeptLosses::default();
     kept.add(further);
     replace(&own_path(folder, "json"), &kept).map(drop)
+}
+
+/// Sees to it that the file is there.
+pub(crate) fn reserve(folder: &Path) -> io::Result<()> {
+    let path = folder.join(KeptLosses::FILE);
+    may_be_as_large_as(ROOM as u64)?;
+    let mut file = new_file(&path)?;
+    let written = file.write_all(&text(&KeptLosses::default(), ROOM)?);
+    if written.is_err() {
+        let _ = fs::remove_file(&path);
+    }
+    written
+}
+
+/// Takes it away if nothing is in it.
+pub(crate) fn release(folder: &Path) {
+    let path = folder.join(KeptLosses::FILE);
+    if let Ok(Some(held)) = hold(&path, false)
+        && read(&held).is_ok_and(|kept| is_nothing(kept.as_ref()))
+    {
+        let _ = fs::remove_file(&path);
+    }
 }
 
 /// A file of losses that nobody else is at.
@@ -65,7 +97,7 @@ pub(crate) fn take(folder: &Path) -> Vec<Losses> {
     let take = |path: PathBuf| {
         let file = hold(&path, false).ok()??;
         // One that cannot be read stays where it is.
-        let kept = read(&file).ok()?;
+        let kept = read(&file).ok().filter(|kept| !is_nothing(kept.as_ref()))?.unwrap_or_default();
         Some(Losses { path, file, kept, told: false })
     };
     files(folder).filter_map(take).collect()
@@ -73,7 +105,9 @@ pub(crate) fn take(folder: &Path) -> Vec<Losses> {
 
 /// Whether there are any.
 pub(crate) fn are_there(folder: &Path) -> bool {
-    files(folder).next().is_some()
+    let is_nothing =
+        |path: &Path| File::open(path).and_then(|file| read(&file)).is_ok_and(|it| is_nothing(it.as_ref()));
+    files(folder).any(|path| !is_nothing(&path))
 }
 
 impl Losses {
@@ -81,11 +115,11 @@ impl Losses {
     #[cfg(feature = "http")]
     pub(crate) fn next(&mut self) -> Option<&ProjectLosses> {
         if self.kept.freeze(id::unique) {
-            let Ok(file) = replace(&self.path, &self.kept) else {
+            if write(&self.path, &mut self.file, &self.kept).is_err() {
                 self.kept.losses[0].id = None;
                 return None;
-            };
-            (self.file, self.told) = (file, false);
+            }
+            self.told = false;
         }
         self.kept.losses.first()
     }
@@ -100,10 +134,10 @@ impl Losses {
     /// Gives the file up: deleted if a server has heard of all that was in it, else with what is left. If that fails, it is
     /// told again, and known by its id.
     #[cfg(feature = "http")]
-    pub(crate) fn leave(self) {
+    pub(crate) fn leave(mut self) {
         let _ = match (self.told, self.kept.losses.is_empty()) {
             (_, true) => fs::remove_file(&self.path),
-            (true, false) => replace(&self.path, &self.kept).map(drop),
+            (true, false) => write(&self.path, &mut self.file, &self.kept),
             (false, false) => Ok(()),
         };
     }
@@ -134,25 +168,61 @@ fn hold(path: &Path, create: bool) -> io::Result<Option<Unshared>> {
     Ok(is_at(&file, path).then_some(file))
 }
 
-/// What is in the file: nothing if that makes no sense.
-fn read(file: &File) -> io::Result<KeptLosses> {
+/// What is in the file; `None` if that makes no sense.
+fn read(file: &File) -> io::Result<Option<KeptLosses>> {
     let mut bytes = Vec::new();
     file.take(KeptLosses::LONGEST).read_to_end(&mut bytes)?;
-    Ok(KeptLosses::read(&bytes).unwrap_or_default())
+    Ok(KeptLosses::read(&bytes))
+}
+
+/// Whether a file says that there are none.
+fn is_nothing(kept: Option<&KeptLosses>) -> bool {
+    kept.is_some_and(|kept| kept.losses.is_empty())
+}
+
+/// As it stands in a file of so many bytes at least.
+fn text(kept: &KeptLosses, room: usize) -> io::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec(kept)?;
+    text.resize(text.len().max(room), b' ');
+    Ok(text)
+}
+
+/// A file of the owner's, held.
+fn new_file(path: &Path) -> io::Result<Unshared> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).and_then(apart)?;
+    let _ = file.try_lock();
+    Ok(file)
+}
+
+/// Replaces the file that is held, which goes on being held; or writes over it, if there is room in that alone.
+fn write(path: &Path, held: &mut Unshared, kept: &KeptLosses) -> io::Result<()> {
+    let error = match replace(path, kept) {
+        Ok(file) => {
+            *held = file;
+            return Ok(());
+        }
+        Err(error) => error,
+    };
+    let room = held.metadata()?.len() as usize;
+    let text = text(kept, room)?;
+    if text.len() > room {
+        return Err(error);
+    }
+    held.rewind()?;
+    held.write_all(&text)
 }
 
 /// Returns the new file, held.
 fn replace(path: &Path, kept: &KeptLosses) -> io::Result<Unshared> {
-    let bytes = serde_json::to_vec(kept)?;
-    may_be_as_large_as(bytes.len() as u64)?;
+    let text = text(kept, ROOM)?;
+    may_be_as_large_as(text.len() as u64)?;
     let fresh = own_path(path.parent().unwrap_or(Path::new(".")), "tmp");
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&fresh).and_then(apart).and_then(|mut file| {
-        let _ = file.try_lock();
-        file.write_all(&bytes)?;
+    let written = new_file(&fresh).and_then(|mut file| {
+        file.write_all(&text)?;
         fs::rename(&fresh, path).map(|()| file)
     });
     if written.is_err() {

@@ -355,6 +355,11 @@ impl Spool {
                 self.handed_over.insert(path, own);
             }
         }
+        // Whoever still writes there wants it.
+        let names = fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        if !names.into_iter().any(|path| path.extension().is_some_and(|extension| extension == OPEN)) {
+            losses::release(&self.folder);
+        }
         missing
     }
 
@@ -398,6 +403,8 @@ impl Spool {
         // A folder that is somebody else's keeps what it says of its files.
         let ours = !self.data.exists() || self.data.file_name() == Some(OsStr::new(LOCAL_FOLDER));
         create_private(&self.folder)?;
+        // One that is there will do, and without one losses are kept as long as the disk has room.
+        let _ = losses::reserve(&self.folder);
         ignored_by_git(&if ours { self.data.clone() } else { self.data.join("spool") });
         self.elsewhere = 0;
         for entry in fs::read_dir(&self.folder)? {
