@@ -130,7 +130,7 @@ fn rescue() {
     const AT_MOST: Duration = Duration::from_secs(1);
     if let Some(client) = Client::started() {
         evaluation::release();
-        let _ = client.outbox.rescue(Instant::now().checked_add(AT_MOST), false);
+        let _ = client.outbox.rescue_within(Instant::now().checked_add(AT_MOST), false);
     }
 }
 

@@ -11,8 +11,9 @@ mod state;
 use std::{
     cell::Cell,
     sync::{
-        Mutex, MutexGuard, PoisonError, TryLockError,
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
     thread,
     time::{Duration, Instant},
@@ -24,6 +25,7 @@ use self::state::{Batch, Held, State};
 use crate::{
     books::{Books, Fate, Until},
     clock::Keeper,
+    exit,
     queue::Queue,
     report::FlushReport,
     settings::{Discard, Settings},
@@ -191,7 +193,7 @@ impl Outbox {
 
     /// The end of the program, or of its `main`: waits for delivery, and what is left at the deadline goes to the
     /// spool. `last` when nothing comes after it.
-    pub(crate) fn finish(&self, timeout: Duration, last: bool) -> FlushReport {
+    pub(crate) fn finish(self: &Arc<Self>, timeout: Duration, last: bool) -> FlushReport {
         /// Part of the time that writing may take, and what it may write in a second beyond that.
         const MARGIN: Duration = Duration::from_millis(100);
         const PACE: f64 = 32.0 * 1024.0 * 1024.0;
@@ -199,7 +201,7 @@ impl Outbox {
         let waiting = Duration::from_secs_f64(self.queue.waiting_bytes() as f64 / PACE);
         let margin = (MARGIN.min(timeout / 10) + waiting).min(timeout / 2);
         let report = self.flush(timeout.saturating_sub(margin), Until::Patience);
-        let through = if report.pending > 0 { self.rescue(begun.checked_add(timeout), last) } else { Some(0) };
+        let through = if report.pending > 0 { self.rescue_within(begun.checked_add(timeout), last) } else { Some(0) };
         if let Some(mut held) = self.hold_until(begun.checked_add(timeout)) {
             held.keep_losses(last);
             if last {
@@ -211,9 +213,33 @@ impl Outbox {
         through.map_or_else(|| self.queue.report(), |through| self.queue.report_through(through))
     }
 
+    /// [`rescue`](Self::rescue) on a thread of its own, which nobody waits for if the disk never answers: that of a
+    /// machine that is gone, for one.
+    pub(crate) fn rescue_within(self: &Arc<Self>, deadline: Option<Instant>, last: bool) -> Option<u64> {
+        /// What is being written at the deadline is written to its end, and the rest counted.
+        const BEYOND: Duration = Duration::from_secs(1);
+        if is_held_here() {
+            return None;
+        }
+        let (sender, through) = mpsc::channel();
+        let outbox = Arc::clone(self);
+        let thread = thread::Builder::new().name("parea-rescue".to_owned());
+        let started = exit::spawn(thread, move || {
+            // Nobody may be waiting any more.
+            let _ = sender.send(outbox.rescue(deadline, last));
+        });
+        if started.is_err() {
+            return self.rescue(deadline, last);
+        }
+        match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+            Some(left) => through.recv_timeout(left.saturating_add(BEYOND)).ok().flatten(),
+            None => through.recv().ok().flatten(),
+        }
+    }
+
     /// Writes everything that is in memory alone to the spool, now. Returns the number of the last record that it was
     /// about.
-    pub(crate) fn rescue(&self, deadline: Option<Instant>, last: bool) -> Option<u64> {
+    fn rescue(&self, deadline: Option<Instant>, last: bool) -> Option<u64> {
         let mut held = self.hold_until(deadline)?;
         held.state.behind = true;
         held.state.spool_again = None;
@@ -289,10 +315,7 @@ fn at_least_a_moment(deadline: Instant) -> Instant {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "this is a test")]
 
-    use std::{
-        collections::BTreeMap,
-        sync::{Arc, atomic::AtomicBool},
-    };
+    use std::{collections::BTreeMap, sync::atomic::AtomicBool};
 
     use super::*;
     use crate::{

@@ -171,6 +171,30 @@ async fn an_invocation_leaves_nothing_in_memory_alone() {
     assert!(ran.contains("DONE"), "{ran}");
 }
 
+#[cfg(unix)]
+#[test]
+#[ignore = "a program that the other tests start"]
+fn ends_while_a_hook_never_returns() {
+    crate::unix::die_after(30);
+    let stuck = |_: &str| loop {
+        std::thread::park();
+    };
+    std::mem::forget(parea::builder().deadline(Duration::ZERO).redact_with(stuck).init().unwrap());
+    step(1);
+    println!("\nDONE");
+    std::process::exit(0);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_for_ever_to_be_written_holds_up_no_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = [("PAREA_BASE_URL", "http://127.0.0.1:1")];
+    let ran = run("flushing::ends_while_a_hook_never_returns", folder.path(), &environment).await;
+    // Killed, it could not say so.
+    assert!(ran.contains("DONE") && ran.contains("not every log was delivered: 0 delivered, 1 pending"), "{ran}");
+}
+
 async fn run(program: &str, folder: &Path, environment: &[(&str, &str)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([program, "--exact", "--ignored", "--nocapture", "--test-threads=1"]).current_dir(folder);
