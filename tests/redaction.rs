@@ -6,7 +6,8 @@
 #![allow(unused_variables, reason = "arguments are there to be captured")]
 
 use std::{
-    cell::Cell,
+    borrow::Cow,
+    cell::{Cell, RefCell},
     collections::BTreeMap,
     error::Error,
     fmt, fs,
@@ -97,6 +98,18 @@ fn by_name(api_key: &str, password: &str, client_secret: u64, headers: Vec<(&str
 #[parea::trace]
 fn by_type(secret: SecretString, wiped: &Zeroizing<String>, maybe: Option<Zeroizing<String>>, kept: &str) {}
 
+#[derive(Serialize)]
+struct Password(String);
+
+#[parea::trace]
+fn by_type_within(cell: RefCell<Zeroizing<String>>, cow: Cow<'_, Zeroizing<String>>, kept: &str) -> Password {
+    Password(plain())
+}
+
+/// Both of what is kept of them end in the middle of a key.
+#[parea::trace]
+fn cut(head: String, tail: String, kept: &str) {}
+
 #[parea::trace]
 fn by_debug(config: &Config, pretty: String, kept: &str) {}
 
@@ -153,6 +166,13 @@ fn plant() {
     let headers = vec![("authorization", shaped("Bearer $")), ("x-request", KEPT.to_owned())];
     by_name(&plain(), &plain(), 7, headers, KEPT);
     by_type(plain().into(), &plain().into(), Some(plain().into()), KEPT);
+    by_type_within(RefCell::new(plain().into()), Cow::Owned(plain().into()), KEPT);
+    let (half, key) = ("a ".repeat(64 * 1024 - 8), shaped("sk-$-abcdefghij0123456789"));
+    cut(
+        format!("{half}{key} {half}{half}"),
+        format!("{half}{half}{} {}", shaped("sk-abcdefghij0123456789-$"), &half[..half.len() - 2]),
+        KEPT,
+    );
     let config =
         Config { url: shaped("https://u:$@x/KEPT"), api_key: plain(), password: Some(plain()), token: plain().into() };
     by_debug(&config, format!("{config:#?}"), KEPT);

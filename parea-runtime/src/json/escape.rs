@@ -13,11 +13,48 @@ pub(crate) fn push_text<O: Out>(out: &mut O, text: &str) {
 
 #[cold]
 fn push_cut(out: &mut impl Out, text: &str) {
-    let head = floor(text, MOST_BYTES / 2);
-    let tail = ceil(text, text.len() - MOST_BYTES / 2);
+    let head = before_word(text, floor(text, MOST_BYTES / 2));
+    let tail = behind_word(text, ceil(text, text.len() - MOST_BYTES / 2));
     push_text_body(out, &text[..head]);
     push_text_body(out, &left_out(tail - head, text.len()));
     push_text_body(out, &text[tail..]);
+}
+
+/// Longest word that is left out as a whole where a text is cut: nobody would know half of a key for one.
+const LONGEST_WORD: usize = 1024;
+
+/// What parts words, in prose and in JSON.
+const fn parts_words(byte: u8) -> bool {
+    matches!(
+        byte,
+        b' ' | b'\n'
+            | b'\r'
+            | b'\t'
+            | b'"'
+            | b'\''
+            | b','
+            | b';'
+            | b'('
+            | b')'
+            | b'{'
+            | b'}'
+            | b'['
+            | b']'
+            | b'<'
+            | b'>'
+    )
+}
+
+/// Before the word that ends at `at`, or goes on behind it.
+fn before_word(text: &str, at: usize) -> usize {
+    let mut word = text.as_bytes()[..at].iter().rev().take(LONGEST_WORD);
+    word.position(|byte| parts_words(*byte)).map_or(at, |length| at - length)
+}
+
+/// Behind the word that begins at `at`, or did before.
+fn behind_word(text: &str, at: usize) -> usize {
+    let mut word = text.as_bytes()[at..].iter().take(LONGEST_WORD);
+    word.position(|byte| parts_words(*byte)).map_or(at, |length| at + length)
 }
 
 /// The last character boundary that is not beyond `at`.

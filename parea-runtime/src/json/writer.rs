@@ -288,7 +288,12 @@ impl<'a, 'b> Serializer for &'a mut Json<'b> {
         self.serialize_str(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _name: &'static str, value: &T) -> Result<(), Failure> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<(), Failure> {
+        // `struct Password(String)`. A `Token` is as often a piece of a text.
+        if is_secret_name(name) && name != "Token" {
+            self.redacted();
+            return Ok(());
+        }
         self.bare(value)
     }
 

@@ -68,7 +68,7 @@ fn parameter(text: &[u8], from: usize, at: usize, name: &[u8], start: usize) -> 
         return None;
     }
     let rest = &text[at + 1..];
-    let length = |most| rest.iter().take(most).take_while(|byte| !b"&#\" \\'<>)]}".contains(byte)).count();
+    let length = |most| rest.iter().take(most).take_while(|byte| !b"&?#\" \\'<>)]}".contains(byte)).count();
     let value = &rest[..length(NEAR)];
     let is_secret = urls::is_secret_parameter(name, value) && !is_harmless(value, name);
     is_secret.then(|| (at + 1, at + 1 + length(usize::MAX)))
@@ -149,7 +149,9 @@ pub(super) fn with_word_before(text: &[u8], from: usize, start: usize, end: usiz
 pub(super) fn wrapped(text: &[u8], start: usize, open: usize, wanted: &Wanted) -> Option<(usize, usize)> {
     let name = &text[start..open];
     let is_type = text[start].is_ascii_uppercase() && !name.contains(&b'_');
-    if name != b"Zeroizing" && !wanted.names_secret(name) {
+    // A function is called with a text, or it is none that is meant.
+    let may_be = is_type || matches!(text.get(open + 1), Some(b'\\' | b'\'' | b'`'));
+    if !may_be || name != b"Zeroizing" && !wanted.names_secret(name) {
         return None;
     }
     let inside = blank_lines(text, open + 1);

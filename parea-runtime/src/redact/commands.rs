@@ -36,16 +36,17 @@ enum Given {
 }
 
 /// The secret that the option `start..end` is followed by: `--password …`, `-u name:password`.
-pub(super) fn option(text: &[u8], from: usize, start: usize, end: usize, wanted: &Wanted) -> Option<(usize, usize)> {
+pub(super) fn option(text: &[u8], start: usize, end: usize, wanted: &Wanted) -> Option<(usize, usize)> {
     let name = &text[start..end];
     if let [b'-', letter] = *name {
-        return of_letter(text, from, start, letter, &[Given::Behind, Given::Login], blanks(text, end));
+        return of_letter(text, start, letter, &[Given::Behind, Given::Login], blanks(text, end));
     }
     let is_long = name.starts_with(b"--");
     let name = &name[if is_long { 2 } else { 1 }..];
     if is_long && matches!(name, b"user" | b"proxy-user") {
-        let is_asked_for = [&b"curl"[..], b"wget"].iter().any(|command| is_behind(text, from, start, command));
-        return is_asked_for.then(|| login(text, blanks(text, end))).flatten();
+        let known = |text: &[u8]| (begins_with(text, b"curl") || begins_with(text, b"wget")).then_some(());
+        command(text, start, known)?;
+        return login(text, blanks(text, end));
     }
     let weak = matches!(name, b"pass" | b"key");
     if !wanted.names_secret(name) && !weak {
@@ -66,26 +67,24 @@ pub(super) fn option(text: &[u8], from: usize, start: usize, end: usize, wanted:
 }
 
 /// The secret in `-pPASSWORD` or `-uname:password`, which begins at `start`.
-pub(super) fn glued(text: &[u8], from: usize, start: usize) -> Option<(usize, usize)> {
+pub(super) fn glued(text: &[u8], start: usize) -> Option<(usize, usize)> {
     let [b'-', letter, next, ..] = text[start..] else { return None };
     if matches!(next, b' ' | b'-' | b'"' | b'\\') {
         return None;
     }
-    of_letter(text, from, start, letter, &[Given::Glued, Given::Login], start + 2)
+    of_letter(text, start, letter, &[Given::Glued, Given::Login], start + 2)
 }
 
-fn of_letter(
-    text: &[u8],
-    from: usize,
-    start: usize,
-    letter: u8,
-    given: &[Given],
-    value: usize,
-) -> Option<(usize, usize)> {
-    let mut options = OPTIONS.iter().filter(|(known, how, _)| *known == letter && given.contains(how));
-    let (_, how, _) =
-        options.find(|(_, _, commands)| commands.iter().any(|command| is_behind(text, from, start, command)))?;
-    if *how == Given::Login {
+fn of_letter(text: &[u8], start: usize, letter: u8, given: &[Given], value: usize) -> Option<(usize, usize)> {
+    if !OPTIONS.iter().any(|(known, how, _)| *known == letter && given.contains(how)) {
+        return None;
+    }
+    let how = command(text, start, |text| {
+        let mut options = OPTIONS.iter().filter(|(known, how, _)| *known == letter && given.contains(how));
+        let option = options.find(|(_, _, commands)| commands.iter().any(|command| begins_with(text, command)))?;
+        Some(option.1)
+    })?;
+    if how == Given::Login {
         return login(text, value);
     }
     let (start, end, _) = argument(text, value)?;
@@ -112,16 +111,25 @@ fn argument(text: &[u8], at: usize) -> Option<(usize, usize, bool)> {
     (length > 0).then_some((at, at + length, false))
 }
 
-/// Whether an option belongs to this command, or to one whose name begins like it: `mongosh`.
-fn is_behind(text: &[u8], from: usize, option: usize, command: &[u8]) -> bool {
-    /// How far before the option its command is looked for.
+/// What `known` makes of the first command before an option that it knows, or of one whose name begins like it: `mongosh`.
+fn command<T>(text: &[u8], option: usize, known: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
+    /// How far before the option its command is looked for, be it behind what is taken out.
     const FAR: usize = 256;
-    let before = &text[from.max(option.saturating_sub(FAR))..option];
-    let is_word = |at: usize| {
-        let end = at + command.len();
-        let rest = before[end..].iter().take_while(|byte| is_name(**byte)).count();
-        (at == 0 || !is_name(before[at - 1]) || before[..at].ends_with(b"\\n")) && before.get(end + rest) == Some(&b' ')
-    };
-    let last = before.len().saturating_sub(command.len());
-    (0..last).any(|at| before[at] == command[0] && before[at..].starts_with(command) && is_word(at))
+    let mut rest = &text[option.saturating_sub(FAR)..option];
+    while !rest.is_empty() {
+        if let Some(found) = known(rest) {
+            return Some(found);
+        }
+        rest = &rest[rest.iter().take_while(|byte| is_name(**byte)).count()..];
+        // The letter of an escape such as `\n` begins no word.
+        let escaped = usize::from(rest.starts_with(b"\\n"));
+        let between = rest.iter().skip(2 * escaped).take_while(|byte| !is_name(**byte) && **byte != b'\\').count();
+        rest = &rest[(2 * escaped + between).max(usize::from(!rest.is_empty())).min(rest.len())..];
+    }
+    None
+}
+
+fn begins_with(text: &[u8], command: &[u8]) -> bool {
+    let Some(rest) = text.strip_prefix(command) else { return false };
+    rest.iter().find(|byte| !is_name(**byte)) == Some(&b' ')
 }

@@ -86,7 +86,8 @@ pub(super) fn value_after(text: &[u8], at: usize, name: &[u8]) -> Option<(usize,
             Some((start, start + find(&text[start..end], quote).unwrap_or(end - start)))
         }
         b'{' | b'[' if slashes == 0 => Some((start, balanced(text, start)?.behind)),
-        b'(' if slashes == 0 && opened(text, start + 1).is_some() => Some((start, balanced(text, start)?.behind)),
+        // What else stands in brackets is source text.
+        b'(' if slashes == 0 => opened(text, start + 1).and_then(|_| Some((start, balanced(text, start)?.behind))),
         _ if slashes == 0 => {
             let end = bare(text, start, name);
             // In prose a colon is followed by any word.

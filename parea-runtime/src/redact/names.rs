@@ -16,21 +16,31 @@ pub const fn is_secret_name(name: &str) -> bool {
 #[inline]
 pub(super) const fn names_secret(name: &[u8]) -> bool {
     let end = trimmed(name, name.len());
-    may_end(name, end, &TAILS) && if is_latin(name, end) { is_secret(name, end) } else { is_foreign(name, end) }
+    may_end(name, end, TAILS) && if is_latin(name, end) { is_secret(name, end) } else { is_foreign(name, end) }
 }
 
 /// Whether a word may be the name of a secret, by its end alone: most are told apart by this. One that says something of
 /// the word before is none.
 #[inline]
 pub(super) const fn may_name_secret(word: &[u8]) -> bool {
-    may_end(word, word.len(), &NOUNS)
+    may_end(word, word.len(), NOUNS)
 }
 
-/// Whether the last word of a name is one that may be a secret.
-pub(super) fn ends_with_noun(name: &[u8]) -> bool {
-    let end = name.len();
-    !is_latin(name, end)
-        || meaning(name, word_start(name, end), end).is_some_and(|meaning| !matches!(meaning, Qualifier))
+/// Whether a word that may name a secret ends with one that does.
+pub(super) fn ends_with_noun(word: &[u8]) -> bool {
+    let end = word.len();
+    if !is_latin(word, end) {
+        return true;
+    }
+    let mut at = usize::from(ALIKE.first[pair(word[end - 2] | 0x20, word[end - 1] | 0x20)]);
+    while at > 0 {
+        let (noun, meaning) = WORDS[at - 1];
+        if !matches!(meaning, Qualifier) && ends_with(word, 0, end, noun) {
+            return true;
+        }
+        at = usize::from(ALIKE.next[at - 1]);
+    }
+    false
 }
 
 /// Whether a secret of this name has one value for once, which is short and may be digits alone.
@@ -45,8 +55,8 @@ pub(super) fn is_one_time(name: &[u8]) -> bool {
 type Tails = [u32; 26 * 26];
 
 /// Of all words, and of those that are no qualifiers.
-const TAILS: Tails = tails(true);
-const NOUNS: Tails = tails(false);
+const TAILS: &Tails = &tails(true);
+const NOUNS: &Tails = &tails(false);
 
 const fn tails(all: bool) -> Tails {
     let mut tails = [0; 26 * 26];
@@ -93,7 +103,7 @@ struct Alike {
     next: [u8; WORDS.len()],
 }
 
-const ALIKE: Alike = {
+const ALIKE: &Alike = &{
     let mut alike = Alike { first: [0; 26 * 26], next: [0; WORDS.len()] };
     let mut at = WORDS.len();
     // From the last, so that they come in order.

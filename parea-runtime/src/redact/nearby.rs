@@ -5,7 +5,7 @@ use super::{
     assigned::with_word_before,
     escapes::{before_quote, blank_before, blank_lines, closed, find, opened},
     extent::{Brackets, balanced},
-    names::{ends_with_noun, is_one_time},
+    names::is_one_time,
     plain::{is_code, is_harmless, is_mixed, is_phrase, is_random},
 };
 
@@ -23,7 +23,7 @@ pub(super) fn secret(text: &[u8], from: usize, word: usize, end: usize, wanted: 
         let end = closed(text, start, quote);
         return (!is_harmless(&text[start..end], b"password")).then_some((start, end));
     }
-    if !ends_with_noun(name) || !wanted.names_secret(with_word_before(text, from, word, end)) {
+    if !wanted.names_secret(with_word_before(text, from, word, end)) {
         return None;
     }
     if let Some(found) = paired(text, from, word, end, wanted) {
@@ -105,7 +105,7 @@ fn identified(text: &[u8], from: usize, word: usize, end: usize) -> Option<usize
 #[inline(never)]
 pub(super) fn paired(text: &[u8], from: usize, word: usize, end: usize, wanted: &Wanted) -> Option<(usize, usize)> {
     /// How far the end of a list of bytes is looked for, which every `[` asks for.
-    const LONGEST_BYTES: usize = 1024;
+    const LONGEST_BYTES: usize = 512;
     let (after, quote) = opened(text, end)?;
     if text.get(after) != Some(&b',') || word == from || text[word - 1] != quote[quote.len() - 1] {
         return None;

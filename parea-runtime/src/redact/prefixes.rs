@@ -231,7 +231,7 @@ struct Pairs {
     second: [u64; 64],
 }
 
-const PAIRS: Pairs = {
+const PAIRS: &Pairs = &{
     let mut pairs = Pairs { first: [0; 64], second: [0; 64] };
     let mut at = 0;
     while at < PREFIXES.len() {
@@ -263,7 +263,7 @@ pub(super) fn may_begin(run: &[u8]) -> bool {
 }
 
 /// For each first letter, small or not, where its prefixes begin; they end where those of the next do.
-const BEGINS: [u8; 129] = {
+const BEGINS: &[u8; 129] = &{
     let mut begins = [0; 129];
     let (mut at, mut letter) = (0, 0);
     while letter < 129 {

@@ -193,10 +193,10 @@ fn discord_token(text: &[u8], start: usize, dot: usize) -> Option<(usize, usize)
 #[inline(never)]
 pub(super) fn tilde(text: &[u8], start: usize, tilde: usize) -> Option<(usize, usize)> {
     let first = &text[start..tilde];
-    let is_known = first == b"sha256" || first.len() == 5 && first[3].is_ascii_digit() && first[4] == b'Q';
-    let rest = &text[tilde + 1..];
-    let length = rest.iter().take_while(|byte| is_base64url(**byte) || matches!(byte, b'.' | b'~')).count();
-    (is_known && (31..=43).contains(&length)).then_some((start, tilde + 1 + length))
+    let of_entra = first.len() == 5 && first[3].is_ascii_digit() && first[4] == b'Q';
+    let in_secret = |byte: &&u8| is_base64url(**byte) || of_entra && matches!(byte, b'.' | b'~');
+    let length = text[tilde + 1..].iter().take_while(in_secret).count();
+    ((of_entra || first == b"sha256") && (31..=43).contains(&length)).then_some((start, tilde + 1 + length))
 }
 
 /// The hash of a password as `crypt` and its like write it, `$2b$10$…`, `$argon2id$v=19$…`; the `$` stands at `start`.

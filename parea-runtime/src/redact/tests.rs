@@ -142,7 +142,7 @@ const TEXTS: &[&str] = &[
     "seed phrase: ‹legal winner thank year wave sausage worth useful legal winner thank yellow›",
     "if password == \"‹hunter2222›\" { c.password(\"‹hunter2222›\").setApiKey('‹abc123›') }",
     // Command lines.
-    "mysql -u root -p‹hunter2pw› db; sshpass -p ‹secret› ssh bob@x; redis-cli -h x -a \"‹secret›\" ping",
+    "mysql -u root -p‹hunter2pw› -p‹x› db; sshpass -p ‹secret› ssh bob@x; redis-cli -h x -a \"‹secret›\" ping",
     "docker login -u bob -p ‹secret› reg; curl -ubob:‹secret› x; curl -b \"‹sid=abc›\" x; http -a bob:‹pw› x",
     "keytool -storepass ‹hunter2› --password \"‹a b›\" --pass ‹abc123› --key ‹0123456789abcdef0123›",
     // Names of other tongues, of credentials of other kinds, and fields of a type that is secret as a whole.
@@ -393,5 +393,82 @@ fn any_line_stays_json_of_the_same_shape() {
         let counted = Redactor::default().redact(&mut line, 1);
         let marks = String::from_utf8_lossy(&line).matches(REDACTED).count() as u64;
         assert_eq!((marks, counted), (count, count), "{log}");
+    }
+}
+
+/// Texts whose every part may begin something that is looked for to their end. What is behind them is still there, and a
+/// second pass finds nothing.
+#[test]
+fn long_texts_of_one_piece() {
+    const LENGTH: usize = 16 * 1024;
+    const PIECES: &[&str] = &[
+        "a",
+        "0",
+        "=",
+        "\"",
+        "\\",
+        "\\\"",
+        "eyJ",
+        "eyJ.",
+        "sk-",
+        "sk-a",
+        "SG.",
+        "4111 ",
+        "(",
+        "[",
+        "{",
+        "'",
+        "`",
+        "&",
+        "&quot;",
+        "<a>",
+        "password=",
+        "password=\"",
+        "password:{",
+        "api_key=(",
+        "password is ",
+        "password ",
+        "token:",
+        "\"token\":",
+        "API key: ",
+        "[\"token\",[",
+        "('token','",
+        "Some(",
+        "ApiKey { v: x",
+        "Token { value: ",
+        "seed phrase is ",
+        "name\",\"value\":\"",
+        "--password ",
+        "-u a:",
+        "mysql -p",
+        "curl -u a:",
+        "https://a:b@",
+        "https:\\/\\/",
+        "?code=",
+        "a%3Da",
+        "token%3D",
+        "%22",
+        "-----BEGIN ",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----END PRIVATE KEY-----",
+        "Cookie: ",
+        "password: |\n  ",
+        "password:\n- ",
+        "Authorization: Digest a=\"",
+        "<password>",
+        "<a name=",
+        "$1$",
+        "sha256~",
+        "Bearer ",
+        "password：",
+        "\n",
+        "\u{0}",
+        "é",
+    ];
+    for piece in PIECES {
+        let text = piece.repeat(LENGTH / piece.len());
+        let (log, _) = redacted(&json!({ "output": text, "after": "password=x" }));
+        assert_eq!(log["after"], "password=[redacted]", "{piece}");
+        assert!(redacted(&log) == (log, 0), "{piece}");
     }
 }

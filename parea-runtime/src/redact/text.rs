@@ -1,7 +1,11 @@
 //! One pass over the inside of a JSON string.
 
 use super::{
-    Edit, Wanted, assigned, card, commands, escapes::slashes, markup, names::may_name_secret, nearby, shapes, urls,
+    Edit, Wanted, assigned, card, commands,
+    escapes::slashes,
+    markup,
+    names::{ends_with_noun, may_name_secret},
+    nearby, shapes, urls,
 };
 
 /// What a byte means for the search. Most are part of a word, which is passed over.
@@ -31,7 +35,8 @@ enum Class {
     Other,
 }
 
-const CLASSES: [Class; 256] = {
+// By reference: without optimisation a constant is copied wherever it is used.
+const CLASSES: &[Class; 256] = &{
     let mut classes = [Class::Other; 256];
     let mut byte = 0;
     while byte < 256 {
@@ -90,11 +95,7 @@ pub(super) fn search(line: &[u8], from: usize, wanted: &Wanted, edits: &mut Vec<
             Class::Separator => separated(line, from, word, at, at < typed, wanted),
             Class::Space => {
                 let found = if at > word { behind_word(line, from, word, at, wanted) } else { None };
-                if found.is_none() && line.get(at + 1) == Some(&b'-') {
-                    commands::glued(line, from, at + 1)
-                } else {
-                    found
-                }
+                if found.is_none() && line.get(at + 1) == Some(&b'-') { commands::glued(line, at + 1) } else { found }
             }
             Class::Open if at > word => assigned::wrapped(line, word, at, wanted),
             Class::Brace if at >= typed => {
@@ -130,12 +131,13 @@ pub(super) fn search(line: &[u8], from: usize, wanted: &Wanted, edits: &mut Vec<
 /// What the word `word..at`, behind which a blank or an escape stands, says of what follows.
 #[inline]
 fn behind_word(line: &[u8], from: usize, word: usize, at: usize, wanted: &Wanted) -> Option<(usize, usize)> {
-    let is_told = matches!(line[word], b'2'..=b'6' | b'-' | b'b' | b'B');
-    if is_told || may_name_secret(&line[word..at]) { told(line, from, word, at, wanted) } else { None }
+    let is_noun = may_name_secret(&line[word..at]);
+    let is_other = matches!(line[word], b'2'..=b'6' | b'-' | b'b' | b'B');
+    if is_noun || is_other { told(line, from, word, at, is_noun, wanted) } else { None }
 }
 
 #[inline(never)]
-fn told(line: &[u8], from: usize, word: usize, at: usize, wanted: &Wanted) -> Option<(usize, usize)> {
+fn told(line: &[u8], from: usize, word: usize, at: usize, is_noun: bool, wanted: &Wanted) -> Option<(usize, usize)> {
     let is_space = line[at] == b' ';
     let found = match line[word] {
         b'2'..=b'6' if is_space => card::in_groups(line, word, at).map(|end| (word, end)),
@@ -143,10 +145,12 @@ fn told(line: &[u8], from: usize, word: usize, at: usize, wanted: &Wanted) -> Op
         b'-' => return described(line, from, word, at, is_space, wanted),
         _ => None,
     };
-    if found.is_some() || !may_name_secret(&line[word..at]) && line[word..at] != *b"BY" {
-        return found;
+    let name = &line[word..at];
+    if found.is_none() && (is_noun && ends_with_noun(name) || name == b"BY") {
+        nearby::secret(line, from, word, at, wanted)
+    } else {
+        found
     }
-    nearby::secret(line, from, word, at, wanted)
 }
 
 fn described(
@@ -160,7 +164,7 @@ fn described(
     match &line[word..at] {
         b"----" if is_space => shapes::private_key(line, word).map(|end| (word, end)),
         b"-----END" => shapes::private_key_tail(line, from, word),
-        _ if is_space => commands::option(line, from, word, at, wanted),
+        _ if is_space => commands::option(line, word, at, wanted),
         _ => nearby::paired(line, from, word, at, wanted),
     }
 }

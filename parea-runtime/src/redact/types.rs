@@ -26,6 +26,11 @@ fn is_secret_type_name(name: &str) -> bool {
         || is_within(name, "&alloc::sync::Arc<")
         || is_within(name, "core::option::Option<")
         || is_within(name, "core::option::Option<&")
+        || is_within(name, "core::cell::RefCell<")
+        || is_within(name, "&core::cell::RefCell<")
+        || is_within(name, "alloc::rc::Rc<core::cell::RefCell<")
+        || is_within(name, "alloc::borrow::Cow<")
+        || is_within(name, "alloc::borrow::Cow<'_, ")
 }
 
 #[expect(clippy::inline_always, reason = "see above")]
@@ -56,6 +61,7 @@ mod tests {
             "&mut zeroize::Zeroizing<[u8; 32]>",
             "core::option::Option<zeroize::Zeroizing<alloc::string::String>>",
             "alloc::sync::Arc<secrecy::SecretBox<str>>",
+            "alloc::rc::Rc<core::cell::RefCell<zeroize::Zeroizing<alloc::string::String>>>",
         ] {
             assert!(is_secret_type_name(name), "{name}");
         }
@@ -63,5 +69,8 @@ mod tests {
             assert!(!is_secret_type_name(name), "{name}");
         }
         assert!(!is_secret_type::<&str>());
+        // However the compiler names it.
+        let name = type_name::<std::borrow::Cow<'static, str>>();
+        assert!(["alloc::borrow::Cow<str>", "alloc::borrow::Cow<'_, str>"].contains(&name), "{name}");
     }
 }
