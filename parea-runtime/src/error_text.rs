@@ -66,9 +66,28 @@ impl Short {
     fn push(&mut self, text: &str) -> bool {
         let Some(end) = self.len.checked_add(text.len()) else { return false };
         let Some(room) = self.bytes.get_mut(self.len..end) else { return false };
-        room.copy_from_slice(text.as_bytes());
+        copy(room, text.as_bytes());
         self.len = end;
         true
+    }
+}
+
+/// Copies what is mostly a few bytes: by the first and the last of them, which is less than to ask how.
+#[inline]
+fn copy(room: &mut [u8], text: &[u8]) {
+    fn ends<const N: usize>(room: &mut [u8], text: &[u8]) -> Option<()> {
+        *room.first_chunk_mut()? = *text.first_chunk::<N>()?;
+        *room.last_chunk_mut()? = *text.last_chunk::<N>()?;
+        Some(())
+    }
+    let copied = match text.len() {
+        4..8 => ends::<4>(room, text),
+        8..=16 => ends::<8>(room, text),
+        17..=32 => ends::<16>(room, text),
+        _ => None,
+    };
+    if copied.is_none() {
+        room.copy_from_slice(text);
     }
 }
 
@@ -78,7 +97,6 @@ struct Told<'a> {
     /// Where in the section it begins, and most bytes of it.
     from: usize,
     most: usize,
-    surface: Surface,
     cut: bool,
 }
 
@@ -95,7 +113,7 @@ impl Told<'_> {
     fn push_long(&mut self, text: &str) -> fmt::Result {
         // Only then it is known where that begins.
         self.end.long_error();
-        if self.surface.is_far() {
+        if Surface::of(self).is_far() {
             self.cut = true;
             return Err(fmt::Error);
         }
@@ -168,7 +186,7 @@ impl<'a> ErrorSlot<'a> {
 /// Formats into the text; whether it was cut.
 #[inline]
 fn write(end: &mut End, text: fmt::Arguments<'_>, most: usize) -> Result<bool, fmt::Error> {
-    let mut told = Told { end, from: 1, most, surface: Surface::here(), cut: false };
+    let mut told = Told { end, from: 1, most, cut: false };
     let formatted = fmt::write(&mut told, text);
     if told.cut { Ok(true) } else { formatted.map(|()| false) }
 }
@@ -187,8 +205,8 @@ fn write_chain(end: &mut End, text: fmt::Arguments<'_>, source: &(dyn Error + 's
         let before = end.long_error().len();
         end.long_error().extend(b"\ncaused by: ");
         let line = end.long_error().len();
-        let (from, surface) = (line - end.mark, Surface::here());
-        let mut told = Told { from, most: MOST, surface, end: &mut *end, cut: false };
+        let from = line - end.mark;
+        let mut told = Told { from, most: MOST, end: &mut *end, cut: false };
         let _ = write!(told, "{error}");
         let first = end.mark + 1;
         let whole = end.long_error();

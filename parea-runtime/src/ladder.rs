@@ -64,29 +64,13 @@ impl<'a> Slot<'a> {
     #[inline]
     fn attempt(&mut self, write: impl FnOnce(&mut Buffer) -> Result<(), Box<str>>) -> Result<(), Box<str>> {
         if self.secret {
-            self.redact();
+            redact(self.buffer);
             return Ok(());
         }
         let start = self.buffer.len();
         match catch_unwind(AssertUnwindSafe(|| write(self.buffer))) {
             Ok(Ok(())) => Ok(()),
-            failed => Err(self.undo(start, failed)),
-        }
-    }
-
-    #[cold]
-    fn redact(&mut self) {
-        push_text(&mut self.buffer.bytes, REDACTED);
-        self.buffer.redacted += 1;
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn undo(&mut self, start: usize, failed: std::thread::Result<Result<(), Box<str>>>) -> Box<str> {
-        self.buffer.bytes.truncate(start);
-        match failed {
-            Ok(failed) => failed.err().unwrap_or_default(),
-            Err(payload) => crate::hooks::swallowed(payload).into(),
+            failed => Err(undo(self.buffer, start, failed)),
         }
     }
 
@@ -127,6 +111,25 @@ impl<'a> Slot<'a> {
         }
         shown.push('>');
         push_text(&mut self.buffer.bytes, &shown);
+    }
+}
+
+// Not of a slot, which else had to be in memory for them.
+
+#[cold]
+#[inline(never)]
+fn redact(buffer: &mut Buffer) {
+    push_text(&mut buffer.bytes, REDACTED);
+    buffer.redacted += 1;
+}
+
+#[cold]
+#[inline(never)]
+fn undo(buffer: &mut Buffer, start: usize, failed: std::thread::Result<Result<(), Box<str>>>) -> Box<str> {
+    buffer.bytes.truncate(start);
+    match failed {
+        Ok(failed) => failed.err().unwrap_or_default(),
+        Err(payload) => crate::hooks::swallowed(payload).into(),
     }
 }
 
@@ -203,11 +206,11 @@ rungs! { parea_value:
 impl KnownTag {
     /// Writes the value.
     #[inline(never)]
-    pub fn write<T: Known + ?Sized>(self, value: &T, mut slot: Slot<'_>) {
-        if slot.secret {
-            slot.redact();
+    pub fn write<T: Known + ?Sized>(self, value: &T, Slot { buffer, secret }: Slot<'_>) {
+        if secret {
+            redact(buffer);
         } else {
-            value.put(&mut Room(slot.buffer));
+            value.put(&mut Room(buffer));
         }
     }
 }

@@ -17,6 +17,12 @@ impl Surface {
         Self(ptr::from_ref(black_box(&local)).addr())
     }
 
+    /// Where a local lay that began to be used then, and has not been moved since: that costs nothing.
+    #[inline]
+    pub(crate) fn of<T>(local: &T) -> Self {
+        Self(ptr::from_ref(local).addr())
+    }
+
     /// Whether the stack has grown too far since.
     #[inline]
     pub(crate) fn is_far(self) -> bool {

@@ -35,25 +35,25 @@ const LONGEST_TOKEN: usize = 66;
 /// A value that is too large or too deep is no failure: it becomes a text with the begin of its JSON and a mark.
 pub(crate) fn write<T: Serialize + ?Sized>(buffer: &mut Buffer, value: &T) -> Result<(), Box<str>> {
     let start = buffer.len();
+    let written = value.serialize(&mut Json::new(buffer, start + MOST_BYTES, None));
+    if written.is_ok() { Ok(()) } else { write_otherwise(buffer, value, start, written) }
+}
+
+/// Makes the best of a value that failed. What is usual shall not wait for a second pass in the same code.
+#[cold]
+#[inline(never)]
+fn write_otherwise<T: Serialize + ?Sized>(
+    buffer: &mut Buffer,
+    value: &T,
+    start: usize,
+    mut written: Result<(), Failure>,
+) -> Result<(), Box<str>> {
     let mut tail = None;
     loop {
-        let mut json = Json {
-            limit: if tail.is_none() { start + MOST_BYTES } else { 0 },
-            depth: 0,
-            surface: Surface::here(),
-            key: false,
-            lead: NOTHING_YET,
-            form: Form::Plain,
-            tail: tail.as_mut(),
-            buffer,
-        };
-        let written = value.serialize(&mut json);
-        if written.is_ok() && tail.is_none() {
-            return Ok(());
-        }
         if let Some(settled) = Tail::settle(&mut tail, buffer, start, written) {
             return settled;
         }
+        written = value.serialize(&mut Json::new(buffer, 0, tail.as_mut()));
     }
 }
 
@@ -63,7 +63,6 @@ pub(super) struct Json<'a> {
     pub(super) limit: usize,
     /// Brackets that are open.
     pub(super) depth: usize,
-    surface: Surface,
     /// Whether what comes is the key of a map, which must become a string.
     key: bool,
     /// What stands before the next member inside the innermost brackets: a comma, or the brace that opens it.
@@ -77,7 +76,12 @@ pub(super) struct Json<'a> {
 /// The lead before the first member.
 const NOTHING_YET: u8 = b'{';
 
-impl Json<'_> {
+impl<'a> Json<'a> {
+    #[inline]
+    fn new(buffer: &'a mut Buffer, limit: usize, tail: Option<&'a mut Tail>) -> Self {
+        Self { buffer, limit, depth: 0, key: false, lead: NOTHING_YET, form: Form::Plain, tail }
+    }
+
     #[inline]
     pub(super) fn push(&mut self, byte: u8) {
         self.buffer.bytes.put_byte(byte);
@@ -166,7 +170,7 @@ impl Json<'_> {
     /// A value that stands in another without a bracket.
     #[inline]
     fn bare<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        if self.surface.is_far() { Err(Why::Stack.into()) } else { self.inner(value) }
+        if Surface::of(self).is_far() { Err(Why::Stack.into()) } else { self.inner(value) }
     }
 
     /// A value below the first.

@@ -10,12 +10,20 @@ use crate::{
     clock::Moment,
     exit::fork,
     hooks::Captured,
+    json::Buffer,
     record::{self, Ended, Failed, Finished, Head, SHORT_ERROR, Sections},
     scope::Sink,
     span::Span,
     stack::new_writer,
     thread_log::Count,
 };
+
+/// A buffer that was made while the thread's own was lent.
+#[cold]
+#[inline(never)]
+fn drop_other(other: Box<Buffer>) {
+    drop(other);
+}
 
 impl Stack {
     /// Ends the innermost span, if it has nothing at all but itself; else nothing has happened.
@@ -67,7 +75,9 @@ impl Stack {
         if written {
             *depth -= 1;
             lent.bytes.truncate(captured.start);
-            *buffer = captured.buffer.take();
+            if let Some(other) = mem::replace(buffer, captured.buffer.take()) {
+                drop_other(other);
+            }
         }
         written
     }
