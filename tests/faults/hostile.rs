@@ -46,7 +46,9 @@ pub(crate) enum Manner {
     IsStrict,
     /// 500 to whatever has [`CHOKER`] in it, for ever.
     Chokes,
-    /// The same, and takes logs one by one only.
+    /// 500 to all logs, one by one or together, and to nothing else.
+    ChokesOnAll,
+    /// As `Chokes`, and takes logs one by one only.
     ChokesSingly,
     /// Strict until it has heard of losses, and then silent.
     IsStrictUntilLosses,
@@ -300,6 +302,7 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
         answer
     };
     match manner {
+        Manner::ChokesOnAll if path.contains("/trace_log") => socket.write_all(choked().as_bytes()).await,
         Manner::ChokesSingly if path.ends_with("/trace_logs") => {
             socket.write_all(written("404 No", "", r#"{"detail":"not here"}"#).as_bytes()).await
         }
@@ -320,7 +323,7 @@ async fn answer(state: Arc<State>, mut socket: TcpStream) -> std::io::Result<()>
         Manner::TakesOnly(bytes) if body.len() > bytes => {
             socket.write_all(written("413 Too large", "", r#"{"detail":"too large"}"#).as_bytes()).await
         }
-        Manner::Good | Manner::TakesOnly(_) | Manner::Chokes | Manner::ChokesSingly => {
+        Manner::Good | Manner::TakesOnly(_) | Manner::Chokes | Manner::ChokesSingly | Manner::ChokesOnAll => {
             socket.write_all(written("200 OK", "", &good()).as_bytes()).await
         }
         Manner::Hangs => {

@@ -57,7 +57,7 @@ async fn many_of_them_in_front_of_all_others_are_found_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_fails_all_logs_costs_none() {
-    let server = Hostile::start(Manner::Says(500)).await;
+    let server = Hostile::start(Manner::ChokesOnAll).await;
     let (folder, url) = (tempfile::tempdir().unwrap(), server.url());
     let program = start(folder.path(), &[("PAREA_BASE_URL", &*url), ("SETTLES", "1")]);
     server.requested(200).await;
