@@ -229,6 +229,8 @@ impl Package {
     fn command(&self, what: &str) -> std::process::Command {
         let mut command = cargo(what);
         command.current_dir(&self.folder).env("CARGO_TARGET_DIR", &self.target).arg("--quiet");
+        // Where it is set, a rebuild in release would build nothing but what was touched: not what users wait for.
+        command.env_remove("CARGO_INCREMENTAL");
         command
     }
 
