@@ -148,7 +148,7 @@ fn block(text: &[u8], start: usize) -> Option<(usize, usize)> {
         let slashes = slashes(text, end);
         match text.get(end + slashes) {
             // The end of the string around it.
-            Some(b'"') if slashes < depth => break,
+            Some(b'"') if slashes < depth || slashes.is_multiple_of(2) => break,
             Some(b'n') if slashes == depth && text.get(end + depth + 1) != Some(&b' ') => break,
             _ => end += slashes + 1,
         }

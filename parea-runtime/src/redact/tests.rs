@@ -463,6 +463,7 @@ fn long_texts_of_one_piece() {
         "-----END PRIVATE KEY-----",
         "Cookie: ",
         "password: |\n  ",
+        "password: |\n  x\\",
         "password:\n- ",
         "Authorization: Digest a=\"",
         "<password>",
