@@ -117,6 +117,13 @@ fn unwound(begun: Begun, payload: Box<dyn Any + Send>) -> ! {
     resume_unwind(payload)
 }
 
+/// This thread has panicked, and the process ends with it: so do the spans in which it is, which nobody would hear of.
+#[cold]
+pub(crate) fn fail_all(payload: &(dyn Any + Send)) {
+    let error = panic_error(payload);
+    while fail(&error) {}
+}
+
 /// Ends the innermost span without an output; `false` if there is no span.
 #[cold]
 fn fail(error: &str) -> bool {

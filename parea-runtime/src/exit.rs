@@ -33,7 +33,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{client::Client, evaluation, outbox};
+use crate::{client::Client, drive, evaluation, outbox};
 
 thread_local! {
     /// Whether this thread is the exporter's, which nobody on it can wait for.
@@ -111,7 +111,7 @@ fn finish() {
     client.say(&client.finish(client.patience_left(&report), true));
 }
 
-/// Where a panic ends the process, what is in memory goes to the spool before it is shown.
+/// Where a panic ends the process, the spans in which it happened and all that is in memory go to the spool before it is shown.
 fn hook_panics() {
     if thread::panicking() {
         // A destructor that initialises; hooks cannot be set here.
@@ -120,6 +120,7 @@ fn hook_panics() {
     let previous = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         if ends_the_process(info) {
+            drive::fail_all(info.payload());
             rescue();
         }
         previous(info);

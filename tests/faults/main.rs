@@ -4,6 +4,8 @@
 //! runs them at the size of a table.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "this is a test")]
 
+#[cfg(unix)]
+mod aborts;
 mod flushing;
 mod hostile;
 mod losses;

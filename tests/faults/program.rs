@@ -308,6 +308,11 @@ pub(crate) fn start(folder: &Path, environment: &[(&str, &str)]) -> Started {
 pub(crate) fn start_program(program: &str, folder: &Path, environment: &[(&str, &str)]) -> Started {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([program, "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
+    start_command(command, folder, environment)
+}
+
+/// Starts whatever command in such a process.
+pub(crate) fn start_command(mut command: Command, folder: &Path, environment: &[(&str, &str)]) -> Started {
     for name in ["PAREA_API_KEY", "PAREA_BASE_URL", "TURN_OFF_PAREA_LOGGING"] {
         command.env_remove(name);
     }
