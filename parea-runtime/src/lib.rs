@@ -55,6 +55,7 @@ pub mod testing;
 mod thread_log;
 mod transport;
 pub mod tree;
+mod type_names;
 
 #[cfg(feature = "http")]
 #[doc(hidden)]

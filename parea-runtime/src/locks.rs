@@ -3,6 +3,8 @@
 
 use std::any::type_name;
 
+use crate::type_names::{after, begins};
+
 /// Whether `Serialize` of this type waits for a lock: the standard library's, parking_lot's, and what points to one of
 /// them or may hold one.
 ///
@@ -22,32 +24,41 @@ pub(crate) fn is_sharded_type<T: ?Sized>() -> bool {
 
 #[expect(clippy::inline_always, reason = "see above")]
 #[inline(always)]
-fn is_lock(name: &str) -> bool {
-    name.starts_with("std::sync::poison::mutex::Mutex<")
-        || name.starts_with("std::sync::poison::rwlock::RwLock<")
-        || name.starts_with("std::sync::mutex::Mutex<")
-        || name.starts_with("std::sync::rwlock::RwLock<")
-        || name.starts_with("lock_api::")
+fn is_lock(name: &[u8]) -> bool {
+    begins(name, b"std::sync::poison::mutex::Mutex<")
+        || begins(name, b"std::sync::poison::rwlock::RwLock<")
+        || begins(name, b"std::sync::mutex::Mutex<")
+        || begins(name, b"std::sync::rwlock::RwLock<")
+        || begins(name, b"lock_api::")
 }
 
 #[expect(clippy::inline_always, reason = "see above")]
 #[inline(always)]
-fn is_sharded(name: &str) -> bool {
-    name.starts_with("dashmap::")
+fn is_sharded(name: &[u8]) -> bool {
+    begins(name, b"dashmap::")
 }
 
 #[expect(clippy::inline_always, reason = "see above")]
 #[inline(always)]
-fn through_pointers(name: &str, is_meant: impl Fn(&str) -> bool) -> bool {
-    let name = name.strip_prefix('&').unwrap_or(name);
-    let name = name.strip_prefix('&').unwrap_or(name);
-    let name = name.strip_prefix("mut ").unwrap_or(name);
-    let is_within = |wrapper: &str| name.strip_prefix(wrapper).is_some_and(&is_meant);
+fn through_pointers(name: &str, is_meant: impl Fn(&[u8]) -> bool + Copy) -> bool {
+    let name = name.as_bytes();
+    let name = after(name, b"&").unwrap_or(name);
+    let name = after(name, b"&").unwrap_or(name);
+    let name = after(name, b"mut ").unwrap_or(name);
     is_meant(name)
-        || is_within("alloc::boxed::Box<")
-        || is_within("alloc::rc::Rc<")
-        || is_within("alloc::sync::Arc<")
-        || is_within("core::option::Option<&")
-        || is_within("core::option::Option<alloc::boxed::Box<")
-        || is_within("core::option::Option<alloc::sync::Arc<")
+        || is_within(name, b"alloc::boxed::Box<", is_meant)
+        || is_within(name, b"alloc::rc::Rc<", is_meant)
+        || is_within(name, b"alloc::sync::Arc<", is_meant)
+        || is_within(name, b"core::option::Option<&", is_meant)
+        || is_within(name, b"core::option::Option<alloc::boxed::Box<", is_meant)
+        || is_within(name, b"core::option::Option<alloc::sync::Arc<", is_meant)
+}
+
+#[expect(clippy::inline_always, reason = "see above")]
+#[inline(always)]
+fn is_within<const N: usize>(name: &[u8], wrapper: &[u8; N], is_meant: impl Fn(&[u8]) -> bool) -> bool {
+    match after(name, wrapper) {
+        Some(inner) => is_meant(inner),
+        None => false,
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::any::type_name;
 
+use crate::type_names::{after, begins};
+
 /// Whether a value of this type must not be looked at: `secrecy::SecretString`, `zeroize::Zeroizing<…>`, and what points to
 /// one of them or may hold one.
 ///
@@ -16,33 +18,34 @@ pub fn is_secret_type<T: ?Sized>() -> bool {
 #[expect(clippy::inline_always, reason = "see above")]
 #[inline(always)]
 fn is_secret_type_name(name: &str) -> bool {
+    let name = name.as_bytes();
     is_defined(name)
-        || is_within(name, "&")
-        || is_within(name, "&&")
-        || is_within(name, "&mut ")
-        || is_within(name, "alloc::boxed::Box<")
-        || is_within(name, "alloc::rc::Rc<")
-        || is_within(name, "alloc::sync::Arc<")
-        || is_within(name, "&alloc::sync::Arc<")
-        || is_within(name, "core::option::Option<")
-        || is_within(name, "core::option::Option<&")
-        || is_within(name, "core::cell::RefCell<")
-        || is_within(name, "&core::cell::RefCell<")
-        || is_within(name, "alloc::rc::Rc<core::cell::RefCell<")
-        || is_within(name, "alloc::borrow::Cow<")
-        || is_within(name, "alloc::borrow::Cow<'_, ")
+        || is_within(name, b"&")
+        || is_within(name, b"&&")
+        || is_within(name, b"&mut ")
+        || is_within(name, b"alloc::boxed::Box<")
+        || is_within(name, b"alloc::rc::Rc<")
+        || is_within(name, b"alloc::sync::Arc<")
+        || is_within(name, b"&alloc::sync::Arc<")
+        || is_within(name, b"core::option::Option<")
+        || is_within(name, b"core::option::Option<&")
+        || is_within(name, b"core::cell::RefCell<")
+        || is_within(name, b"&core::cell::RefCell<")
+        || is_within(name, b"alloc::rc::Rc<core::cell::RefCell<")
+        || is_within(name, b"alloc::borrow::Cow<")
+        || is_within(name, b"alloc::borrow::Cow<'_, ")
 }
 
 #[expect(clippy::inline_always, reason = "see above")]
 #[inline(always)]
-fn is_defined(name: &str) -> bool {
-    name.starts_with("secrecy::") || name.starts_with("zeroize::Zeroizing<") || name.starts_with("secret_string::")
+fn is_defined(name: &[u8]) -> bool {
+    begins(name, b"secrecy::") || begins(name, b"zeroize::Zeroizing<") || begins(name, b"secret_string::")
 }
 
 #[expect(clippy::inline_always, reason = "see above")]
 #[inline(always)]
-fn is_within(name: &str, wrapper: &str) -> bool {
-    match name.strip_prefix(wrapper) {
+fn is_within<const N: usize>(name: &[u8], wrapper: &[u8; N]) -> bool {
+    match after(name, wrapper) {
         Some(inner) => is_defined(inner),
         None => false,
     }
