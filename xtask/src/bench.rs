@@ -47,9 +47,11 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         _ => return Err(Failure::Usage("usage: cargo xtask bench [--under \"COMMAND ARGUMENTS\"]".to_owned())),
     };
     let under = under.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    let binary = &Bench { program: built("Benchmarks", "benches", "")?, under };
-    let program_without = built("Benchmarks, compiled out", "benches-without", "--no-default-features")?;
-    let without = &Bench { program: program_without, under: binary.under.clone() };
+    let bench = |program| Bench { program, under: under.clone() };
+    let binary = &bench(built("Benchmarks", "benches", "", &[])?);
+    let without = &bench(built("Benchmarks, compiled out", "benches-without", "--no-default-features", &[])?);
+    let alone = "--no-default-features --features enable";
+    let usual = &bench(built("Benchmarks, Cargo's own release profile", "benches-usual", alone, &USUAL)?);
     let counts = succeeds(&mut program("valgrind", "--version"));
     if !counts {
         println!("\nInstructions are not counted: valgrind is not installed.");
@@ -80,6 +82,13 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
             }
         }
         page += &table("Instructions", &LIBRARIES[1..], &over_plain(&instructions), 0);
+        let mut instructions = Figures::new();
+        for (library, name) in LIBRARIES[..2].iter().enumerate() {
+            for (case, of) in CASES.iter().enumerate() {
+                instructions.insert((library, case), count(usual, &[name, of], &[])?);
+            }
+        }
+        page += &table("Instructions in Cargo's own release profile", &LIBRARIES[1..2], &over_plain(&instructions), 0);
     }
     page += &unrecorded(binary, without, counts)?;
     page += "Two threads flat out, a hundred calls in a trace, exporters that drop:\n\n";
@@ -100,11 +109,15 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
     section::write("bench", &page)
 }
 
-/// Builds the package in `benches` with these features.
-fn built(title: &str, folder: &str, features: &str) -> Result<PathBuf, Failure> {
+/// What most programs are built with: no LTO, 16 units.
+const USUAL: [(&str, &str); 2] =
+    [("CARGO_PROFILE_RELEASE_LTO", "false"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")];
+
+/// Builds the package in `benches` with these features, and another profile than its own.
+fn built(title: &str, folder: &str, features: &str, profile: &[(&str, &str)]) -> Result<PathBuf, Failure> {
     let mut build = cargo(&format!("build --release --manifest-path benches/Cargo.toml {features}"));
     let target = env::current_dir().unwrap_or_default().join("target").join(folder);
-    build.env("CARGO_TARGET_DIR", &target);
+    build.env("CARGO_TARGET_DIR", &target).envs(profile.iter().copied());
     step::run(title, &mut build)?;
     Ok(target.join("release").join(format!("parea-benches{}", env::consts::EXE_SUFFIX)))
 }
