@@ -36,7 +36,7 @@ pub(super) fn search(line: &[u8], from: usize, wanted: &Wanted) -> Vec<Edit> {
                     continue;
                 }
                 let said = content(line, open, close);
-                let is_secret = line.get(at) == Some(&b',') && wanted.names_secret(said);
+                let is_secret = depth > MEMBERS && line.get(at) == Some(&b',') && wanted.names_secret(said);
                 // `["x-api-key", "…"]`, `["--token", "…"]`
                 let is_option = said.starts_with(b"--") && said.len() < 64;
                 if is_secret && !is_name && (is_option || is_first(line, open - 1)) {

@@ -9,11 +9,15 @@ use super::{
     plain::{is_code, is_harmless, is_mixed, is_phrase, is_random},
 };
 
+/// What may stand between a name and its value.
+const BETWEEN: [&str; 16] = [
+    "is", "was", "|", "!=", "->", "=>", "-", "\u{2013}", "\u{2014}", "\u{2192}", "set", "changed", "reset", "to",
+    "provided", "given",
+];
+
 /// What is said of the name `word..end`, behind which a blank or an escape stands: `the password is hunter2`,
 /// `password hunter2`, `| API key | … |`, `IDENTIFIED BY '…'`; or the second of a pair, if its quote closes there.
 pub(super) fn secret(text: &[u8], from: usize, word: usize, end: usize, wanted: &Wanted) -> Option<(usize, usize)> {
-    /// What may stand between a name and its value.
-    const BETWEEN: &str = "is was | != -> => - \u{2013} \u{2014} \u{2192} set changed reset to provided given";
     /// Most words that may.
     const MOST: usize = 4;
     let name = &text[word..end];
@@ -23,7 +27,7 @@ pub(super) fn secret(text: &[u8], from: usize, word: usize, end: usize, wanted: 
         let end = closed(text, start, quote);
         return (!is_harmless(&text[start..end], b"password")).then_some((start, end));
     }
-    if !wanted.names_secret(with_word_before(text, from, word, end)) {
+    if is_prose(text, end) || !wanted.names_secret(with_word_before(text, from, word, end)) {
         return None;
     }
     if let Some(found) = paired(text, from, word, end, wanted) {
@@ -46,8 +50,8 @@ pub(super) fn secret(text: &[u8], from: usize, word: usize, end: usize, wanted: 
         let value = &text[start..stop];
         let trailing = if quoted { 0 } else { value.iter().rev().take_while(|byte| b".,;:!?)".contains(byte)).count() };
         let value = &value[..value.len() - trailing];
-        let is_between = |known: &str| value.eq_ignore_ascii_case(known.as_bytes());
-        if !quoted && BETWEEN.split(' ').any(is_between) {
+        let is_between = |known: &&str| value.eq_ignore_ascii_case(known.as_bytes());
+        if !quoted && BETWEEN.iter().any(is_between) {
             is_told |= !matches!(value, b"set" | b"changed" | b"reset" | b"to" | b"provided" | b"given");
             at = start + value.len() + usize::from(trailing > 0 && text[stop - trailing] == b':');
             continue;
@@ -60,6 +64,19 @@ pub(super) fn secret(text: &[u8], from: usize, word: usize, end: usize, wanted: 
         return (is_meant && !is_source && !is_harmless(value, name)).then_some((start, start + value.len()));
     }
     None
+}
+
+/// Whether the next word is a short one of small letters that says nothing of a value: most often it is. Told first, for
+/// prose is full of tokens and keys.
+fn is_prose(text: &[u8], end: usize) -> bool {
+    /// Of the longest that is in [`BETWEEN`].
+    const LONGEST: usize = 8;
+    let Some((b' ', next)) = text[end..].split_first() else { return false };
+    let length = next.iter().take(LONGEST + 1).take_while(|byte| byte.is_ascii_lowercase()).count();
+    let word = &next[..length];
+    (1..=LONGEST).contains(&length)
+        && next.get(length) == Some(&b' ')
+        && !BETWEEN.iter().any(|known| known.as_bytes() == word)
 }
 
 fn is_password(name: &[u8]) -> bool {
