@@ -15,7 +15,7 @@ use std::{
 use loom::sync::{Condvar, Mutex, MutexGuard};
 
 use crate::{
-    evaluation, id,
+    evaluation,
     report::{DropReason, EarlierLogs, FlushReport},
     thread_log::Tally,
 };
@@ -104,6 +104,7 @@ pub(crate) enum Fate {
     Spooled,
     Dropped(DropReason),
     /// The same, and a server is told of it from elsewhere.
+    #[cfg(feature = "http")]
     Reported(DropReason),
 }
 
@@ -137,6 +138,7 @@ impl Books {
             Fate::Delivered => ledger.delivered += count,
             Fate::Spooled => ledger.spooled += count,
             Fate::Dropped(reason) => ledger.drop_records(reason, count),
+            #[cfg(feature = "http")]
             Fate::Reported(reason) => *ledger.dropped.entry(reason).or_default() += count,
         }
     }
@@ -149,6 +151,7 @@ impl Books {
             Fate::Delivered => ledger.delivered += count,
             Fate::Spooled => ledger.spooled += count,
             Fate::Dropped(reason) => ledger.drop_records(reason, count),
+            #[cfg(feature = "http")]
             Fate::Reported(reason) => *ledger.dropped.entry(reason).or_default() += count,
         }
     }
@@ -231,7 +234,7 @@ impl Books {
         let mut ledger = self.lock();
         if ledger.reports.all.is_empty() && !ledger.unreported.is_empty() {
             let counts = std::mem::take(&mut ledger.unreported);
-            ledger.reports.all.push_back(LossReport { id: Some(id::unique()), counts });
+            ledger.reports.all.push_back(LossReport { id: Some(crate::id::unique()), counts });
         }
         ledger.reports.telling = !ledger.reports.all.is_empty();
         ledger.reports.all.front().cloned()

@@ -36,6 +36,7 @@ pub(crate) fn fresh(start: Moment, random: &mut fastrand::Rng) -> Id {
 }
 
 /// The id of something else than a span.
+#[cfg(feature = "http")]
 pub(crate) fn unique() -> String {
     uuid(fresh(Moment::now(), &mut fastrand::Rng::new())).to_string()
 }

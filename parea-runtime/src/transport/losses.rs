@@ -20,7 +20,7 @@ use std::{
 use parea_types::{KeptLosses, ProjectLosses};
 
 use super::segment::{apart, is_at, may_be_as_large_as};
-use crate::{books::LossReport, clock, exit::fork::Unshared, id, record::ProjectRef};
+use crate::{books::LossReport, clock, exit::fork::Unshared, record::ProjectRef};
 
 /// How often somebody else's lock is tried, and how long between: they merge in a moment, or wait for a server.
 const TRIES: usize = 20;
@@ -114,7 +114,7 @@ impl Losses {
     /// What to tell next, as the file has it. While that cannot be written, nothing is told.
     #[cfg(feature = "http")]
     pub(crate) fn next(&mut self) -> Option<&ProjectLosses> {
-        if self.kept.freeze(id::unique) {
+        if self.kept.freeze(crate::id::unique) {
             if write(&self.path, &mut self.file, &self.kept).is_err() {
                 self.kept.losses[0].id = None;
                 return None;
