@@ -28,7 +28,8 @@ fn built() -> PathBuf {
     fs::write(package.join("Cargo.toml"), manifest).unwrap();
     fs::copy(format!("{here}/Cargo.lock"), package.join("Cargo.lock")).unwrap();
     let mut cargo = Command::new(env!("CARGO"));
-    // What cargo tells this test of itself is not meant for another cargo.
+    // What cargo tells this test of itself is not meant for another cargo, nor how the test was built.
+    cargo.env_remove("RUSTFLAGS");
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_")) {
         if name != "CARGO_HOME" {
             cargo.env_remove(name);
