@@ -1,7 +1,9 @@
 //! Errors of every kind and length, as the exporter gets them: the same as a capture shows, whose records go another way.
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
-use std::{borrow::Cow, cell::Cell, error::Error, fmt, fs, io, path::Path, sync::Arc};
+mod spooled;
+
+use std::{borrow::Cow, cell::Cell, error::Error, fmt, io, sync::Arc};
 
 use parea::testing::capture;
 use serde_json::Value;
@@ -143,19 +145,6 @@ fn told(log: &Value) -> Value {
     serde_json::json!([of("trace_name"), of("status"), of("error"), of("inputs"), of("metadata"), children])
 }
 
-fn lines(folder: &Path) -> Vec<Value> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.extend(lines(&path));
-        } else if path.extension().is_some_and(|extension| extension == "ndjson" || extension == "open") {
-            all.extend(fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()));
-        }
-    }
-    all
-}
-
 #[test]
 fn the_exporter_gets_the_errors_that_a_capture_shows() {
     let hook = std::panic::take_hook();
@@ -171,7 +160,7 @@ fn the_exporter_gets_the_errors_that_a_capture_shows() {
     all();
     drop(guard);
     std::panic::set_hook(hook);
-    let mut spooled: Vec<_> = lines(folder.path()).iter().map(told).collect();
+    let mut spooled: Vec<_> = spooled::logs(folder.path()).iter().map(told).collect();
     assert_eq!(spooled.len(), 2 * captured.len());
     captured.extend_from_within(..);
     for told in [&mut captured, &mut spooled] {

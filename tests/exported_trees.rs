@@ -1,7 +1,9 @@
 //! Traces that go to the exporter are built by the shortest ways there are. They are the same trees as in a capture.
 #![allow(clippy::unwrap_used, reason = "this is a test")]
 
-use std::{collections::HashMap, fs, path::Path, thread, time::Duration};
+mod spooled;
+
+use std::{collections::HashMap, thread, time::Duration};
 
 use parea::{
     Context,
@@ -59,19 +61,6 @@ fn shape(logs: &[TraceLog]) -> Vec<String> {
     logs.iter().map(line).collect()
 }
 
-fn lines(folder: &Path) -> Vec<TraceLog> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.extend(lines(&path));
-        } else if path.extension().is_some_and(|extension| extension == "ndjson" || extension == "open") {
-            all.extend(fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()));
-        }
-    }
-    all
-}
-
 #[test]
 fn they_are_the_trees_of_a_capture_before_the_clock_is_calibrated_and_after() {
     const ROUNDS: usize = 40;
@@ -88,7 +77,7 @@ fn they_are_the_trees_of_a_capture_before_the_clock_is_calibrated_and_after() {
     }
     drop(guard);
     let mut traces: HashMap<_, Vec<TraceLog>> = HashMap::new();
-    for log in lines(folder.path()) {
+    for log in spooled::logs::<TraceLog>(folder.path()) {
         traces.entry(log.root_trace_id.clone().unwrap()).or_default().push(log);
     }
     let mut shapes: Vec<_> = traces.values().map(|logs| shape(logs)).collect();

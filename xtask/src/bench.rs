@@ -75,19 +75,9 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
     let mut page = table("Nanoseconds of a call", &LIBRARIES[1..], &over_plain(&times), 0);
     page += &table("Allocations", &LIBRARIES[1..], &over_plain(&allocations), 2);
     if counts {
-        let mut instructions = Figures::new();
-        for (library, name) in LIBRARIES.iter().enumerate() {
-            for (case, of) in CASES.iter().enumerate() {
-                instructions.insert((library, case), count(binary, &[name, of], &[])?);
-            }
-        }
+        let instructions = counted(binary, &LIBRARIES)?;
         page += &table("Instructions", &LIBRARIES[1..], &over_plain(&instructions), 0);
-        let mut instructions = Figures::new();
-        for (library, name) in LIBRARIES[..2].iter().enumerate() {
-            for (case, of) in CASES.iter().enumerate() {
-                instructions.insert((library, case), count(usual, &[name, of], &[])?);
-            }
-        }
+        let instructions = counted(usual, &LIBRARIES[..2])?;
         page += &table("Instructions in Cargo's own release profile", &LIBRARIES[1..2], &over_plain(&instructions), 0);
     }
     page += &unrecorded(binary, without, counts)?;
@@ -172,6 +162,17 @@ fn lines(binary: &Bench, arguments: &[&str]) -> Result<Vec<(usize, f64)>, Failur
         Some((CASES.iter().position(|known| *known == case)?, figure.parse().ok()?))
     };
     Ok(output.lines().filter_map(line).collect())
+}
+
+/// Instructions of one call, by library and case.
+fn counted(binary: &Bench, libraries: &[&str]) -> Result<Figures, Failure> {
+    let mut instructions = Figures::new();
+    for (library, name) in libraries.iter().enumerate() {
+        for (case, of) in CASES.iter().enumerate() {
+            instructions.insert((library, case), count(binary, &[name, of], &[])?);
+        }
+    }
+    Ok(instructions)
 }
 
 /// Instructions of one call, by callgrind.
