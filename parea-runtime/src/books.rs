@@ -134,26 +134,14 @@ impl Books {
     pub(crate) fn settle(&self, count: u64, fate: Fate) {
         let mut ledger = self.lock();
         ledger.settled += count;
-        match fate {
-            Fate::Delivered => ledger.delivered += count,
-            Fate::Spooled => ledger.spooled += count,
-            Fate::Dropped(reason) => ledger.drop_records(reason, count),
-            #[cfg(feature = "http")]
-            Fate::Reported(reason) => *ledger.dropped.entry(reason).or_default() += count,
-        }
+        ledger.meet(fate, count);
     }
 
     /// So many records of this process have left the spool.
     pub(crate) fn unspool(&self, count: u64, fate: Fate) {
         let mut ledger = self.lock();
         ledger.spooled -= count;
-        match fate {
-            Fate::Delivered => ledger.delivered += count,
-            Fate::Spooled => ledger.spooled += count,
-            Fate::Dropped(reason) => ledger.drop_records(reason, count),
-            #[cfg(feature = "http")]
-            Fate::Reported(reason) => *ledger.dropped.entry(reason).or_default() += count,
-        }
+        ledger.meet(fate, count);
     }
 
     /// So many logs that an earlier process left have met their fate.
@@ -397,6 +385,17 @@ impl Ledger {
         }
         self.queue_full += full;
         self.too_large += large;
+    }
+
+    /// Books what became of so many records of this process.
+    fn meet(&mut self, fate: Fate, count: u64) {
+        match fate {
+            Fate::Delivered => self.delivered += count,
+            Fate::Spooled => self.spooled += count,
+            Fate::Dropped(reason) => self.drop_records(reason, count),
+            #[cfg(feature = "http")]
+            Fate::Reported(reason) => *self.dropped.entry(reason).or_default() += count,
+        }
     }
 
     fn drop_records(&mut self, reason: DropReason, count: u64) {
